@@ -1,0 +1,14 @@
+//! ETS-compatible concurrent in-memory tables.
+//!
+//! The layers, each of which only uses those below it:
+//!
+//! - [`table`]: the semantics of ETS tables; the one place where engines and terms meet;
+//! - [`engine`]: concurrent maps, generic over what they store;
+//! - [`term`]: Erlang terms in one flat, position-independent encoding;
+//! - [`reclaim`]: when memory may be freed;
+//! - [`sync`]: the atomics, real or modelled by loom.
+
+pub mod engine;
+pub mod reclaim;
+pub mod sync;
+pub mod term;

@@ -1,0 +1,8 @@
+//! The same names from loom.
+
+pub use loom::hint::spin_loop;
+pub use loom::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
+};
+pub use loom::sync::{Arc, Condvar, Mutex};
+pub use loom::thread;

@@ -1,0 +1,158 @@
+//! How an encoding is built: words are appended, references are self-relative, totals are patched
+//! when a compound is complete.
+//!
+//! A caller that encodes a nested term keeps its own explicit stack (no recursion): it opens a
+//! compound, fills the immediate elements in place, opens each compound element in order (depth
+//! first), and closes the compound after its last element. [`Buffer::close`] writes the total and
+//! tells whether the block is irregular, which the caller passes on by closing its parent with
+//! [`Buffer::mark_irregular`].
+
+use super::layout::{self, IRREGULAR, Kind, MAX_WORDS, NEGATIVE, block_ref, header};
+
+/// The object would be larger than [`MAX_WORDS`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooLarge;
+
+/// A growing encoding. Word positions are indices into [`Buffer::words`].
+#[derive(Default, Debug)]
+pub struct Buffer {
+    words: Vec<u64>,
+    foreign: bool,
+}
+
+impl Buffer {
+    /// An empty buffer.
+    pub const fn new() -> Buffer {
+        Buffer { words: Vec::new(), foreign: false }
+    }
+
+    /// Forgets the contents, keeps the memory.
+    pub fn clear(&mut self) {
+        self.words.clear();
+        self.foreign = false;
+    }
+
+    /// The words so far.
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// True if a foreign block was appended since the last `clear`.
+    pub fn has_foreign(&self) -> bool {
+        self.foreign
+    }
+
+    /// Appends `n` root words, to be filled with [`Buffer::set`] or by opening blocks at them.
+    /// Gives the position of the first.
+    pub fn reserve(&mut self, n: usize) -> Result<usize, TooLarge> {
+        let at = self.words.len();
+        if n > MAX_WORDS - at.min(MAX_WORDS) {
+            return Err(TooLarge);
+        }
+        self.words.resize(at + n, layout::immediate::NIL);
+        Ok(at)
+    }
+
+    /// Writes an immediate root word.
+    #[inline]
+    pub fn set(&mut self, at: usize, word: u64) {
+        self.words[at] = word;
+    }
+
+    fn open(&mut self, at: usize, kind: Kind, count: usize, roots: usize) -> Result<usize, TooLarge> {
+        let block = self.reserve(1 + roots)?;
+        self.words[at] = block_ref(kind, block - at);
+        self.words[block] = header(count, 1 + roots);
+        Ok(block)
+    }
+
+    /// Opens a tuple at root position `at`; gives the block's position, elements follow it.
+    pub fn open_tuple(&mut self, at: usize, arity: usize) -> Result<usize, TooLarge> {
+        self.open(at, Kind::Tuple, arity, arity)
+    }
+
+    /// Opens a list of `n` elements; the tail's root word (preset to `[]`) stands behind them.
+    pub fn open_list(&mut self, at: usize, n: usize) -> Result<usize, TooLarge> {
+        self.open(at, Kind::List, n, n + 1)
+    }
+
+    /// Opens a map of `n` pairs: n key roots, then n value roots.
+    pub fn open_map(&mut self, at: usize, n: usize) -> Result<usize, TooLarge> {
+        self.open(at, Kind::Map, n, 2 * n)
+    }
+
+    /// Completes the compound whose block starts at `block`, with everything appended since.
+    pub fn close(&mut self, block: usize) {
+        let words = self.words.len() - block;
+        let old = self.words[block];
+        self.words[block] = header(layout::count(old), words) | (old & (IRREGULAR | NEGATIVE));
+    }
+
+    /// Marks a compound as one that cannot be compared word for word.
+    pub fn mark_irregular(&mut self, block: usize) {
+        self.words[block] |= IRREGULAR;
+    }
+
+    /// Appends a float.
+    pub fn float(&mut self, at: usize, value: f64) -> Result<(), TooLarge> {
+        let block = self.reserve(1)?;
+        self.words[at] = block_ref(Kind::Float, block - at);
+        self.words[block] = value.to_bits();
+        Ok(())
+    }
+
+    /// Appends a big integer: magnitude in 64-bit limbs, least significant first, normalised.
+    pub fn integer(&mut self, at: usize, negative: bool, limbs: &[u64]) -> Result<(), TooLarge> {
+        let block = self.open(at, Kind::Integer, limbs.len(), limbs.len())?;
+        self.words[block + 1..].copy_from_slice(limbs);
+        if negative {
+            self.words[block] |= NEGATIVE;
+        }
+        Ok(())
+    }
+
+    /// Appends a bit string: its bytes and its length in bits. Bits beyond the length must be 0.
+    pub fn bits(&mut self, at: usize, bytes: &[u8], bits: usize) -> Result<(), TooLarge> {
+        let n = bytes.len().div_ceil(8);
+        let block = self.reserve(1 + n)?;
+        self.words[at] = block_ref(Kind::Bits, block - at);
+        self.words[block] = bits as u64;
+        pack(&mut self.words[block + 1..], bytes);
+        Ok(())
+    }
+
+    /// Appends a foreign block: its subkind, the VM's hash of the term, the term's word and the
+    /// address of what keeps it alive (0 in a probe, which borrows the caller's term).
+    pub fn foreign(
+        &mut self,
+        at: usize,
+        what: layout::Foreign,
+        hash: u64,
+        vm_word: u64,
+        keeper: u64,
+    ) -> Result<(), TooLarge> {
+        let block = self.open(at, Kind::Foreign, what as usize, 3)?;
+        self.words[block] |= IRREGULAR;
+        self.words[block + 1..].copy_from_slice(&[hash, vm_word, keeper]);
+        self.foreign = true;
+        Ok(())
+    }
+
+    /// Appends a pid or port of another node as external term format.
+    pub fn external(&mut self, at: usize, etf: &[u8]) -> Result<(), TooLarge> {
+        let n = etf.len().div_ceil(8);
+        let block = self.open(at, Kind::External, etf.len(), n)?;
+        self.words[block] |= IRREGULAR;
+        pack(&mut self.words[block + 1..], etf);
+        Ok(())
+    }
+}
+
+/// Copies bytes into words in memory order; the rest of the last word is 0.
+fn pack(words: &mut [u64], bytes: &[u8]) {
+    for (word, chunk) in words.iter_mut().zip(bytes.chunks(8)) {
+        let mut raw = [0; 8];
+        raw[..chunk.len()].copy_from_slice(chunk);
+        *word = u64::from_ne_bytes(raw);
+    }
+}

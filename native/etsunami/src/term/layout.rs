@@ -1,0 +1,173 @@
+//! The words of an encoded term.
+//!
+//! A term is one *root word*. Its two lowest bits tell what it is:
+//!
+//! - `11`: an immediate (small integer, atom, local pid, local port, `[]`), stored as the very word
+//!   that the VM uses (OTP 25 to 29 on 64 bits, see [`Immediate`]);
+//! - `10`: a reference to a *block*: bits 2..8 hold the block's [`Kind`], bits 8.. the distance in
+//!   words from the root word to the block's first word. Distances are self-relative, so that a
+//!   term may be copied anywhere together with its blocks, and always positive.
+//!
+//! Blocks of one term are contiguous and in depth-first order: a compound's words, then the whole
+//! of its first compound element, then of its second, … So the bytes of a *regular* term (no
+//! [`IRREGULAR`] flag) are canonical: two keys are equal (`=:=`) exactly when their root words are
+//! equal immediates, or their kinds agree and their blocks are equal word for word.
+//!
+//! | kind | first word | then |
+//! | --- | --- | --- |
+//! | `Tuple` | header(arity) | arity root words, blocks of the elements |
+//! | `List` | header(n) | n root words, the tail's root word (`[]` if proper), blocks |
+//! | `Map` | header(n) | n keys, n values (root words), blocks |
+//! | `Float` | the bits of the double | |
+//! | `Integer` | header(limbs), [`NEGATIVE`] | limbs, least significant first, top limb not 0 |
+//! | `Bits` | length in bits | the bytes in memory order, unused bits and bytes 0 |
+//! | `Foreign` | header(subkind) | hash, VM word, keeper (a term that lives in a VM environment) |
+//! | `External` | header(bytes) | external term format of a pid or port of another node |
+//!
+//! A `header` holds the count in its low 32 bits and the words of the whole block, nested blocks
+//! and header included, in bits 32..62; bit 62 is [`NEGATIVE`], bit 63 is [`IRREGULAR`].
+//!
+//! Map keys: inside a *key* they stand in the exact term order (integers before equal floats);
+//! elsewhere in the VM's own order, which is the same for equal maps of one VM run.
+//! Small integers are those of the VM: 60 bits. `Integer` blocks hold only what does not fit.
+//! A list is one block for all its cells. `Bits` of the root level hold binaries of any size.
+
+/// What a block holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Kind {
+    /// A tuple.
+    Tuple = 0,
+    /// A non-empty list, proper or improper.
+    List = 1,
+    /// A map.
+    Map = 2,
+    /// A float.
+    Float = 3,
+    /// An integer of more than 60 bits.
+    Integer = 4,
+    /// A binary or bit string.
+    Bits = 5,
+    /// A term kept alive in an environment of the VM: see [`Foreign`].
+    Foreign = 6,
+    /// A pid or port of another node, in the external term format.
+    External = 7,
+}
+
+impl Kind {
+    /// The kind in a block reference.
+    #[inline(always)]
+    pub fn of(root: u64) -> Kind {
+        match (root >> 2) & 0x3f {
+            0 => Kind::Tuple,
+            1 => Kind::List,
+            2 => Kind::Map,
+            3 => Kind::Float,
+            4 => Kind::Integer,
+            5 => Kind::Bits,
+            6 => Kind::Foreign,
+            _ => Kind::External,
+        }
+    }
+}
+
+/// What stands behind a [`Kind::Foreign`] or [`Kind::External`] block (the count of its header
+/// for `Foreign`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Foreign {
+    /// A reference, of this node or another.
+    Reference = 0,
+    /// A fun, local or external.
+    Fun = 1,
+    /// A big binary held by reference (only outside keys).
+    Binary = 2,
+    /// Anything this release of the library does not know (a native record, say).
+    Other = 3,
+}
+
+/// Set in a block's header if the term cannot be compared word for word: it contains a zero float
+/// on a release where `0.0 =:= -0.0`, a foreign or an external term. Inherited by all enclosing blocks.
+pub const IRREGULAR: u64 = 1 << 63;
+/// Set in an `Integer` header if the number is negative.
+pub const NEGATIVE: u64 = 1 << 62;
+/// The most words of one encoded object (1 GiB). Beyond it: `system_limit`.
+pub const MAX_WORDS: usize = 1 << 27;
+
+/// True if the root word is an immediate.
+#[inline(always)]
+pub fn is_immediate(root: u64) -> bool {
+    root & 3 == 3
+}
+
+/// A root word that refers to a block of this kind, `distance` words ahead of it.
+#[inline(always)]
+pub fn block_ref(kind: Kind, distance: usize) -> u64 {
+    (distance as u64) << 8 | (kind as u64) << 2 | 0b10
+}
+
+/// The distance in words from a root word to its block.
+#[inline(always)]
+pub fn distance(root: u64) -> usize {
+    (root >> 8) as usize
+}
+
+/// A block header.
+#[inline(always)]
+pub fn header(count: usize, words: usize) -> u64 {
+    count as u64 | (words as u64) << 32
+}
+
+/// The count of a header.
+#[inline(always)]
+pub fn count(header: u64) -> usize {
+    (header & 0xffff_ffff) as usize
+}
+
+/// The words of the whole block of a header.
+#[inline(always)]
+pub fn block_words(header: u64) -> usize {
+    ((header >> 32) & 0x3fff_ffff) as usize
+}
+
+/// The tags of immediates, as OTP 25 to 29 lays them out on 64 bits.
+pub mod immediate {
+    /// The empty list.
+    pub const NIL: u64 = 0x3b;
+
+    /// True for a small integer.
+    #[inline(always)]
+    pub fn is_small(word: u64) -> bool {
+        word & 0xf == 0xf
+    }
+    /// The value of a small integer.
+    #[inline(always)]
+    pub fn small_value(word: u64) -> i64 {
+        (word as i64) >> 4
+    }
+    /// The word of a small integer, if it fits into 60 bits.
+    #[inline(always)]
+    pub fn small(value: i64) -> Option<u64> {
+        ((value << 4) >> 4 == value).then_some(((value << 4) as u64) | 0xf)
+    }
+    /// True for an atom.
+    #[inline(always)]
+    pub fn is_atom(word: u64) -> bool {
+        word & 0x3f == 0x0b
+    }
+    /// The index of an atom in the VM's atom table.
+    #[inline(always)]
+    pub fn atom_index(word: u64) -> usize {
+        (word >> 6) as usize
+    }
+    /// True for a pid of this node.
+    #[inline(always)]
+    pub fn is_pid(word: u64) -> bool {
+        word & 0xf == 0x3
+    }
+    /// True for a port of this node.
+    #[inline(always)]
+    pub fn is_port(word: u64) -> bool {
+        word & 0xf == 0x7
+    }
+}
