@@ -59,13 +59,7 @@ impl Buffer {
         self.words[at] = word;
     }
 
-    fn open(
-        &mut self,
-        at: usize,
-        kind: Kind,
-        count: usize,
-        roots: usize,
-    ) -> Result<usize, TooLarge> {
+    fn open(&mut self, at: usize, kind: Kind, count: usize, roots: usize) -> Result<usize, TooLarge> {
         let block = self.reserve(1 + roots)?;
         self.words[at] = block_ref(kind, block - at);
         self.words[block] = header(count, 1 + roots);

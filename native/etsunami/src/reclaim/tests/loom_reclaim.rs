@@ -1,7 +1,7 @@
 //! Models of the protocol's races. The memory that a model retires is not freed but marked, so
 //! that a reader that still reaches it can tell.
 
-use crate::reclaim::Collector;
+use crate::reclaim::{Collector, Local};
 use crate::sync::{Arc, AtomicBool, AtomicPtr, Ordering, thread};
 use std::ptr::null_mut;
 
@@ -46,18 +46,29 @@ impl World {
     /// Reads through the pointer under a guard: what it finds must not be freed.
     fn read(&self) {
         let local = self.collector.register();
-        let guard = local.pin();
+        let _guard = local.pin();
+        self.look();
+    }
+
+    /// The same under the caller's guard.
+    fn look(&self) {
         let object = self.shared.load(Ordering::Acquire);
         if !object.is_null() {
             // SAFETY: the models keep their objects until the end.
             let object = unsafe { &*object };
             assert!(!object.freed.load(Ordering::Relaxed), "freed under a guard");
         }
-        drop(guard);
+    }
+
+    /// Retires the second object, which was never shared.
+    fn retire_second(&self, local: &Local) {
+        let object: *const Object = &*self.objects[1];
+        // SAFETY: never shared; `mark` fits it and takes no lock.
+        unsafe { local.pin().retire(object.cast_mut().cast(), mark, 1) };
     }
 
     /// Unlinks the current object and retires it.
-    fn unlink(&self, local: &crate::reclaim::Local) {
+    fn unlink(&self, local: &Local) {
         let guard = local.pin();
         let object = self.shared.swap(null_mut(), Ordering::AcqRel);
         // SAFETY: unlinked; `mark` fits it and takes no lock.
@@ -73,7 +84,7 @@ fn model(limit: usize, body: impl Fn() + Sync + Send + 'static) {
 
 #[test]
 fn loom_reader_against_retire_and_advances() {
-    model(2, || {
+    model(3, || {
         let world = World::new(1);
         let reader = {
             let world = world.clone();
@@ -82,9 +93,109 @@ fn loom_reader_against_retire_and_advances() {
         let local = world.collector.register();
         world.unlink(&local);
         local.seal();
-        for _ in 0..2 {
-            world.collector.collect();
-        }
+        world.collector.collect();
         reader.join().unwrap();
+        world.collector.collect();
+        world.collector.collect();
+        assert!(world.objects[0].freed.load(Ordering::Relaxed), "never freed");
+    });
+}
+
+#[test]
+fn loom_two_readers_against_retire_and_two_advances() {
+    model(2, || {
+        let world = World::new(1);
+        let readers = [(); 2].map(|()| {
+            let world = world.clone();
+            thread::spawn(move || world.read())
+        });
+        let local = world.collector.register();
+        world.unlink(&local);
+        world.collector.collect();
+        for reader in readers {
+            reader.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn loom_reader_that_repins_against_retire() {
+    model(2, || {
+        let world = World::new(1);
+        let reader = {
+            let world = world.clone();
+            thread::spawn(move || {
+                let local = world.collector.register();
+                let mut guard = local.pin();
+                world.look();
+                guard.repin();
+                world.look();
+            })
+        };
+        let local = world.collector.register();
+        world.unlink(&local);
+        world.collector.collect();
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_owner_retires_while_its_bag_is_stolen() {
+    model(3, || {
+        let world = World::new(2);
+        let owner = {
+            let world = world.clone();
+            thread::spawn(move || {
+                let local = world.collector.register();
+                world.unlink(&local);
+                // The second item finds the bag with the owner, being taken, or gone.
+                world.retire_second(&local);
+            })
+        };
+        world.collector.round();
+        world.collector.round();
+        owner.join().unwrap();
+        world.collector.collect();
+        world.collector.collect();
+        assert!(world.objects.iter().all(|object| object.freed.load(Ordering::Relaxed)));
+    });
+}
+
+#[test]
+fn loom_thread_ends_and_leaves_garbage_to_the_next_owner() {
+    model(2, || {
+        let world = World::new(2);
+        let first = {
+            let world = world.clone();
+            thread::spawn(move || world.unlink(&world.collector.register()))
+        };
+        let second = {
+            let world = world.clone();
+            thread::spawn(move || world.retire_second(&world.collector.register()))
+        };
+        world.collector.round();
+        first.join().unwrap();
+        second.join().unwrap();
+        world.collector.collect();
+        world.collector.collect();
+        assert!(world.objects.iter().all(|object| object.freed.load(Ordering::Relaxed)));
+    });
+}
+
+#[test]
+fn loom_two_collectors_of_one_queue() {
+    model(2, || {
+        let world = World::new(1);
+        let local = world.collector.register();
+        world.unlink(&local);
+        let other = {
+            let world = world.clone();
+            thread::spawn(move || world.collector.collect())
+        };
+        world.collector.collect();
+        world.read();
+        other.join().unwrap();
+        world.collector.collect();
+        assert!(world.objects[0].freed.load(Ordering::Relaxed), "never freed");
     });
 }
