@@ -12,7 +12,8 @@ use crate::engine::Word;
 use crate::reclaim::{self, Guard};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
 use crate::term::layout::immediate;
-use crate::term::{ObjectPtr, OwnedTerm};
+use crate::term::object::{ObjectPtr, Replacement};
+use crate::term::probe::OwnedKey;
 
 use super::generation::Generation;
 use super::keys::{GHOST, Key};
@@ -46,7 +47,7 @@ struct Inner {
 
 /// Where a ghost stands: a copy of its key, and the key's digest.
 struct Grave {
-    key: OwnedTerm,
+    key: OwnedKey,
     digest: u64,
 }
 
@@ -83,9 +84,9 @@ impl Fixation {
         if inner.fixers.is_empty() {
             return None;
         }
-        let ghost = ObjectPtr::allocate_pair(key.digest, stamp(inner.number), key.term).ok()?;
-        inner.ghosts.push(Grave { key: OwnedTerm::copy(key.term), digest: key.digest });
-        Some(Word(ghost.as_raw() as usize | GHOST))
+        let word = Word(ghost(key, stamp(inner.number))?.addr() | GHOST);
+        inner.ghosts.push(Grave { key: OwnedKey::new(key.term), digest: key.digest });
+        Some(word)
     }
 
     /// Keeps a cleared generation while fixed.
@@ -204,4 +205,16 @@ fn remove_ghosts(guard: &Guard, generation: &Generation, ended: &Inner) {
     for grave in &ended.ghosts {
         generation.remove_ghost(guard, Key { term: grave.key.term(), digest: grave.digest }, stamp);
     }
+}
+
+/// The pair of a stamp and a key, as an object that owns its own copy of the key.
+fn ghost(key: Key<'_>, stamp: u64) -> Option<ObjectPtr> {
+    let seat = [stamp, immediate::NIL];
+    // SAFETY: two immediates.
+    let empty = unsafe { ObjectPtr::new(key.digest, 2, &seat) }.ok()?;
+    // SAFETY: `empty` is ours alone; the key lives during the call.
+    let ghost = unsafe { empty.clone_with(&[Replacement { at: 1, term: key.term }]) };
+    // SAFETY: it was never shared.
+    unsafe { empty.free() };
+    ghost.ok()
 }

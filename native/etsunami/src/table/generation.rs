@@ -13,7 +13,7 @@ use crate::reclaim::Guard;
 use crate::sync::{Arc, Counters};
 
 use super::groups::Members;
-use super::keys::{GHOST, Held, Key, Keys, held, is_ghost, object};
+use super::keys::{GHOST, Held, Key, Keys, ghost_stamp, held, is_ghost};
 use super::options::{Kind, Spec, WriteConcurrency};
 
 /// The engine of a table, by type.
@@ -124,8 +124,8 @@ impl Generation {
     }
 
     /// Decides and changes one key atomically. Settles a decided version node on the way, and
-    /// retires what the change left behind. `keep_ghost` (hash tables that are fixed) makes a
-    /// ghost word out of a removed key.
+    /// retires what the change left behind. `ghost` makes a ghost of a key that is being removed, in
+    /// hash tables that are fixed.
     ///
     /// `f` is called at most once.
     #[inline(always)]
@@ -133,7 +133,7 @@ impl Generation {
         &self,
         guard: &Guard,
         key: Key<'_>,
-        ghost: impl FnOnce() -> Option<Word>,
+        ghost: impl FnOnce(Key<'_>) -> Option<Word>,
         f: impl FnOnce(Held) -> Step<R>,
     ) -> Result<R, Undecided> {
         let keys = self.keys();
@@ -153,7 +153,10 @@ impl Generation {
                 Change::Keep if before.is_version() && visible.is_empty() => Change::Remove,
                 Change::Keep if before.is_version() => Change::Put(visible),
                 Change::Remove if !visible.is_empty() && visible.0 & GHOST == 0 => {
-                    ghost().map_or(Change::Remove, Change::Put)
+                    // The stored key, not the caller's: that one may borrow a term of a process.
+                    // SAFETY: the guard keeps the word.
+                    let stored = Key { term: unsafe { keys.key_of(visible) }, digest: key.digest };
+                    ghost(stored).map_or(Change::Remove, Change::Put)
                 }
                 Change::Remove if visible.0 & GHOST != 0 => Change::Keep,
                 other => other,
@@ -174,7 +177,7 @@ impl Generation {
     /// Removes the ghost of a key if it still stands there and carries this stamp.
     pub(crate) fn remove_ghost(&self, guard: &Guard, key: Key<'_>, stamp: u64) {
         let before = self.update(guard, key, |current| match current {
-            Some(word) if is_ghost(word) && object(word).root(0) == stamp => {
+            Some(word) if is_ghost(word) && ghost_stamp(word) == stamp => {
                 (Change::Remove, Delta::ZERO, word)
             }
             _ => (Change::Keep, Delta::ZERO, Word::EMPTY),

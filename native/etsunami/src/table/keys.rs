@@ -11,7 +11,10 @@
 use std::cmp::Ordering;
 
 use crate::engine::{HashSchema, OrderSchema, Word, batch};
-use crate::term::{self, ObjectPtr, Term};
+use crate::term::equal::equal;
+use crate::term::object::ObjectPtr;
+use crate::term::order::compare_exact;
+use crate::term::view::Term;
 
 use super::groups::{self, Members};
 
@@ -75,17 +78,23 @@ pub(crate) fn is_ghost(word: Word) -> bool {
     !word.is_version() && word.0 & GHOST != 0
 }
 
+/// The stamp of a ghost's fixation.
+pub(crate) fn ghost_stamp(ghost: Word) -> u64 {
+    // SAFETY: the caller's lock on the slot keeps the ghost; it has two elements.
+    unsafe { object(ghost).element(0) }.root()
+}
+
 /// The object of a bare or ghost word.
 #[inline(always)]
 pub(crate) fn object(word: Word) -> ObjectPtr {
     // SAFETY: the tables store nothing but object pointers in words with these tags.
-    unsafe { ObjectPtr::from_raw((word.0 & !GHOST) as *mut u64) }
+    unsafe { ObjectPtr::from_addr(word.0 & !GHOST) }
 }
 
 /// The slot word of an object.
 #[inline(always)]
 pub(crate) fn word_of(object: ObjectPtr) -> Word {
-    Word(object.as_raw() as usize)
+    Word(object.addr())
 }
 
 /// The schema of both kinds of engine: key position and hash seed.
@@ -139,17 +148,17 @@ unsafe impl HashSchema for Keys {
     #[inline(always)]
     unsafe fn matches(&self, key: &Key<'static>, word: Word) -> bool {
         // SAFETY: the caller's guard is live.
-        term::equal(key.term, unsafe { self.key_of(word) })
+        equal(key.term, unsafe { self.key_of(word) })
     }
 
     unsafe fn tie(&self, key: &Key<'static>, word: Word) -> Ordering {
         // SAFETY: the caller's guard is live.
-        term::compare_exact(key.term, unsafe { self.key_of(word) })
+        compare_exact(key.term, unsafe { self.key_of(word) })
     }
 
     unsafe fn tie_words(&self, a: Word, b: Word) -> Ordering {
         // SAFETY: the caller's guard is live.
-        unsafe { term::compare_exact(self.key_of(a), self.key_of(b)) }
+        unsafe { compare_exact(self.key_of(a), self.key_of(b)) }
     }
 
     unsafe fn release(&self, word: Word) {

@@ -37,7 +37,9 @@ mod write;
 use crate::error::{Error, Stop};
 use crate::reclaim::Guard;
 use crate::sync::{Arc, AtomicBool, AtomicPtr, Ordering};
-use crate::term::{self, Term};
+use crate::term::hash::hash;
+use crate::term::prefix::prefix;
+use crate::term::view::Term;
 
 pub use draft::Draft;
 pub use fixation::Fixer;
@@ -83,8 +85,8 @@ impl Table {
     #[inline(always)]
     pub fn key<'a>(&self, term: Term<'a>) -> Key<'a> {
         let digest = match self.spec.kind {
-            Kind::OrderedSet => term::prefix(term),
-            _ => term::hash(term, self.seed),
+            Kind::OrderedSet => prefix(term),
+            _ => hash(term, self.seed),
         };
         Key { term, digest }
     }

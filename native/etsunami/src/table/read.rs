@@ -3,7 +3,8 @@
 use crate::engine::Word;
 use crate::error::{Error, Result};
 use crate::reclaim::Guard;
-use crate::term::{ObjectPtr, Term};
+use crate::term::object::ObjectPtr;
+use crate::term::view::Term;
 
 use super::groups::{self, MemberIter};
 use super::keys::Held;
@@ -85,6 +86,15 @@ impl<'g> Hit<'g> {
             Held::Absent => 0,
             Held::Object(object) => object.words(),
             Held::Group(word) => groups::memory_words(word) as usize,
+        }
+    }
+
+    /// Element `position` (1-based) of the one object of a `set` or `ordered_set`.
+    #[inline(always)]
+    pub fn element(&self, position: usize) -> Result<Term<'g>> {
+        match self.held {
+            Held::Object(object) => element(object, position),
+            _ => Err(Error::BadKey.into()),
         }
     }
 

@@ -9,7 +9,10 @@ use crate::engine::{Word, batch};
 use crate::engine::hash::HashTable;
 use crate::error::{Error, Result};
 use crate::reclaim::Guard;
-use crate::term::{ObjectPtr, OwnedTerm, Term, compare_exact};
+use crate::term::object::ObjectPtr;
+use crate::term::order::compare_exact;
+use crate::term::probe::OwnedKey;
+use crate::term::view::Term;
 
 pub use crate::engine::ca_tree::Direction;
 
@@ -24,11 +27,11 @@ pub enum Cursor {
     /// At the beginning (or the end, when walking backwards).
     Start,
     /// Ordered tables: behind this key.
-    After(OwnedTerm),
+    After(OwnedKey),
     /// Hash tables: at this position.
     Position(u64),
     /// Hash tables: at this position, in the bag key, from this member number on.
-    Member(u64, OwnedTerm, u64),
+    Member(u64, OwnedKey, u64),
 }
 
 /// The end or start of a walk, or an object's key on it.
@@ -118,7 +121,7 @@ impl Table {
         }
         let last = *words.last().filter(|_| more)?;
         // SAFETY: the word was loaded under this guard.
-        Some(Cursor::After(OwnedTerm::copy(unsafe { generation.keys().key_of(last) })))
+        Some(Cursor::After(OwnedKey::new(unsafe { generation.keys().key_of(last) })))
     }
 
     fn scan_hash(
@@ -148,7 +151,7 @@ impl Table {
                 _ => 0,
             };
             if let Some(number) = visit_word(word, number, limit, visit) {
-                return Some(Cursor::Member(position, OwnedTerm::copy(key), number));
+                return Some(Cursor::Member(position, OwnedKey::new(key), number));
             }
         }
         next.map(Cursor::Position)

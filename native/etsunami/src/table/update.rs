@@ -3,7 +3,11 @@
 use crate::engine::{Change, Delta};
 use crate::error::{Error, Result, Stop};
 use crate::reclaim::Guard;
-use crate::term::{Int, ObjectPtr, Replacement, layout::immediate};
+use crate::term::buffer::Buffer;
+use crate::term::layout::immediate;
+use crate::term::number::Int;
+use crate::term::object::{ObjectPtr, Replacement};
+use crate::term::view::Term;
 
 use super::generation::Step;
 use super::groups::object_words;
@@ -25,7 +29,7 @@ pub struct CounterOp {
 impl CounterOp {
     /// The value after this step.
     fn apply(&self, value: &Int) -> Int {
-        let sum = value.add(&self.increment);
+        let sum = value + &self.increment;
         match &self.limit {
             Some((threshold, set)) if self.exceeds(&sum, threshold) => set.clone(),
             _ => sum,
@@ -37,16 +41,58 @@ impl CounterOp {
     }
 }
 
-/// New values of elements, for `update_element`: 1-based positions; the words of each value are
-/// an encoded term. Later entries win.
-pub type Update<'a> = [(usize, crate::term::Term<'a>)];
+/// New values of elements, for `update_element`: 1-based positions. Later entries win.
+pub type Update<'a> = [(usize, Term<'a>)];
 
-type Refusable<R> = std::result::Result<R, Error>;
+/// What a decision closure found out.
+type Verdict<T> = std::result::Result<T, Error>;
+
+/// The object that an update starts from.
+#[derive(Clone, Copy)]
+enum Base {
+    /// It is stored.
+    Stored(ObjectPtr),
+    /// It is the caller's default, for a key that holds nothing.
+    Default(ObjectPtr),
+}
+
+impl Base {
+    fn of(held: Held, default: Option<ObjectPtr>) -> Option<Base> {
+        match (held, default) {
+            (Held::Object(object), _) => Some(Base::Stored(object)),
+            (_, default) => default.map(Base::Default),
+        }
+    }
+
+    fn object(self) -> ObjectPtr {
+        match self {
+            Base::Stored(object) | Base::Default(object) => object,
+        }
+    }
+
+    /// Store a changed copy.
+    fn replace<R>(self, fresh: ObjectPtr, result: R) -> Step<R> {
+        let words = object_words(fresh);
+        let delta = match self {
+            Base::Stored(old) => Delta { objects: 0, words: words - object_words(old) },
+            Base::Default(_) => Delta { objects: 1, words },
+        };
+        Step { change: Change::Put(word_of(fresh)), delta, result }
+    }
+
+    /// A copy with some elements replaced (0-based, each at most once).
+    fn with(self, mut changes: Vec<Replacement<'_>>) -> Verdict<ObjectPtr> {
+        changes.sort_unstable_by_key(|change| change.at);
+        // SAFETY: the caller holds the key's lock, or owns the default: it lives and stays as it
+        // is.
+        unsafe { self.object().clone_with(&changes) }.map_err(|_| Error::SystemLimit)
+    }
+}
 
 impl Table {
     /// Applies the steps in order to the counters of one object, atomically, and gives the value
     /// after each. With a default, an absent object is first taken to be the default under this
-    /// key. All or nothing.
+    /// key, which must then own its foreign terms. All or nothing.
     pub fn update_counter(
         &self,
         guard: &Guard,
@@ -55,66 +101,49 @@ impl Table {
         default: Option<Draft<'_>>,
     ) -> Result<Vec<Int>> {
         self.require_unique()?;
-        if let Some(draft) = &default
-            && draft.arity < self.spec.keypos
-        {
-            return Err(Error::BadArgument.into());
-        }
         let default = self.allocate_default(key, default)?;
         let done = self.modify(guard, self.generation(guard), key, |held| {
-            let (object, stored) = match (held, default) {
-                (Held::Object(object), _) => (object, true),
-                (_, Some(object)) => (object, false),
-                _ => return Step::keep(Err(Error::BadKey)),
-            };
-            self.count(object, stored, steps).unwrap_or_else(|error| Step::keep(Err(error)))
+            let base = Base::of(held, default).ok_or(Error::BadKey);
+            match base.and_then(|base| self.count(base, steps)) {
+                Ok(step) => step,
+                Err(error) => Step::keep(Err(error)),
+            }
         });
-        self.finish_default(default, &done);
-        done?.map(|(values, _)| values).map_err(Stop::from)
+        free_default(default);
+        done?.map_err(Stop::from)
     }
 
-    /// The decision of `update_counter` under the lock. The flag in the result tells whether the
-    /// default object itself was stored.
-    fn count(
-        &self,
-        object: ObjectPtr,
-        stored: bool,
-        steps: &[CounterOp],
-    ) -> Refusable<Step<Refusable<(Vec<Int>, bool)>>> {
+    /// The decision of `update_counter`, under the lock.
+    fn count(&self, base: Base, steps: &[CounterOp]) -> Verdict<Step<Verdict<Vec<Int>>>> {
+        let object = base.object();
         let mut values = Vec::with_capacity(steps.len());
-        let mut changed: Vec<(usize, Int)> = Vec::with_capacity(steps.len());
+        let mut changed: Vec<(usize, Int)> = Vec::with_capacity(steps.len().min(object.arity()));
         for step in steps {
             let slot = self.counter_slot(object, step.position)?;
-            let value = match changed.iter().rev().find(|(at, _)| *at == slot) {
-                Some((_, value)) => step.apply(value),
-                None => step.apply(&read_counter(object, slot)?),
+            let value = match changed.iter_mut().find(|(at, _)| *at == slot) {
+                Some((_, value)) => {
+                    *value = step.apply(value);
+                    value.clone()
+                }
+                None => {
+                    let value = step.apply(&read_counter(object, slot)?);
+                    changed.push((slot, value.clone()));
+                    value
+                }
             };
-            changed.retain(|(at, _)| *at != slot);
-            changed.push((slot, value.clone()));
             values.push(value);
         }
-        if let ([(slot, value)], true, true) = (&changed[..], stored, object.arity() <= 2)
-            && let Some(word) = value.to_small()
-            && immediate::is_small(object.root(*slot))
+        if let Base::Stored(object) = base
+            && (changed.is_empty() || count_in_place(object, &changed))
         {
-            // Readers see the one element that may change before or after this store.
-            object.set_immediate(*slot, word);
-            return Ok(Step::keep(Ok((values, false))));
+            return Ok(Step::keep(Ok(values)));
         }
-        if changed.is_empty() && stored {
-            return Ok(Step::keep(Ok((values, false))));
-        }
-        if changed.is_empty() {
-            return Ok(replace(object, false, object).with_result(Ok((values, true))));
-        }
-        let replacements: Vec<(usize, Replacement<'_>)> =
-            changed.iter().map(|(slot, value)| (*slot, Replacement::Int(value))).collect();
-        let fresh = object.with_elements(&replacements).map_err(|_| Error::SystemLimit)?;
-        Ok(replace(object, stored, fresh).with_result(Ok((values, false))))
+        let fresh = replace_counters(base, &changed)?;
+        Ok(base.replace(fresh, Ok(values)))
     }
 
     /// The 0-based element of a counter.
-    fn counter_slot(&self, object: ObjectPtr, position: usize) -> Refusable<usize> {
+    fn counter_slot(&self, object: ObjectPtr, position: usize) -> Verdict<usize> {
         if position == 0 || position > object.arity() {
             Err(Error::Position)
         } else if position == self.spec.keypos {
@@ -125,7 +154,8 @@ impl Table {
     }
 
     /// Replaces elements of one object, atomically. Gives false if the key holds nothing and
-    /// there is no default; with one, the default is inserted under this key first.
+    /// there is no default; with one, the default is inserted under this key first, which must then
+    /// own its foreign terms.
     pub fn update_element(
         &self,
         guard: &Guard,
@@ -137,44 +167,15 @@ impl Table {
         if updates.iter().any(|&(position, _)| position == self.spec.keypos) {
             return Err(Error::KeyPosition.into());
         }
-        if let Some(draft) = &default
-            && draft.arity < self.spec.keypos
-        {
-            return Err(Error::BadArgument.into());
-        }
         let default = self.allocate_default(key, default)?;
         let done = self.modify(guard, self.generation(guard), key, |held| {
-            let (object, stored) = match (held, default) {
-                (Held::Object(object), _) => (object, true),
-                (_, Some(object)) => (object, false),
-                _ => return Step::keep(Ok((false, false))),
-            };
-            self.assign(object, stored, updates).unwrap_or_else(|error| Step::keep(Err(error)))
+            match Base::of(held, default) {
+                None => Step::keep(Ok(false)),
+                Some(base) => assign(base, updates).unwrap_or_else(|error| Step::keep(Err(error))),
+            }
         });
-        self.finish_default(default, &done);
-        done?.map(|(found, _)| found).map_err(Stop::from)
-    }
-
-    fn assign(
-        &self,
-        object: ObjectPtr,
-        stored: bool,
-        updates: &Update<'_>,
-    ) -> Refusable<Step<Refusable<(bool, bool)>>> {
-        if updates.iter().any(|&(position, _)| position == 0 || position > object.arity()) {
-            return Err(Error::Position);
-        }
-        if updates.is_empty() {
-            let step = if stored {
-                Step::keep(())
-            } else {
-                replace(object, false, object)
-            };
-            return Ok(step.with_result(Ok((true, !stored))));
-        }
-        let replacements: Vec<(usize, Replacement<'_>)> = last_of_each(updates);
-        let fresh = object.with_elements(&replacements).map_err(|_| Error::SystemLimit)?;
-        Ok(replace(object, stored, fresh).with_result(Ok((true, false))))
+        free_default(default);
+        done?.map_err(Stop::from)
     }
 
     /// The default as an object whose key element is `key`.
@@ -185,55 +186,81 @@ impl Table {
     ) -> Result<Option<ObjectPtr>> {
         let Some(draft) = draft else { return Ok(None) };
         let given = draft.allocate(key.digest)?;
-        let rekeyed =
-            given.with_elements(&[(self.spec.keypos - 1, Replacement::Term(key.term))]);
+        let change = Replacement { at: self.spec.keypos - 1, term: key.term };
+        let rekeyed = if draft.arity() < self.spec.keypos {
+            Err(Error::BadArgument)
+        } else {
+            Base::Default(given).with(vec![change])
+        };
         // SAFETY: `given` was never stored.
         unsafe { given.free() };
-        rekeyed.map(Some).map_err(|_| Error::SystemLimit.into())
-    }
-
-    /// Frees the default unless it was itself stored.
-    fn finish_default<T>(
-        &self,
-        default: Option<ObjectPtr>,
-        done: &Result<Refusable<(T, bool)>>,
-    ) {
-        let stored = matches!(done, Ok(Ok((_, true))));
-        if let (Some(object), false) = (default, stored) {
-            // SAFETY: it was not stored: what was stored, if anything, is a copy.
-            unsafe { object.free() };
-        }
+        Ok(Some(rekeyed?))
     }
 }
 
-fn read_counter(object: ObjectPtr, slot: usize) -> Refusable<Int> {
-    // SAFETY: in bounds (checked by `counter_slot`); the caller's guard or ownership keeps it.
+/// The decision of `update_element`, under the lock.
+fn assign(base: Base, updates: &Update<'_>) -> Verdict<Step<Verdict<bool>>> {
+    let arity = base.object().arity();
+    if updates.iter().any(|&(position, _)| position == 0 || position > arity) {
+        return Err(Error::Position);
+    }
+    if let (Base::Stored(_), true) = (base, updates.is_empty()) {
+        return Ok(Step::keep(Ok(true)));
+    }
+    let fresh = base.with(last_of_each(updates))?;
+    Ok(base.replace(fresh, Ok(true)))
+}
+
+/// Frees a default: what was stored, if anything, is a copy.
+fn free_default(default: Option<ObjectPtr>) {
+    if let Some(object) = default {
+        // SAFETY: it was never stored.
+        unsafe { object.free() };
+    }
+}
+
+fn read_counter(object: ObjectPtr, slot: usize) -> Verdict<Int> {
+    // SAFETY: the slot is inside the object, which the lock or the caller's ownership keeps.
     Int::from_term(unsafe { object.element(slot) }).ok_or(Error::BadArgument)
 }
 
-/// Store `fresh` where `old` stands, or, if `old` was never stored, as a new object.
-fn replace(old: ObjectPtr, stored: bool, fresh: ObjectPtr) -> Step<()> {
-    let words = object_words(fresh);
-    let delta = if stored {
-        Delta { objects: 0, words: words - object_words(old) }
-    } else {
-        Delta { objects: 1, words }
-    };
-    Step { change: Change::Put(word_of(fresh)), delta, result: () }
+/// Changes one small counter of a pair by one store, which readers see before or after. In larger
+/// objects two counters could be changed one after the other while a reader copies the object, and
+/// it would see the second change without the first.
+fn count_in_place(object: ObjectPtr, changed: &[(usize, Int)]) -> bool {
+    let &[(slot, ref value)] = changed else { return false };
+    let Some(word) = value.to_immediate().filter(|_| object.arity() == 2) else { return false };
+    // SAFETY: the caller holds the key's lock: the object is stored, and nobody else writes it.
+    unsafe {
+        let small = immediate::is_small(object.element(slot).root());
+        if small {
+            object.set_immediate(slot, word);
+        }
+        small
+    }
+}
+
+fn replace_counters(base: Base, changed: &[(usize, Int)]) -> Verdict<ObjectPtr> {
+    let mut buffer = Buffer::new();
+    buffer.reserve(changed.len()).map_err(|_| Error::SystemLimit)?;
+    for (root, (_, value)) in changed.iter().enumerate() {
+        value.to_buffer(&mut buffer, root).map_err(|_| Error::SystemLimit)?;
+    }
+    let changes = changed
+        .iter()
+        .enumerate()
+        // SAFETY: root `i` of the buffer was written above, with its block.
+        .map(|(i, &(at, _))| Replacement { at, term: unsafe { Term::at(buffer.words(), i) } })
+        .collect();
+    base.with(changes)
 }
 
 /// The last update of each position, 0-based.
-fn last_of_each<'a>(updates: &Update<'a>) -> Vec<(usize, Replacement<'a>)> {
-    let mut kept: Vec<(usize, Replacement<'a>)> = Vec::with_capacity(updates.len());
+fn last_of_each<'a>(updates: &Update<'a>) -> Vec<Replacement<'a>> {
+    let mut kept: Vec<Replacement<'a>> = Vec::with_capacity(updates.len());
     for &(position, term) in updates {
-        kept.retain(|(slot, _)| *slot != position - 1);
-        kept.push((position - 1, Replacement::Term(term)));
+        kept.retain(|known| known.at != position - 1);
+        kept.push(Replacement { at: position - 1, term });
     }
     kept
-}
-
-impl Step<()> {
-    fn with_result<R>(self, result: R) -> Step<R> {
-        Step { change: self.change, delta: self.delta, result }
-    }
 }

@@ -3,7 +3,8 @@
 use crate::engine::{Change, Delta, Word};
 use crate::error::{Error, Result, Stop};
 use crate::reclaim::Guard;
-use crate::term::{ObjectPtr, immediate_key};
+use crate::term::layout;
+use crate::term::object::ObjectPtr;
 
 use super::generation::{Generation, Step, Undecided};
 use super::groups::object_words;
@@ -21,8 +22,7 @@ impl Table {
         key: Key<'_>,
         mut f: impl FnMut(Held) -> Step<R>,
     ) -> Result<R> {
-        let ghost = || self.ghost_for(key);
-        match generation.modify(guard, key, ghost, &mut f) {
+        match generation.modify(guard, key, |key| self.ghost_for(key), &mut f) {
             Ok(result) => Ok(result),
             Err(undecided) => self.modify_slowly(guard, generation, key, undecided, &mut f),
         }
@@ -42,7 +42,7 @@ impl Table {
             if !super::list::help(guard, undecided.0, &mut budget) {
                 return Err(Stop::Busy);
             }
-            match generation.modify(guard, key, || self.ghost_for(key), &mut *f) {
+            match generation.modify(guard, key, |key| self.ghost_for(key), &mut *f) {
                 Ok(result) => return Ok(result),
                 Err(again) => undecided = again,
             }
@@ -91,10 +91,8 @@ impl Table {
         let keypos = self.spec.keypos;
         let outcome = self.modify(guard, generation, key, |held| {
             if let Held::Object(old) = held
-                && old.is_flat_pair()
-                && immediate_key(old, keypos) == key_word
+                && overwrite_pair(old, keypos, key_word, value)
             {
-                old.set_immediate(2 - keypos, value);
                 return Step::keep(Ok(()));
             }
             match draft.allocate(key.digest) {
@@ -191,6 +189,22 @@ impl Table {
 
 /// How much of somebody else's list insert one call completes before it asks to be called again.
 const HELP_BUDGET: usize = 4096;
+
+/// Changes the value of a stored pair of immediates in place, if it has this very key word.
+#[inline(always)]
+fn overwrite_pair(old: ObjectPtr, keypos: usize, key_word: u64, value: u64) -> bool {
+    // SAFETY: the caller holds the key's lock, so the object is stored and nobody else writes it.
+    unsafe {
+        let elements = old.elements();
+        let fits = elements.len() == 2
+            && elements.get(keypos - 1).root() == key_word
+            && layout::is_immediate(elements.get(2 - keypos).root());
+        if fits {
+            old.set_immediate(2 - keypos, value);
+        }
+        fits
+    }
+}
 
 /// Store `object` in place of what the key holds.
 #[inline(always)]
