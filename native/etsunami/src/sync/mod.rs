@@ -13,4 +13,6 @@ mod model;
 #[cfg(loom)]
 pub use model::*;
 
+pub mod word;
+
 pub use std::sync::atomic::Ordering;
