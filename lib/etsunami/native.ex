@@ -49,7 +49,7 @@ defmodule Etsunami.Native do
   def delete_table(_table), do: stub()
   def rename(_table, _name), do: stub()
   def give_away(_table, _pid, _gift), do: stub()
-  def setopts(_table, _heir), do: stub()
+  def setopts(_table, _heir, _access), do: stub()
   def safe_fixtable(_table, _fix?), do: stub()
 
   # Reading
