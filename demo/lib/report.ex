@@ -43,7 +43,12 @@ defmodule Demo.Report do
     row("needed by nobody", count(answers[:leaves]))
     row("lack a dependency", count(answers[:unsatisfied]))
     {packages, counters} = answers[:installed_size]
-    row("installed size", "#{megabytes(packages)} by packages, #{megabytes(counters)} by counters")
+
+    row(
+      "installed size",
+      "#{megabytes(packages)} by packages, #{megabytes(counters)} by counters"
+    )
+
     {steps, _hash} = answers[:ordered_walk]
     row("ordered walk", "#{number(steps)} keys from the first to the last")
   end
