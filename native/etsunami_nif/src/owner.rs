@@ -5,20 +5,23 @@
 //! (see `resource`), and whoever finds it dead first does here what `down` would have done.
 
 use std::mem::MaybeUninit;
+use std::sync::MutexGuard;
 
-use etsunami::error::Error;
+use etsunami::catalog::names::Taken;
 use etsunami::reclaim::{self, Guard};
-use etsunami::term::OwnedTerm;
+use etsunami::table::options::Access;
 use etsunami::term::layout::immediate;
+use etsunami::term::probe::OwnedKey;
 use rustler::sys::{
-    ErlNifEnv, ErlNifMonitor, ErlNifPid, ErlNifTerm, c_void, enif_alloc_env, enif_compare_monitors,
-    enif_demonitor_process, enif_free_env, enif_make_tuple_from_array, enif_monitor_process,
-    enif_send,
+    ErlNifEnv, ErlNifMonitor, ErlNifPid, c_void, enif_compare_monitors, enif_demonitor_process,
+    enif_monitor_process,
 };
 
-use crate::atoms;
+use crate::atoms::atoms;
 use crate::codec;
-use crate::resource::{Control, Handle, Heir, NAMES, TABLES, is_alive, pid_of, pid_word};
+use crate::error::{Cause, Raise, SYSTEM_LIMIT};
+use crate::resource::{Control, Handle, Heir, NAMES, TABLES};
+use crate::vm::{Env, OwnEnv, VmTerm, pid_of, pid_word};
 
 /// Called by the VM when a process that a handle monitors has died.
 pub unsafe extern "C" fn down(
@@ -32,17 +35,18 @@ pub unsafe extern "C" fn down(
         unsafe { (&*object.cast::<Handle>(), pid_word(&*pid), &*monitor) };
     // A panic must not cross into the VM.
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        process_died(env, handle, process, monitor);
+        // SAFETY: the VM's environment, for the time of this call.
+        process_died(unsafe { Env::new(env) }, handle, process, monitor);
     }));
 }
 
-fn process_died(env: *mut ErlNifEnv, handle: &Handle, process: usize, monitor: &ErlNifMonitor) {
+fn process_died(env: Env, handle: &Handle, process: u64, monitor: &ErlNifMonitor) {
     let guard = reclaim::pin();
     let mut control = handle.control();
     if let Some(at) = control.fixers.iter().position(|(_, known)| same(known, monitor)) {
         control.fixers.swap_remove(at);
         drop(control);
-        handle.table.unfix_all(&guard, process as u64);
+        handle.table.unfix_all(&guard, process);
         return;
     }
     drop(control);
@@ -61,14 +65,14 @@ fn same(a: &ErlNifMonitor, b: &ErlNifMonitor) -> bool {
 /// (then: `Err(Id)`). Does nothing if the owner is another one by now.
 #[cold]
 pub fn settle(
-    env: *mut ErlNifEnv,
+    env: Env,
     guard: &Guard,
     handle: &Handle,
-    dead: usize,
-) -> Result<(), Error> {
+    dead: u64,
+) -> Result<(), Cause> {
     let mut control = handle.control();
     if handle.table.is_dropped() {
-        return Err(Error::Id);
+        return Err(Cause::Id);
     }
     if handle.owner() != dead {
         return Ok(());
@@ -79,7 +83,7 @@ pub fn settle(
     };
     if heir == 0 || !own(env, handle, &mut control, heir) {
         remove(env, guard, handle, control);
-        return Err(Error::Id);
+        return Err(Cause::Id);
     }
     if let Heir::Process { data: Some(data), .. } = &control.heir {
         announce(env, handle, heir, dead, data);
@@ -88,7 +92,7 @@ pub fn settle(
 }
 
 /// Makes a process the owner and watches it. False if it is dead.
-pub fn own(env: *mut ErlNifEnv, handle: &Handle, control: &mut Control, process: usize) -> bool {
+pub fn own(env: Env, handle: &Handle, control: &mut Control, process: u64) -> bool {
     let Some(monitor) = monitor(env, handle, process) else { return false };
     if let Some(old) = control.owner_monitor.replace(monitor) {
         demonitor(env, handle, &old);
@@ -97,95 +101,145 @@ pub fn own(env: *mut ErlNifEnv, handle: &Handle, control: &mut Control, process:
     true
 }
 
-fn monitor(env: *mut ErlNifEnv, handle: &Handle, process: usize) -> Option<ErlNifMonitor> {
+fn monitor(env: Env, handle: &Handle, process: u64) -> Option<ErlNifMonitor> {
     let pid = pid_of(process);
     let mut monitor = MaybeUninit::<ErlNifMonitor>::uninit();
     let object = handle.as_ptr().cast::<c_void>();
     // SAFETY: a live handle of a type with a `down` callback, a local pid, an out pointer.
-    let done = unsafe { enif_monitor_process(env, object, &pid, monitor.as_mut_ptr()) };
+    let done = unsafe { enif_monitor_process(env.raw(), object, &pid, monitor.as_mut_ptr()) };
     // SAFETY: initialised when the answer is 0.
     (done == 0).then(|| unsafe { monitor.assume_init() })
 }
 
-fn demonitor(env: *mut ErlNifEnv, handle: &Handle, monitor: &ErlNifMonitor) {
+fn demonitor(env: Env, handle: &Handle, monitor: &ErlNifMonitor) {
     // SAFETY: a monitor of this handle; one that has fired already is ignored.
-    unsafe { enif_demonitor_process(env, handle.as_ptr().cast(), monitor) };
+    unsafe { enif_demonitor_process(env.raw(), handle.as_ptr().cast(), monitor) };
 }
 
 /// Sends `{'ETS-TRANSFER', Table, From, Data}`.
-fn announce(env: *mut ErlNifEnv, handle: &Handle, to: usize, from: usize, data: &OwnedTerm) {
-    // SAFETY: the message environment lives until it is freed below; the elements were made in it
-    // or are immediates; `enif_send` copies nothing out of it after it returned.
-    unsafe {
-        let message_env = enif_alloc_env();
-        let data = codec::decode::term(message_env, data.term());
-        let elements: [ErlNifTerm; 4] =
-            [atoms::ets_transfer(), handle.public_id(message_env), from as ErlNifTerm, data];
-        let message = enif_make_tuple_from_array(message_env, elements.as_ptr(), 4);
-        let to = pid_of(to);
-        enif_send(env, &to, message_env, message);
-        enif_free_env(message_env);
-    }
+fn announce(env: Env, handle: &Handle, to: u64, from: u64, data: &OwnedKey) {
+    let message_env = OwnEnv::new();
+    let message = {
+        let env = message_env.env();
+        // SAFETY: a local pid is an immediate, valid in every environment.
+        let from = unsafe { VmTerm::from_word(from) };
+        let data = codec::decode::term(env, data.term());
+        env.make_tuple(&[atoms().ets_transfer, handle.public_id(env), from, data]).word()
+    };
+    env.send(to, message_env, message);
 }
 
 /// Gives the table to another process, with a message.
 pub fn give_away(
-    env: *mut ErlNifEnv,
+    env: Env,
     handle: &Handle,
-    from: usize,
-    to: usize,
-    gift: &OwnedTerm,
-) -> Result<(), Error> {
+    from: u64,
+    to: u64,
+    gift: &OwnedKey,
+) -> Result<(), Cause> {
     let mut control = handle.control();
     if handle.table.is_dropped() {
-        return Err(Error::Id);
+        return Err(Cause::Id);
     }
     if handle.owner() != from {
-        return Err(Error::NotOwner);
+        return Err(Cause::NotOwner);
     }
     if to == from {
-        return Err(Error::Owner);
+        return Err(Cause::Owner);
     }
-    if !is_alive(env, to) || !own(env, handle, &mut control, to) {
-        return Err(Error::BadArgument);
+    if !env.is_alive(to) || !own(env, handle, &mut control, to) {
+        return Err(Cause::None);
     }
     announce(env, handle, to, from, gift);
     Ok(())
 }
 
 /// Enters a new table into the catalog: owner's monitor, name, list of all.
-pub fn enter(env: *mut ErlNifEnv, guard: &Guard, handle: &Handle) -> Result<(), Error> {
+pub fn enter(env: Env, guard: &Guard, handle: &Handle) -> Result<(), Raise<'static>> {
     let mut control = handle.control();
-    let index = immediate::atom_index(handle.name() as u64);
-    if handle.named && NAMES.claim(index, handle.as_ptr()).is_err() {
-        return Err(Error::AlreadyExists);
+    if handle.named {
+        claim(handle, handle.name())?;
     }
     let owner = handle.owner();
     control.ticket = Some(TABLES.enter(guard.stripe(), handle.as_ptr()));
     if !own(env, handle, &mut control, owner) {
         // The caller itself is the owner, and it is running: only memory can be missing.
         remove(env, guard, handle, control);
-        return Err(Error::SystemLimit);
+        return Err(SYSTEM_LIMIT);
     }
     Ok(())
 }
 
+fn claim(handle: &Handle, name: u64) -> Result<(), Raise<'static>> {
+    match NAMES.claim(immediate::atom_index(name), handle.as_ptr()) {
+        Ok(()) => Ok(()),
+        Err(Taken::InUse) => Err(Raise::badarg(Cause::AlreadyExists)),
+        Err(Taken::TooMany) => Err(SYSTEM_LIMIT),
+    }
+}
+
+/// Gives a table another name.
+pub fn rename(handle: &Handle, name: u64) -> Result<(), Raise<'static>> {
+    let _control = handle.control();
+    if handle.table.is_dropped() {
+        return Err(Raise::badarg(Cause::Id));
+    }
+    let old = handle.name();
+    if handle.named && name != old {
+        claim(handle, name)?;
+        NAMES.release(immediate::atom_index(old), handle.as_ptr());
+    }
+    handle.set_name(name);
+    Ok(())
+}
+
+/// Changes heir and access, for the owner.
+pub fn set_options(
+    handle: &Handle,
+    caller: u64,
+    heir: Option<Heir>,
+    access: Option<Access>,
+) -> Result<(), Cause> {
+    let mut control = handle.control();
+    if handle.table.is_dropped() {
+        return Err(Cause::Id);
+    }
+    if handle.owner() != caller {
+        return Err(Cause::NotOwner);
+    }
+    if let Some(heir) = heir {
+        control.heir = heir;
+    }
+    if let Some(access) = access {
+        handle.set_access(access);
+    }
+    Ok(())
+}
+
+/// Removes all objects, unless the table is gone.
+pub fn clear(guard: &Guard, handle: &Handle) {
+    let _control = handle.control();
+    if !handle.table.is_dropped() {
+        handle.table.clear(guard);
+    }
+}
+
 /// Deletes a table: gone for everybody when this returns. False if somebody else did it first.
-pub fn delete(env: *mut ErlNifEnv, guard: &Guard, handle: &Handle) -> bool {
+pub fn delete(env: Env, guard: &Guard, handle: &Handle) -> bool {
     remove(env, guard, handle, handle.control())
 }
 
 fn remove(
-    env: *mut ErlNifEnv,
+    env: Env,
     guard: &Guard,
     handle: &Handle,
-    mut control: std::sync::MutexGuard<'_, Control>,
+    mut control: MutexGuard<'_, Control>,
 ) -> bool {
     if !handle.table.drop_contents(guard) {
         return false;
     }
     if handle.named {
-        NAMES.release(immediate::atom_index(handle.name() as u64), handle.as_ptr());
+        NAMES.release(immediate::atom_index(handle.name()), handle.as_ptr());
     }
     if let Some(ticket) = control.ticket.take() {
         TABLES.leave(ticket);
@@ -202,36 +256,34 @@ fn remove(
     true
 }
 
-/// Gives the catalog's reference up: at once if only terms lead to the handle, else when nobody
-/// can still hold what the name gave.
+/// Gives the catalog's reference up, once nobody can still hold what the name gave.
 fn release(guard: &Guard, handle: &Handle) {
     unsafe fn give_up(pointer: *mut u8) {
         // SAFETY: the catalog's reference, handed over below.
         unsafe { (*pointer.cast::<Handle>()).release() };
     }
-    // SAFETY: the catalog's reference; no name leads to the handle any more. An unnamed handle is
-    // kept for the rest of this call by the caller's term or by the VM's `down`.
+    // SAFETY: the catalog's reference; no name leads to the handle any more.
     unsafe { guard.retire(handle.as_ptr().cast(), give_up, size_of::<Handle>()) };
 }
 
 /// Fixes the table for a process, and watches it.
-pub fn fix(env: *mut ErlNifEnv, guard: &Guard, handle: &Handle, process: usize) {
+pub fn fix(env: Env, guard: &Guard, handle: &Handle, process: u64) {
     let mut control = handle.control();
-    if handle.table.is_dropped() || !handle.table.fix(process as u64) {
+    if handle.table.is_dropped() || !handle.table.fix(process) {
         return;
     }
     match monitor(env, handle, process) {
         Some(monitor) => control.fixers.push((process, monitor)),
         None => {
-            handle.table.unfix_all(guard, process as u64);
+            handle.table.unfix_all(guard, process);
         }
     }
 }
 
 /// Takes one fixation back; nothing happens if the process has none.
-pub fn unfix(env: *mut ErlNifEnv, guard: &Guard, handle: &Handle, process: usize) {
+pub fn unfix(env: Env, guard: &Guard, handle: &Handle, process: u64) {
     let mut control = handle.control();
-    if !handle.table.unfix(guard, process as u64) {
+    if !handle.table.unfix(guard, process) {
         return;
     }
     if let Some(at) = control.fixers.iter().position(|(known, _)| *known == process) {
