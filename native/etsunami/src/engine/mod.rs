@@ -18,6 +18,7 @@
 //! replaces or removes are retired by the caller (see [`crate::reclaim`]), after `update` returned.
 
 pub mod ca_tree;
+pub mod group;
 
 use std::cmp::Ordering;
 
