@@ -16,7 +16,7 @@ use crate::term::object::ObjectPtr;
 use crate::term::order::compare_exact;
 use crate::term::view::Term;
 
-use super::groups::{self, Members};
+use super::groups::{self, Owned};
 
 /// Tag of a group of bag objects.
 pub(crate) const GROUP: usize = 0b010;
@@ -68,7 +68,8 @@ pub(crate) fn held(word: Word) -> Held {
 /// True if readers see an object behind this raw slot word.
 #[inline(always)]
 pub(crate) fn is_visible(word: Word) -> bool {
-    let word = batch::resolve(word);
+    // SAFETY: engines ask about words that they loaded under the caller's guard.
+    let word = unsafe { batch::resolve(word) };
     !word.is_empty() && word.0 & GHOST == 0
 }
 
@@ -101,14 +102,15 @@ pub(crate) fn word_of(object: ObjectPtr) -> Word {
 pub(crate) struct Keys {
     pub(crate) keypos: usize,
     pub(crate) seed: u64,
-    pub(crate) groups: Members,
+    pub(crate) owned: Owned,
 }
 
 impl Keys {
     /// The object whose key stands for the slot, and the index of its key element.
     #[inline(always)]
     fn key_object(&self, word: Word) -> (ObjectPtr, usize) {
-        let word = if word.is_version() { batch::key_word(word) } else { word };
+        // SAFETY: engines pass words that they loaded under the caller's guard or lock.
+        let word = unsafe { batch::key_word(word) };
         if word.0 & GROUP != 0 {
             (groups::first(word), self.keypos - 1)
         } else if word.0 & GHOST != 0 {
@@ -163,6 +165,6 @@ unsafe impl HashSchema for Keys {
 
     unsafe fn release(&self, word: Word) {
         // SAFETY: nobody else can reach the word.
-        unsafe { self.groups.release(word) }
+        unsafe { self.owned.release(word) }
     }
 }

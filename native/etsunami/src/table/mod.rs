@@ -9,7 +9,7 @@
 //! | [`options`] | what is fixed when a table is made |
 //! | `keys` | how engines read keys out of slot words |
 //! | `generation` | the contents between two clears; deciding and changing one key atomically |
-//! | `groups` | the objects of one bag key as one slot word; who frees what |
+//! | `groups` | what a slot word owns, and who frees it |
 //! | `draft` | an encoded object before it is stored |
 //! | `read`, `write`, `update`, `list` | the operations |
 //! | `traverse` | first, next, prev, slot, chunked scans |
@@ -45,12 +45,11 @@ pub use draft::Draft;
 pub use fixation::Fixer;
 use fixation::Fixation;
 use generation::{Engine, Generation};
-pub use groups::Members;
 pub use keys::Key;
 pub use list::ListInsert;
 use options::{Kind, Spec};
 pub use read::{Hit, Objects};
-pub use traverse::{Cursor, Direction};
+pub use traverse::{Cursor, Direction, Place};
 pub use update::{CounterOp, Update};
 
 /// One table. All operations take `&self` and may run on any number of threads.
@@ -137,7 +136,7 @@ impl Table {
         if self.dropped.swap(true, Ordering::AcqRel) {
             return false;
         }
-        drop(self.replace(guard));
+        self.replace(guard).close();
         self.fixation.forget();
         true
     }
@@ -155,7 +154,7 @@ impl Table {
         self.generation(guard).counters().objects()
     }
 
-    /// Memory words, a function of the contents: see [`groups::object_share`].
+    /// Memory words, a function of the contents: see the module `groups`.
     pub fn memory_words(&self, guard: &Guard) -> u64 {
         TABLE_WORDS + self.generation(guard).counters().words()
     }
