@@ -29,7 +29,7 @@ pub struct Env<'e> {
 #[repr(transparent)]
 pub struct VmTerm<'e> {
     word: u64,
-    _life: PhantomData<&'e ErlNifEnv>,
+    _life: PhantomData<&'e ()>,
 }
 
 /// The word of a C term.
@@ -335,7 +335,8 @@ impl<'e> Env<'e> {
         let entry = sys::ErlNifMapIteratorEntry::ERL_NIF_MAP_ITERATOR_HEAD;
         // SAFETY: as above; written on success.
         unsafe {
-            if sys::enif_map_iterator_create(self.raw, term.raw(), iterator.as_mut_ptr(), entry) == 0
+            if sys::enif_map_iterator_create(self.raw, term.raw(), iterator.as_mut_ptr(), entry)
+                == 0
             {
                 return None;
             }

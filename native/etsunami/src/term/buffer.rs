@@ -49,8 +49,15 @@ impl Buffer {
         if n > MAX_WORDS - at.min(MAX_WORDS) {
             return Err(TooLarge);
         }
+        self.words.try_reserve(n).map_err(|_| TooLarge)?;
         self.words.resize(at + n, layout::immediate::NIL);
         Ok(at)
+    }
+
+    /// Overwrites the words from `at` on.
+    #[inline]
+    pub fn fill(&mut self, at: usize, words: &[u64]) {
+        self.words[at..at + words.len()].copy_from_slice(words);
     }
 
     /// Writes an immediate root word.
