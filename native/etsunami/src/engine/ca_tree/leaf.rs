@@ -413,12 +413,8 @@ impl<S: OrderSchema> Leaf<S> {
     #[inline]
     fn take(&self, seq: Seq) -> bool {
         let taken = Seq(seq.0 | Seq::LOCK | Seq::EDIT);
-        let cas = self.head.seq.compare_exchange(
-            seq.0,
-            taken.0,
-            Ordering::Acquire,
-            Ordering::Relaxed,
-        );
+        let cas =
+            self.head.seq.compare_exchange(seq.0, taken.0, Ordering::Acquire, Ordering::Relaxed);
         // Partner: the Acquire fence in `View::holds`.
         fence(Ordering::Release);
         cas.is_ok()

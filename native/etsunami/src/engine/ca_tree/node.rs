@@ -119,9 +119,7 @@ impl<'k, S: OrderSchema> Gap<'k, S> {
             (Bound::Unbounded, Direction::Ascending) => Gap::Start,
             (Bound::Unbounded, Direction::Descending) => Gap::End,
             (Bound::Included(key), Direction::Ascending)
-            | (Bound::Excluded(key), Direction::Descending) => {
-                Gap::Before(Probe::new(schema, key))
-            }
+            | (Bound::Excluded(key), Direction::Descending) => Gap::Before(Probe::new(schema, key)),
             (Bound::Excluded(key), Direction::Ascending)
             | (Bound::Included(key), Direction::Descending) => Gap::After(Probe::new(schema, key)),
         }
