@@ -19,6 +19,8 @@
 
 use std::cmp::Ordering;
 
+pub mod batch;
+
 /// What an engine stores for a key: a tagged pointer, never zero while stored.
 ///
 /// Bit 0 belongs to the atomic batches (a pointer to a version node, see `engine::batch`);
