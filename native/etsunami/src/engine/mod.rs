@@ -22,6 +22,8 @@ pub mod group;
 
 use std::cmp::Ordering;
 
+pub mod batch;
+
 /// What an engine stores for a key: a tagged pointer, never zero while stored.
 ///
 /// Bit 0 belongs to the atomic batches (a pointer to a version node, see `engine::batch`);

@@ -72,7 +72,10 @@ impl Worker {
     /// Makes sure that somebody takes care of garbage that the caller has just retired.
     #[inline]
     pub fn rouse(&self, shared: &Shared) {
-        // Pairs with the heavy barrier in `sleep`.
+        if self.service.is_none() {
+            return;
+        }
+        // Pairs with the heavy barrier in `park`.
         light_barrier();
         let state = self.state.load(Ordering::Relaxed);
         if state == PARKED || state == UNBORN {
