@@ -17,6 +17,8 @@
 //! compare-and-set and read-modify-write are all closures given to it. Words that a closure
 //! replaces or removes are retired by the caller (see [`crate::reclaim`]), after `update` returned.
 
+pub mod hash;
+
 use std::cmp::Ordering;
 
 /// What an engine stores for a key: a tagged pointer, never zero while stored.
