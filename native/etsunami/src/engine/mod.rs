@@ -19,6 +19,7 @@
 
 pub mod ca_tree;
 pub mod group;
+pub mod hash;
 
 use std::cmp::Ordering;
 
