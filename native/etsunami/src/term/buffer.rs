@@ -7,7 +7,7 @@
 //! tells whether the block is irregular, which the caller passes on by closing its parent with
 //! [`Buffer::mark_irregular`].
 
-use super::layout::{self, IRREGULAR, Kind, MAX_WORDS, NEGATIVE, block_ref, header};
+use super::layout::{self, IRREGULAR, Kind, MAX_WORDS, NEGATIVE, SORTED, block_ref, header};
 
 /// The object would be larger than [`MAX_WORDS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,7 +59,13 @@ impl Buffer {
         self.words[at] = word;
     }
 
-    fn open(&mut self, at: usize, kind: Kind, count: usize, roots: usize) -> Result<usize, TooLarge> {
+    fn open(
+        &mut self,
+        at: usize,
+        kind: Kind,
+        count: usize,
+        roots: usize,
+    ) -> Result<usize, TooLarge> {
         let block = self.reserve(1 + roots)?;
         self.words[at] = block_ref(kind, block - at);
         self.words[block] = header(count, 1 + roots);
@@ -85,12 +91,17 @@ impl Buffer {
     pub fn close(&mut self, block: usize) {
         let words = self.words.len() - block;
         let old = self.words[block];
-        self.words[block] = header(layout::count(old), words) | (old & (IRREGULAR | NEGATIVE));
+        self.words[block] = header(layout::count(old), words) | (old & (IRREGULAR | SORTED));
     }
 
     /// Marks a compound as one that cannot be compared word for word.
     pub fn mark_irregular(&mut self, block: usize) {
         self.words[block] |= IRREGULAR;
+    }
+
+    /// Marks a map as one whose keys stand in the exact term order.
+    pub fn mark_sorted(&mut self, block: usize) {
+        self.words[block] |= SORTED;
     }
 
     /// Appends a float.
