@@ -12,7 +12,7 @@ defmodule Etsunami.LinearizabilityTest do
   ]
 
   for module <- [:ets, Etsunami], {kind, options} <- @kinds do
-    @tag interface: module
+    @tag subject: module
     test "#{inspect(module)}, #{kind}: every history is linearizable" do
       for history <- histories(unquote(module), unquote(options)) do
         assert_linearizable(history)
