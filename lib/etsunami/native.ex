@@ -25,7 +25,7 @@ defmodule Etsunami.Native do
       :ok -> :ok
       # The library has been loaded into this very module before.
       {:error, {:reload, _text}} -> :ok
-      {:error, {reason, text}} -> {:error, {reason, to_string(text)}}
+      error -> error
     end
   end
 
