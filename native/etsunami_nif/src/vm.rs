@@ -378,6 +378,22 @@ impl<'e> Env<'e> {
         }
     }
 
+    /// The name of this node. The C interface has no call for it, but the external format of a
+    /// local pid begins with it.
+    pub fn node(self) -> Option<VmTerm<'e>> {
+        const VERSION_AND_TAG: usize = 2;
+        let pid = self.to_external(self.self_pid()?)?;
+        let mut name = vec![pid.bytes()[0]];
+        name.extend_from_slice(&pid.bytes()[VERSION_AND_TAG..]);
+        self.from_external(&name)
+    }
+
+    /// The monotonic time of the VM, in nanoseconds (its native unit).
+    pub fn monotonic_time(self) -> i64 {
+        // SAFETY: may be called from any scheduler.
+        unsafe { sys::enif_monotonic_time(sys::ErlNifTimeUnit::ERL_NIF_NSEC) }
+    }
+
     /// The length of a proper list.
     pub fn list_length(self, term: VmTerm) -> Option<usize> {
         let mut length = 0;

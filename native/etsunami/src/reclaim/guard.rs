@@ -2,7 +2,7 @@
 //! collector.
 
 use super::bag::Retired;
-use super::collector::{Flushed, Round, Shared, Slot};
+use super::collector::{Flushed, Shared, Slot};
 use super::worker::Job;
 use crate::sync::Arc;
 use std::fmt;

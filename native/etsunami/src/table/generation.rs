@@ -6,10 +6,10 @@
 
 use std::ops::Bound;
 
-use crate::engine::ca_tree::{CaTree, Direction};
+use crate::engine::ca_tree::CaTree;
 use crate::engine::hash::HashTable;
 use crate::engine::batch::{self, Settled};
-use crate::engine::{Change, Delta, Word};
+use crate::engine::{Change, Delta, Direction, Word};
 use crate::reclaim::Guard;
 use crate::sync::{Arc, AtomicBool, Counters, Ordering};
 
@@ -63,7 +63,6 @@ impl Generation {
     pub(crate) fn new(spec: &Spec, seed: u64) -> Arc<Generation> {
         let keys = Keys {
             keypos: spec.keypos,
-            seed,
             owned: Owned::new(spec.kind, seed),
         };
         let counters = Counters::new(stripes(spec));

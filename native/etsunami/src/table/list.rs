@@ -9,7 +9,7 @@ use std::cmp::Ordering as Order;
 
 use crate::engine::batch::{self, Batch, BatchTarget, Helped, Outcome, Placed, Progress};
 use crate::engine::{Change, Delta, Word};
-use crate::error::{Error, Result, Stop};
+use crate::error::{Error, Result};
 use crate::reclaim::{self, Guard};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, thread};
 use crate::term::object::ObjectPtr;

@@ -163,11 +163,33 @@ impl Table {
         if self.spec.kind.is_unique() { Ok(()) } else { Err(Error::TableType.into()) }
     }
 
-    /// Statistics of the engine, by name.
+    /// Figures of the engine, by name: its shape, how it has adapted, what contention it met.
+    /// Walks over the engine's structure, not over the objects.
     pub fn statistics(&self, guard: &Guard) -> Vec<(&'static str, u64)> {
         match &self.generation(guard).engine {
-            Engine::Hash(table) => table.shape().statistics(),
-            Engine::Tree(tree) => tree.shape().statistics(),
+            Engine::Hash(table) => {
+                let shape = table.shape();
+                vec![
+                    ("segments", shape.segments),
+                    ("splits", shape.splits),
+                    ("merges", shape.merges),
+                    ("overflow_lines", shape.overflow_lines),
+                    ("contended_locks", shape.contended_locks),
+                    ("engine_bytes", shape.bytes),
+                ]
+            }
+            Engine::Tree(tree) => {
+                let shape = tree.shape();
+                vec![
+                    ("base_nodes", shape.leaves),
+                    ("route_nodes", shape.routes),
+                    ("depth", shape.depth),
+                    ("splits", shape.splits),
+                    ("joins", shape.joins),
+                    ("contended_locks", shape.waits),
+                    ("engine_bytes", shape.bytes),
+                ]
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::term::order::compare_exact;
 use crate::term::probe::OwnedKey;
 use crate::term::view::Term;
 
-pub use crate::engine::ca_tree::Direction;
+pub use crate::engine::Direction;
 
 use super::generation::{Engine, Generation};
 use super::groups;
@@ -191,7 +191,7 @@ impl Table {
     fn slot_ordered(&self, guard: &Guard, index: u64) -> Result<Option<Vec<ObjectPtr>>> {
         let (mut cursor, mut left, mut found) = (Some(Cursor::Start), index, None);
         while let (Some(from), None) = (cursor.take(), found) {
-            cursor = self.scan(guard, from, Direction::Forward, SLOT_CHUNK, |object| {
+            cursor = self.scan(guard, from, Direction::Ascending, SLOT_CHUNK, |object| {
                 if left == 0 && found.is_none() {
                     found = Some(object);
                 }

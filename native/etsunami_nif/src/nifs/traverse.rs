@@ -112,7 +112,7 @@ raw_nif! {
         }
         let cursor = cursor_of(env, handle.table.spec().kind, cursor)?;
         let backward = direction.word() == atoms().backward.word();
-        let direction = if backward { Direction::Backward } else { Direction::Forward };
+        let direction = if backward { Direction::Descending } else { Direction::Ascending };
         let limit = args::position(env, limit)?.min(MOST_AT_ONCE);
         let (mut terms, mut words) = (Vec::with_capacity(limit), 0);
         let next = handle.table.scan(&guard, cursor, direction, limit, |object| {
