@@ -184,13 +184,13 @@ fn release_name(env: Env, handle: &Handle) {
     }
 }
 
-/// Gives a table another name.
+/// Gives a table another name; its own counts as taken, as in ETS.
 pub fn rename(env: Env, handle: &Handle, name: VmTerm) -> Result<(), Raise<'static>> {
     let _control = handle.control();
     if handle.table.is_dropped() {
         return Err(Raise::badarg(Cause::Id));
     }
-    if handle.named && name.word() != handle.name() {
+    if handle.named {
         claim(env, handle, name)?;
         release_name(env, handle);
     }
@@ -274,7 +274,7 @@ fn release(guard: &Guard, handle: &Handle) {
 /// Fixes the table for a process, and watches it.
 pub fn fix(env: Env, guard: &Guard, handle: &Handle, process: u64) {
     let mut control = handle.control();
-    if handle.table.is_dropped() || !handle.table.fix(process) {
+    if handle.table.is_dropped() || !handle.table.fix(process, env.monotonic_time()) {
         return;
     }
     match monitor(env, handle, process) {

@@ -159,7 +159,7 @@ fn safe_fixed<'e>(env: Env<'e>, handle: &Handle, clock: Clock) -> VmTerm<'e> {
         return atoms().r#false;
     }
     let time = match clock {
-        Clock::Monotonic => env.make_int64(env.monotonic_time() - fixed.age.as_nanos() as i64),
+        Clock::Monotonic => env.make_int64(fixed.monotonic),
         Clock::Wall => {
             let since = fixed.since.duration_since(UNIX_EPOCH).unwrap_or_default();
             let (seconds, micros) = (since.as_secs(), u64::from(since.subsec_micros()));
