@@ -6,7 +6,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub mod atoms;
 pub mod budget;
 pub mod codec;
-#[cfg(feature = "codec_test")]
 mod codec_test;
 pub mod error;
 pub mod raw;
