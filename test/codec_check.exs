@@ -12,6 +12,7 @@ defmodule Etsunami.Native do
   def codec_compare(_a, _b), do: :erlang.nif_error(:not_loaded)
   def codec_equal(_a, _b), do: :erlang.nif_error(:not_loaded)
   def codec_hash(_term, _seed), do: :erlang.nif_error(:not_loaded)
+  def codec_cost(_term, _times), do: :erlang.nif_error(:not_loaded)
 end
 
 ExUnit.start()

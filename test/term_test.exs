@@ -5,8 +5,9 @@ defmodule Etsunami.TermTest do
   import Bitwise
   alias Etsunami.Native
 
-  @pairs 100_000
-  @terms 20_000
+  # Both were run a hundred times as large when the codec was written.
+  @pairs 20_000
+  @terms 5_000
 
   # Random terms
 
@@ -69,7 +70,7 @@ defmodule Etsunami.TermTest do
       11 -> Enum.random([self(), Process.whereis(:init), remote_pid(), remote_pid()])
       12 -> Enum.random([hd(Port.list()), List.last(Port.list()), remote_port()])
       13 -> Enum.random([make_ref(), Process.get(:reference), remote_reference()])
-      14 -> Enum.random([&Enum.map/2, &:lists.map/3, closure(), closure(), &fun_over/1])
+      14 -> Enum.random([&Enum.map/2, &:lists.map/2, closure(), closure(), &fun_over/1])
       15 -> Enum.random([[], {}, %{}])
       16 -> small()
     end
@@ -246,12 +247,12 @@ defmodule Etsunami.TermTest do
 
   test "environments are freed with the terms in them" do
     closure = fun_over(Enum.to_list(1..1000))
-    keep = fn -> for _ <- 1..5_000, do: Native.codec_roundtrip(closure) end
+    keep = fn -> for _ <- 1..1_000, do: Native.codec_roundtrip(closure) end
     keep.()
     :erlang.garbage_collect()
     before = :erlang.memory(:total)
     keep.()
     :erlang.garbage_collect()
-    assert :erlang.memory(:total) - before < 5_000_000
+    assert :erlang.memory(:total) - before < 2_000_000
   end
 end

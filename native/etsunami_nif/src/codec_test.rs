@@ -1,4 +1,6 @@
-//! NIFs that show the codec, the term order and the hashes to the tests.
+//! NIFs that show the codec, the term order and the hashes to the tests, and what the codec costs.
+
+use std::time::{Duration, Instant};
 
 use etsunami::term::buffer::Buffer;
 use etsunami::term::equal::equal;
@@ -9,7 +11,9 @@ use etsunami::term::view::Term;
 
 use crate::atoms::boolean;
 use crate::codec::decode;
-use crate::codec::encode::{Failure, Keep, Role, Slot, encode_key, encode_object, encode_term};
+use crate::codec::encode::{
+    Failure, Keep, Role, Scratch, Slot, encode_key, encode_object, encode_term,
+};
 use crate::error::{BADARG, SYSTEM_LIMIT};
 use crate::raw_nif;
 use crate::vm::{Env, VmTerm};
@@ -20,7 +24,7 @@ fn stored<'e, T>(
     term: VmTerm<'e>,
     with: impl FnOnce(ObjectPtr) -> T,
 ) -> Result<T, crate::error::Raise<'e>> {
-    let mut buffer = Buffer::new();
+    let mut buffer = Scratch::take();
     let arity = encode_object(env, term, 1, Keep::Retain, &mut buffer)?;
     // SAFETY: `encode_object` wrote `arity` elements that own their keepers.
     let object = unsafe { ObjectPtr::new(0, arity, buffer.words()) }.map_err(|_| SYSTEM_LIMIT)?;
@@ -46,7 +50,7 @@ fn pair(env: Env, a: VmTerm, b: VmTerm, roles: [Role; 2]) -> Result<[Buffer; 2],
     Ok(buffers)
 }
 
-fn with_pair<T>([a, b]: &[Buffer; 2], with: impl FnOnce(Term, Term) -> T) -> T {
+fn with_pair<T>([a, b]: &[Buffer; 2], with: fn(Term, Term) -> T) -> T {
     // SAFETY: both hold one term, written by `encode_term`.
     unsafe { with(Term::at(a.words(), 0), Term::at(b.words(), 0)) }
 }
@@ -56,7 +60,7 @@ raw_nif! {
     /// two values.
     fn codec_compare/2(env, &[a, b]) {
         let order = |roles| -> Result<VmTerm<'e>, Failure> {
-            let order = with_pair(&pair(env, a, b, roles)?, |a, b| compare(a, b));
+            let order = with_pair(&pair(env, a, b, roles)?, compare);
             Ok(env.make_int64(order as i64))
         };
         Ok(env.make_tuple(&[
@@ -71,7 +75,7 @@ raw_nif! {
     /// `=:=` of two terms, likewise.
     fn codec_equal/2(env, &[a, b]) {
         let same = |roles| -> Result<VmTerm<'e>, Failure> {
-            Ok(boolean(with_pair(&pair(env, a, b, roles)?, |a, b| equal(a, b))))
+            Ok(boolean(with_pair(&pair(env, a, b, roles)?, equal)))
         };
         Ok(env.make_tuple(&[
             same([Role::Key; 2])?,
@@ -92,5 +96,29 @@ raw_nif! {
             hash_wide(unsafe { object.element(0) }, seed)
         })?;
         Ok(env.make_tuple(&[env.make_uint64(probe), env.make_uint64(kept)]))
+    }
+}
+
+raw_nif! {
+    /// Nanoseconds to encode and free the object `{Key, Term}`, and to read it back, each done a
+    /// number of times.
+    fn codec_cost/2(env, &[term, times]) {
+        let times = env.int64(times).filter(|times| (1..=1000).contains(times)).ok_or(BADARG)?;
+        let pair = env.make_tuple(&[env.make_int64(1), term]);
+        let start = Instant::now();
+        for _ in 0..times {
+            stored(env, pair, |_| ())?;
+        }
+        let encoded = start.elapsed();
+        let decoded = stored(env, pair, |object| {
+            let start = Instant::now();
+            for _ in 0..times {
+                // SAFETY: the object lives while `stored` shows it.
+                std::hint::black_box(unsafe { decode::object(env, object) });
+            }
+            start.elapsed()
+        })?;
+        let nanoseconds = |total: Duration| env.make_int64(total.as_nanos() as i64 / times);
+        Ok(env.make_tuple(&[nanoseconds(encoded), nanoseconds(decoded)]))
     }
 }

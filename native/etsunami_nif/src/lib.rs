@@ -7,7 +7,6 @@ pub mod args;
 pub mod atoms;
 pub mod budget;
 pub mod codec;
-#[cfg(feature = "codec_test")]
 mod codec_test;
 pub mod error;
 pub mod nifs;

@@ -127,6 +127,7 @@ pub struct OwnEnv(*mut ErlNifEnv);
 
 impl OwnEnv {
     /// A fresh environment.
+    #[expect(clippy::new_without_default, reason = "it allocates")]
     pub fn new() -> OwnEnv {
         // SAFETY: may be called from any thread.
         OwnEnv(unsafe { sys::enif_alloc_env() })
@@ -299,7 +300,7 @@ impl<'e> Env<'e> {
         }
     }
 
-    /// The bytes of a binary. They live as long as the environment.
+    /// The bytes of a binary, not of a bit string that does not end at a byte. They live as long as the environment.
     #[inline]
     pub fn binary(self, term: VmTerm<'e>) -> Option<&'e [u8]> {
         let mut binary = MaybeUninit::<ErlNifBinary>::uninit();
@@ -312,13 +313,6 @@ impl<'e> Env<'e> {
             let binary = binary.assume_init();
             Some(std::slice::from_raw_parts(binary.data, binary.size))
         }
-    }
-
-    /// True for a binary (whole bytes).
-    #[inline]
-    pub fn is_binary(self, term: VmTerm) -> bool {
-        // SAFETY: as above.
-        unsafe { sys::enif_is_binary(self.raw, term.raw()) != 0 }
     }
 
     /// The number of pairs of a map.

@@ -9,8 +9,11 @@
 //! The root words of an object's elements are atomics (a counter may change in place), so they are
 //! loaded one by one, and each only once.
 
+use std::cell::Cell;
+
 use etsunami::term::layout::{Kind, NEGATIVE, count, distance, immediate, is_immediate};
 use etsunami::term::object::ObjectPtr;
+use etsunami::term::stack::Stack;
 use etsunami::term::view::{Roots, Term};
 
 use super::{external, tags};
@@ -45,7 +48,13 @@ pub fn elements<'e>(env: Env<'e>, roots: Roots) -> VmTerm<'e> {
     if is_immediate(all) {
         return env.make_tuple(terms(&words[..arity]));
     }
-    Decoder::new(env).loaded(roots, &words[..arity], Kind::Tuple)
+    let mut decoder = Decoder::new(env);
+    for (word, root) in words.iter_mut().zip(roots) {
+        if !is_immediate(*word) {
+            *word = decoder.root(*word, root.as_ptr()).word();
+        }
+    }
+    env.make_tuple(terms(&words[..arity]))
 }
 
 /// One term.
@@ -67,11 +76,12 @@ fn terms<'e>(words: &[u64]) -> &[VmTerm<'e>] {
     unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
 }
 
-/// A compound of which the words `next..end` of the stack have not been looked at.
+/// A compound whose words are on top of the stack, from `base` on; those from `next` on have not
+/// been looked at.
+#[derive(Clone, Copy)]
 struct Frame {
     kind: Kind,
-    /// Where the root word stands that was copied to stack position 0, were it there: so that the
-    /// one at position `i` was copied from `origin + i`.
+    /// Where the words were copied from.
     roots: *const u64,
     base: usize,
     next: usize,
@@ -80,7 +90,24 @@ struct Frame {
 struct Decoder<'e> {
     env: Env<'e>,
     portable: bool,
+    /// The stack; on loan from the thread once something stands on it.
     words: Vec<u64>,
+}
+
+/// Words that a thread keeps for the next call.
+const SPARE_WORDS: usize = 1 << 14;
+
+thread_local! {
+    static SPARE: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
+}
+
+impl Drop for Decoder<'_> {
+    fn drop(&mut self) {
+        if (1..=SPARE_WORDS).contains(&self.words.capacity()) {
+            // After the thread's end there is nowhere to put it.
+            let _ = SPARE.try_with(|spare| spare.set(std::mem::take(&mut self.words)));
+        }
+    }
 }
 
 impl<'e> Decoder<'e> {
@@ -88,17 +115,19 @@ impl<'e> Decoder<'e> {
         Decoder { env, portable: tags::portable(), words: Vec::new() }
     }
 
-    fn elements(&mut self, roots: Roots) -> VmTerm<'e> {
-        let words: Vec<u64> = roots.map(|element| element.root()).collect();
-        self.loaded(roots, &words, Kind::Tuple)
+    fn borrow_stack(&mut self) {
+        if self.words.capacity() == 0 {
+            self.words = SPARE.take();
+            self.words.clear();
+        }
     }
 
-    /// The compound of root words that have been loaded from `roots`.
-    fn loaded(&mut self, mut roots: Roots, words: &[u64], kind: Kind) -> VmTerm<'e> {
+    /// Elements as a tuple, however many.
+    fn elements(&mut self, mut roots: Roots) -> VmTerm<'e> {
+        self.borrow_stack();
+        self.words.extend(roots.map(Term::root));
         let first = roots.next().map_or(std::ptr::null(), Term::as_ptr);
-        self.words.reserve(2 * words.len());
-        self.words.extend_from_slice(words);
-        self.run(Frame { kind, roots: first, base: 0, next: 0 })
+        self.run(Frame { kind: Kind::Tuple, roots: first, base: 0, next: 0 })
     }
 
     /// A term by its root word, which was loaded from `at`.
@@ -114,7 +143,7 @@ impl<'e> Decoder<'e> {
 
     /// Makes a compound whose words are on the stack, and what is inside it.
     fn run(&mut self, mut frame: Frame) -> VmTerm<'e> {
-        let mut stack = Vec::new();
+        let mut stack: Stack<Frame, 8> = Stack::new();
         loop {
             if let Some(inner) = self.parts(&mut frame) {
                 stack.push(std::mem::replace(&mut frame, inner));
@@ -167,6 +196,7 @@ impl<'e> Decoder<'e> {
         if !self.portable && is_immediate(words.iter().fold(u64::MAX, |all, word| all & word)) {
             return Ok(self.make(kind, words));
         }
+        self.borrow_stack();
         let base = self.words.len();
         self.words.extend_from_slice(words);
         Err(Frame { kind, roots: words.as_ptr(), base, next: base })

@@ -24,7 +24,8 @@ use std::ops::{Deref, DerefMut};
 
 use etsunami::term::buffer::{Buffer, TooLarge};
 use etsunami::term::host::host;
-use etsunami::term::layout::{Foreign, MAX_WORDS, is_immediate};
+use etsunami::term::layout::{Foreign, MAX_WORDS, header, is_immediate};
+use etsunami::term::stack::Stack;
 use etsunami::term::view::Term;
 
 use super::foreign::{self, BIG_BINARY, Kept};
@@ -234,8 +235,6 @@ struct Encoder<'e, 'b> {
     scrambled: bool,
     /// What is to be released if encoding fails.
     kept: Vec<u64>,
-    /// The heads of a list's cells, before their number is known.
-    cells: Vec<u64>,
 }
 
 impl<'e, 'b> Encoder<'e, 'b> {
@@ -248,7 +247,6 @@ impl<'e, 'b> Encoder<'e, 'b> {
             limit: budget::INDIVISIBLE_WORDS,
             scrambled: false,
             kept: Vec::new(),
-            cells: Vec::new(),
         }
     }
 
@@ -260,7 +258,7 @@ impl<'e, 'b> Encoder<'e, 'b> {
     /// Encodes the term whose word stands at a root position, with all its parts.
     fn root(&mut self, at: usize, role: Role) -> Result<(), Failure> {
         let Step::Open(mut frame) = self.step(at, role)? else { return Ok(()) };
-        let mut stack = Vec::new();
+        let mut stack: Stack<Frame, 8> = Stack::new();
         loop {
             match self.parts(&mut frame, role)? {
                 Some(inner) => stack.push(std::mem::replace(&mut frame, inner)),
@@ -345,12 +343,12 @@ impl<'e, 'b> Encoder<'e, 'b> {
     fn block(&mut self, at: usize, term: VmTerm<'e>, role: Role) -> Result<Step, Failure> {
         let env = self.env;
         if let Some(elements) = env.tuple(term) {
-            self.tuple(at, elements)
+            self.tuple(at, elements, role)
         } else if let Some(cell) = env.cell(term) {
-            self.list(at, cell)
+            self.list(at, cell, role)
         } else if let Some(pairs) = env.map_size(term) {
-            self.map(at, term, pairs)
-        } else if let Some(bytes) = env.is_binary(term).then(|| env.binary(term)).flatten() {
+            self.map(at, term, pairs, role)
+        } else if let Some(bytes) = env.binary(term) {
             self.binary(at, term, bytes, role)
         } else if let Some(value) = env.float(term) {
             self.buffer.float(at, value)?;
@@ -363,31 +361,41 @@ impl<'e, 'b> Encoder<'e, 'b> {
         }
     }
 
-    fn tuple(&mut self, at: usize, elements: &[VmTerm<'e>]) -> Result<Step, Failure> {
+    fn tuple(&mut self, at: usize, elements: &[VmTerm<'e>], role: Role) -> Result<Step, Failure> {
         self.check(elements.len())?;
         let block = self.buffer.open_tuple(at, elements.len())?;
         self.buffer.fill(block + 1, words(elements));
-        Ok(self.opened(Frame::new(block, elements.len(), false)))
+        Ok(self.opened(Frame::new(block, elements.len(), false), role))
     }
 
-    /// Walks the cells once: heads go to a list of their own until their number is known.
-    fn list(&mut self, at: usize, cell: (VmTerm<'e>, VmTerm<'e>)) -> Result<Step, Failure> {
-        self.cells.clear();
-        let (mut head, mut tail) = cell;
-        loop {
-            self.cells.push(head.word());
-            let Some(next) = self.env.cell(tail) else { break };
-            (head, tail) = next;
-            self.check(self.cells.len())?;
+    /// Walks the cells once, with a list of unknown length open: its count is written at the end.
+    fn list(
+        &mut self,
+        at: usize,
+        cell: (VmTerm<'e>, VmTerm<'e>),
+        role: Role,
+    ) -> Result<Step, Failure> {
+        let block = self.buffer.open_list(at, 0)?;
+        let (head, mut tail) = cell;
+        self.buffer.set(block + 1, head.word());
+        while let Some((head, rest)) = self.env.cell(tail) {
+            self.buffer.push(head.word())?;
+            self.check(0)?;
+            tail = rest;
         }
-        self.cells.push(tail.word());
-        let count = self.cells.len() - 1;
-        let block = self.buffer.open_list(at, count)?;
-        self.buffer.fill(block + 1, &self.cells);
-        Ok(self.opened(Frame::new(block, count + 1, false)))
+        self.buffer.push(tail.word())?;
+        let roots = self.buffer.words().len() - block - 1;
+        self.buffer.set(block, header(roots - 1, 1 + roots));
+        Ok(self.opened(Frame::new(block, roots, false), role))
     }
 
-    fn map(&mut self, at: usize, term: VmTerm<'e>, count: usize) -> Result<Step, Failure> {
+    fn map(
+        &mut self,
+        at: usize,
+        term: VmTerm<'e>,
+        count: usize,
+        role: Role,
+    ) -> Result<Step, Failure> {
         self.check(2 * count)?;
         let block = self.buffer.open_map(at, count)?;
         for (i, (key, value)) in self.env.pairs(term).into_iter().flatten().take(count).enumerate()
@@ -395,14 +403,15 @@ impl<'e, 'b> Encoder<'e, 'b> {
             self.buffer.set(block + 1 + i, key.word());
             self.buffer.set(block + 1 + count + i, value.word());
         }
-        Ok(self.opened(Frame::new(block, 2 * count, true)))
+        Ok(self.opened(Frame::new(block, 2 * count, true), role))
     }
 
     /// A compound of immediates is complete as it stands, unless its keys are to be sorted.
-    fn opened(&mut self, frame: Frame) -> Step {
+    fn opened(&mut self, frame: Frame, role: Role) -> Step {
         let roots = &self.buffer.words()[frame.next as usize..frame.end as usize];
         let immediates = roots.iter().fold(u64::MAX, |all, word| all & word);
-        if self.portable || frame.is_map || !is_immediate(immediates) {
+        let sort = frame.is_map && role == Role::Key;
+        if self.portable || sort || !is_immediate(immediates) {
             return Step::Open(frame);
         }
         Step::Done { irregular: false }
