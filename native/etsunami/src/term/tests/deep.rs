@@ -3,7 +3,6 @@
 use super::super::buffer::Buffer;
 use super::super::equal::equal;
 use super::super::hash::hash_wide;
-use super::super::host::atom;
 use super::super::layout::{Foreign, immediate};
 use super::super::object::{ObjectPtr, release, retain};
 use super::super::order::{compare, compare_exact};
@@ -17,11 +16,11 @@ const LEVELS: usize = 1_000_000;
 enum Shape {
     /// `[Next]`
     List,
-    /// `{Next, a}`: a frame is left behind on every level.
+    /// `{Next, []}`: a frame is left behind on every level.
     Tuple,
-    /// `#{a => Next}`
+    /// `#{[] => Next}`
     Map,
-    /// `#{Next => a}`
+    /// `#{Next => []}`
     Key,
 }
 
@@ -34,13 +33,13 @@ fn open(buffer: &mut Buffer, at: usize, shape: Shape) -> (usize, usize) {
         }
         Shape::Tuple => {
             let block = buffer.open_tuple(at, 2).unwrap();
-            buffer.set(block + 2, atom("a"));
+            buffer.set(block + 2, immediate::NIL);
             (block, block + 1)
         }
         Shape::Map | Shape::Key => {
             let block = buffer.open_map(at, 1).unwrap();
             let next = if matches!(shape, Shape::Map) { 2 } else { 1 };
-            buffer.set(block + 3 - next, atom("a"));
+            buffer.set(block + 3 - next, immediate::NIL);
             (block, block + next)
         }
     }
