@@ -114,7 +114,7 @@ impl Table {
                 // SAFETY: the slot is locked, and we are pinned.
                 lost = match unsafe { settle(word) } {
                     Settled::Plain(visible) => [visible, Word::EMPTY],
-                    Settled::Decided { visible, loser } => [visible, loser],
+                    Settled::Decided { visible, loser, .. } => [visible, loser],
                     Settled::Pending => {
                         blocked = Some(word);
                         return (Change::Keep, Delta::ZERO);
@@ -214,6 +214,11 @@ unsafe impl BatchTarget for List {
     fn retire(&self, guard: &Guard, loser: Word, survivor: Word) {
         assert_ne!(loser, survivor);
         self.table.retire(guard, loser);
+    }
+
+    fn undo(&self, guard: &Guard, visible: Word, undone: Word) {
+        assert_ne!(visible, undone);
+        self.table.retire(guard, undone);
     }
 }
 
