@@ -42,8 +42,8 @@
 //! - [`Groups::rollback`], if `new` is not to be: retires what `new` has and `old` has not, under
 //!   the same lock, before anybody else changes this key.
 //!
-//! A batch may make several changes before its decision, `a` to `b` to `c`, if all of them append:
-//! it calls `superseded(b, c)` at once, and `superseded(a, c)` or `rollback(a, c)` in the end.
+//! A batch that appends more objects of one key than it may at once goes on with
+//! [`Groups::append_more`], which changes a word that is still pending.
 //!
 //! What is not guaranteed: nothing here protects two writers of one key from each other; that is
 //! the key's lock. While a batch is pending no other writer may change the key.
@@ -304,6 +304,50 @@ impl<M: Member> Groups<M> {
         if taken == 0 { current } else { draft.finish(Some(view)).into() }
     }
 
+    /// Appends several objects to `pending`, which was made from `prev` by appends and was not
+    /// decided yet; gives the word that takes its place as the pending one, and retires `pending`
+    /// if that is another. In the end `superseded(prev, last)` or `rollback(prev, last)` is due.
+    ///
+    /// # Safety
+    /// As for [`Groups::append`], with `prev` as the key's newest state; no reader reads members of
+    /// `pending` (except its [`first`]), and none will that finds the slot as it is now.
+    pub unsafe fn append_more(
+        &self,
+        guard: &Guard,
+        prev: Word,
+        pending: Word,
+        objects: &[usize],
+        repeats: Repeats,
+        mut refused: impl FnMut(usize),
+    ) -> Word {
+        // SAFETY: by contract. Arrays share nothing, so of a small word `superseded` retires the
+        // array alone. Of a view only the struct is retired: what it leads to lives on in the next
+        // one, was its own and is freed, or is noted to die with `prev`.
+        unsafe {
+            let Form::View(view) = Form::of(pending) else {
+                let word = self.append_small(pending, objects, repeats, refused);
+                if pending != prev {
+                    self.superseded(guard, pending, word);
+                }
+                return word;
+            };
+            if pending == prev {
+                return self.append_many(prev, objects, repeats, refused);
+            }
+            let mut draft = Draft::again(&*view);
+            if self.extend(&mut draft, objects, repeats, &mut refused) == 0 {
+                return pending;
+            }
+            let before = match Form::of(prev) {
+                Form::View(before) => Some(&*before),
+                _ => None,
+            };
+            let word = draft.finish(before).into();
+            self.superseded(guard, pending, word);
+            word
+        }
+    }
+
     unsafe fn append_small(
         &self,
         current: Word,
@@ -482,7 +526,7 @@ unsafe fn remove_small(current: Word, numbers: &[u64]) -> Word {
     {
         let dying = Dying { parts: Vec::new(), removed, group: Some(u64::MAX) };
         // SAFETY: as above; the view is alive.
-        unsafe { &*view }.set_dying(dying);
+        unsafe { &*view }.note_dying(dying);
     }
     word
 }
