@@ -28,7 +28,16 @@ enum Change {
 #[derive(Clone, Debug)]
 struct Step {
     change: Change,
-    undo: bool,
+    after: After,
+}
+
+/// What becomes of a change.
+#[derive(Clone, Copy, Debug)]
+enum After {
+    Stored,
+    Undone,
+    /// Undone, made again, and stored.
+    MadeAgain,
 }
 
 fn changes() -> impl Strategy<Value = Change> {
@@ -46,8 +55,13 @@ fn changes() -> impl Strategy<Value = Change> {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (changes(), prop::bool::weighted(0.2));
-    prop::collection::vec(step.prop_map(|(change, undo)| Step { change, undo }), 1..60)
+    let after = prop_oneof![
+        8 => Just(After::Stored),
+        1 => Just(After::Undone),
+        1 => Just(After::MadeAgain),
+    ];
+    let step = (changes(), after).prop_map(|(change, after)| Step { change, after });
+    prop::collection::vec(step, 1..60)
 }
 
 /// The group, what it should hold, and all objects ever made for it.
@@ -207,16 +221,20 @@ impl Subject {
         check(old, &before, &guard);
         // SAFETY: `new` was made from `old`, and both are of this thread alone.
         unsafe {
-            if step.undo {
-                self.groups.rollback(&guard, old, new);
-            } else {
-                self.word = new;
-                self.expected = expected;
-                self.groups.superseded(&guard, old, new);
+            match step.after {
+                After::Stored => {
+                    self.word = new;
+                    self.expected = expected;
+                    self.groups.superseded(&guard, old, new);
+                }
+                After::Undone | After::MadeAgain => self.groups.rollback(&guard, old, new),
             }
         }
         check(old, &before, &guard);
         self.check_numbers(&guard);
+        if let After::MadeAgain = step.after {
+            self.step(&Step { change: step.change.clone(), after: After::Stored });
+        }
     }
 
     /// Numbers do not change, and chunks of any length make up the whole.
