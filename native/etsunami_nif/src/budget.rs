@@ -2,14 +2,13 @@
 //!
 //! A call on a normal scheduler has about a millisecond. Work is counted in encoded words, which
 //! cost 2 to 10 ns each to encode, copy or compare. Divisible work stops at the limit and goes on
-//! by a continuation ([`Env::schedule`]); indivisible work (one huge object) starts again on a dirty
+//! by a continuation ([`reschedule`]); indivisible work (one huge object) starts again on a dirty
 //! CPU scheduler, where it may run to its end.
-
-use std::ffi::CStr;
 
 use rustler::sys;
 
-use crate::vm::{Env, NifFunction, VmTerm};
+use crate::raw::RawNif;
+use crate::vm::{Env, VmTerm};
 
 /// The words that one indivisible piece of work may handle on a normal scheduler: some 0.3 ms, so
 /// that starting again on a dirty scheduler wastes little.
@@ -24,25 +23,21 @@ pub fn on_normal_scheduler() -> bool {
     unsafe { sys::enif_thread_type() == sys::ERL_NIF_THR_NORMAL_SCHEDULER }
 }
 
-/// Starts the NIF again on a dirty CPU scheduler; to be returned at once.
-pub fn on_dirty<'e>(
+/// Starts a NIF, usually the running one, on a dirty CPU scheduler; to be returned at once.
+pub fn on_dirty<'e, const N: usize, F: RawNif<N>>(
     env: Env<'e>,
-    name: &CStr,
-    function: NifFunction,
-    argv: &[VmTerm<'e>],
+    argv: &[VmTerm<'e>; N],
 ) -> VmTerm<'e> {
-    env.schedule(name, sys::ERL_NIF_DIRTY_JOB_CPU_BOUND, function, argv)
+    env.schedule(F::NAME, sys::ERL_NIF_DIRTY_JOB_CPU_BOUND, F::ENTRY, argv)
 }
 
-/// Goes on with `function` when the scheduler comes back to this process, on a normal scheduler; to
-/// be returned at once.
-pub fn reschedule<'e>(
+/// Goes on with a NIF on a normal scheduler when the calling process has its next turn; to be
+/// returned at once.
+pub fn reschedule<'e, const N: usize, F: RawNif<N>>(
     env: Env<'e>,
-    name: &CStr,
-    function: NifFunction,
-    argv: &[VmTerm<'e>],
+    argv: &[VmTerm<'e>; N],
 ) -> VmTerm<'e> {
-    env.schedule(name, sys::ERL_NIF_NORMAL_JOB, function, argv)
+    env.schedule(F::NAME, sys::ERL_NIF_NORMAL_JOB, F::ENTRY, argv)
 }
 
 /// Charges the calling process for work done. True if its time is up.

@@ -1,8 +1,7 @@
 //! The words of immediates: checked once, or translated.
 //!
 //! The encoding stores small integers, atoms, local pids and ports and `[]` as the very words of
-//! the VM ([`immediate`](etsunami::term::layout::immediate)). At load [`load`] makes known terms and looks at their
-//! words. A VM that tags them otherwise (or `ETSUNAMI_PORTABLE=1` in the environment) gets the
+//! the VM ([`immediate`]). At load [`load`] makes known terms and looks at their words. A VM that tags them otherwise (or `ETSUNAMI_PORTABLE=1` in the environment) gets the
 //! portable path: every immediate is recognised by predicates and translated in both directions:
 //! small integers are tagged by us, atoms get an index of ours and are interned for ever, `[]` has
 //! our word, and pids and ports, local or not, are stored in the external term format.
