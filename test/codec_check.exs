@@ -4,7 +4,8 @@ defmodule Etsunami.Native do
   @moduledoc false
   @on_load :load
   def load do
-    library = Path.expand("../target/release/libetsunami_nif", __DIR__)
+    profile = System.get_env("CARGO_PROFILE", "release")
+    library = Path.expand("../target/#{profile}/libetsunami_nif", __DIR__)
     :erlang.load_nif(String.to_charlist(library), 0)
   end
 

@@ -484,7 +484,7 @@ impl<'e, 'b> Encoder<'e, 'b> {
     }
 
     fn foreign(&mut self, at: usize, what: Foreign, term: VmTerm<'e>) -> Result<Step, Failure> {
-        let hash = term.internal_hash();
+        let hash = foreign::hash(term);
         let Kept { word, keeper } = match self.keep {
             Keep::Borrow => Kept { word: term.word(), keeper: 0 },
             Keep::Retain => self.retain(what, term),
