@@ -5,10 +5,11 @@
 //! by a continuation ([`reschedule`]); indivisible work (one huge object) starts again on a dirty
 //! CPU scheduler, where it may run to its end.
 
+use std::ffi::CStr;
+
 use rustler::sys;
 
-use crate::raw::RawNif;
-use crate::vm::{Env, VmTerm};
+use crate::vm::{Env, NifFunction, VmTerm};
 
 /// The words that one indivisible piece of work may handle on a normal scheduler: some 0.3 ms, so
 /// that starting again on a dirty scheduler wastes little.
@@ -23,21 +24,25 @@ pub fn on_normal_scheduler() -> bool {
     unsafe { sys::enif_thread_type() == sys::ERL_NIF_THR_NORMAL_SCHEDULER }
 }
 
-/// Starts a NIF, usually the running one, on a dirty CPU scheduler; to be returned at once.
-pub fn on_dirty<'e, const N: usize, F: RawNif<N>>(
+/// Starts the NIF again on a dirty CPU scheduler; to be returned at once.
+pub fn on_dirty<'e>(
     env: Env<'e>,
-    argv: &[VmTerm<'e>; N],
+    name: &CStr,
+    function: NifFunction,
+    argv: &[VmTerm<'e>],
 ) -> VmTerm<'e> {
-    env.schedule(F::NAME, sys::ERL_NIF_DIRTY_JOB_CPU_BOUND, F::ENTRY, argv)
+    env.schedule(name, sys::ERL_NIF_DIRTY_JOB_CPU_BOUND, function, argv)
 }
 
-/// Goes on with a NIF on a normal scheduler when the calling process has its next turn; to be
-/// returned at once.
-pub fn reschedule<'e, const N: usize, F: RawNif<N>>(
+/// Goes on with `function` when the scheduler comes back to this process, on a normal scheduler; to
+/// be returned at once.
+pub fn reschedule<'e>(
     env: Env<'e>,
-    argv: &[VmTerm<'e>; N],
+    name: &CStr,
+    function: NifFunction,
+    argv: &[VmTerm<'e>],
 ) -> VmTerm<'e> {
-    env.schedule(F::NAME, sys::ERL_NIF_NORMAL_JOB, F::ENTRY, argv)
+    env.schedule(name, sys::ERL_NIF_NORMAL_JOB, function, argv)
 }
 
 /// Charges the calling process for work done. True if its time is up.

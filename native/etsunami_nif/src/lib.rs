@@ -3,12 +3,16 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+pub mod args;
 pub mod atoms;
 pub mod budget;
 pub mod codec;
 mod codec_test;
 pub mod error;
+pub mod nifs;
+pub mod owner;
 pub mod raw;
+pub mod resource;
 pub mod vm;
 
 use rustler::{Env, Term};
@@ -20,7 +24,7 @@ fn load(env: Env, _info: Term) -> bool {
     atoms::load(env);
     codec::tags::load(env);
     codec::host::load(env);
-    true
+    resource::register(env)
 }
 
 rustler::init!("Elixir.Etsunami.Native", load = load);

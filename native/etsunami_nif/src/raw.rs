@@ -1,11 +1,8 @@
 //! Raw entry points: NIFs without rustler's `Vec` of arguments.
 //!
-//! [`raw_nif!`](crate::raw_nif) defines a NIF as a Rust function over an array of its arguments, and submits a C
+//! [`raw_nif!`](crate::raw_nif) defines a NIF as a Rust function over an array of its arguments and submits a C
 //! entry point into the table of NIFs that `rustler::init!` collects. The entry point catches
 //! panics, and is the one place where a failure becomes an exception or a change of scheduler.
-//!
-//! A *continuation* is a raw NIF that is not in the table: it is reached by
-//! [`budget::reschedule`] only, with terms that another call passes on.
 
 use std::ffi::{CStr, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,35 +17,28 @@ use crate::vm::{Env, NifFunction, VmTerm};
 /// What a raw NIF returns.
 pub type Answer<'e> = Result<VmTerm<'e>, Raise<'e>>;
 
-/// A NIF of `N` arguments, implemented by the types that [`raw_nif!`](crate::raw_nif) makes.
-pub trait RawNif<const N: usize> {
-    /// Its name.
-    const NAME: &'static CStr;
-    /// What the VM calls.
-    const ENTRY: NifFunction;
+/// The body of a raw NIF of `N` arguments.
+pub type Body<const N: usize> = for<'e> fn(Env<'e>, &[VmTerm<'e>; N]) -> Answer<'e>;
 
-    /// Its body.
-    fn call<'e>(env: Env<'e>, argv: &[VmTerm<'e>; N]) -> Answer<'e>;
-}
-
-/// Runs a raw NIF: called by the entry points that [`raw_nif!`](crate::raw_nif) makes.
+/// Runs a raw NIF's body: called by the entry points that [`raw_nif!`](crate::raw_nif) makes.
 ///
 /// # Safety
-/// The arguments are those that the VM passed to a NIF of arity `N`.
+/// The arguments are those that the VM passed to a NIF registered with arity `N`.
 #[inline(always)]
-pub unsafe fn enter<const N: usize, F: RawNif<N>>(
+pub unsafe fn enter<const N: usize>(
     raw: *mut ErlNifEnv,
-    argc: c_int,
     argv: *const ErlNifTerm,
+    name: &CStr,
+    entry: NifFunction,
+    body: impl for<'e> FnOnce(Env<'e>, &[VmTerm<'e>; N]) -> Answer<'e>,
 ) -> ErlNifTerm {
-    debug_assert_eq!(argc as usize, N);
     // SAFETY: the VM passes the calling process's environment, which lives until the NIF returns.
     let env = unsafe { Env::new(raw) };
     // SAFETY: the VM passes `N` terms; `VmTerm` is a transparent word as `ErlNifTerm` is.
     let argv = unsafe { &*argv.cast::<[VmTerm; N]>() };
-    let answer = match catch_unwind(AssertUnwindSafe(|| F::call(env, argv))) {
+    let answer = match catch_unwind(AssertUnwindSafe(|| body(env, argv))) {
         Ok(Ok(term)) => term,
-        Ok(Err(raise)) => fail::<N, F>(env, raise, argv),
+        Ok(Err(raise)) => fail(env, raise, argv, name, entry),
         Err(_) => env.raise(atoms().nif_panicked),
     };
     answer.raw()
@@ -56,13 +46,16 @@ pub unsafe fn enter<const N: usize, F: RawNif<N>>(
 
 #[cold]
 #[inline(never)]
-fn fail<'e, const N: usize, F: RawNif<N>>(
+fn fail<'e>(
     env: Env<'e>,
     raise: Raise<'e>,
-    argv: &[VmTerm<'e>; N],
+    argv: &[VmTerm<'e>],
+    name: &CStr,
+    entry: NifFunction,
 ) -> VmTerm<'e> {
     match raise {
-        Raise::Dirty => budget::on_dirty::<N, F>(env, argv),
+        Raise::Dirty => budget::on_dirty(env, name, entry, argv),
+        Raise::Again => budget::reschedule(env, name, entry, argv),
         Raise::Error(reason, cause) => {
             let reason = env.make_tuple(&[atoms().etsunami_error, reason.atom(), cause.atom()]);
             env.raise(reason)
@@ -71,52 +64,52 @@ fn fail<'e, const N: usize, F: RawNif<N>>(
     }
 }
 
-/// Defines a raw NIF: `raw_nif! { fn lookup/2(env, &[table, key]) { … } }`. The body gives an
-/// [`Answer`](crate::raw::Answer), and may use `?` on anything that converts into [`Raise`](crate::error::Raise). `fn lookup` is then a
-/// registered NIF, and `lookup` also a type, for [`budget`](crate::budget)'s functions. With `continuation`
-/// before `fn` it is not registered.
+/// The count of arguments, checked in debug builds only: the VM knows the arity it was given.
+#[inline(always)]
+pub fn check_arity(argc: c_int, arity: usize) {
+    debug_assert_eq!(argc as usize, arity);
+}
+
+/// Defines and registers a raw NIF:
+/// `raw_nif! { fn lookup/2(env, &[table, key]) { … } }`. The body gives an
+/// [`Answer`](crate::raw::Answer), and may use `?` on anything that converts into
+/// [`Raise`](crate::error::Raise). `fn name as ("nif")/2(…)` registers it under another name.
 #[macro_export]
 macro_rules! raw_nif {
     ($(#[$doc:meta])* fn $name:ident/$arity:literal($env:ident, $argv:pat) $body:block) => {
-        $crate::raw_nif! { $(#[$doc])* continuation fn $name/$arity($env, $argv) $body }
-
-        ::rustler::codegen_runtime::inventory::submit! {
-            ::rustler::Nif {
-                name: <$name as $crate::raw::RawNif<$arity>>::NAME.as_ptr(),
-                arity: $arity,
-                flags: 0,
-                raw_func: <$name as $crate::raw::RawNif<$arity>>::ENTRY,
-            }
+        $crate::raw_nif! {
+            $(#[$doc])* fn $name as (stringify!($name))/$arity($env, $argv) $body
         }
     };
-    ($(#[$doc:meta])* continuation fn $name:ident/$arity:literal($env:ident, $argv:pat) $body:block)
-    => {
+    ($(#[$doc:meta])* fn $name:ident as ($nif:expr)/$arity:literal($env:ident, $argv:pat) $body:block) => {
         $(#[$doc])*
-        #[allow(non_camel_case_types, reason = "a function in the shape of a type")]
-        pub enum $name {}
+        fn $name<'e>(
+            $env: $crate::vm::Env<'e>,
+            $argv: &[$crate::vm::VmTerm<'e>; $arity],
+        ) -> $crate::raw::Answer<'e> $body
 
-        impl $crate::raw::RawNif<$arity> for $name {
-            const NAME: &'static ::std::ffi::CStr =
-                $crate::raw::c_name(concat!(stringify!($name), "\0"));
-            const ENTRY: $crate::vm::NifFunction = {
-                unsafe extern "C" fn entry(
-                    env: *mut ::rustler::sys::ErlNifEnv,
-                    argc: ::std::ffi::c_int,
-                    argv: *const ::rustler::sys::ErlNifTerm,
-                ) -> ::rustler::sys::ErlNifTerm {
-                    // SAFETY: the VM calls this with as many arguments as the NIF was registered
-                    // or scheduled with.
-                    unsafe { $crate::raw::enter::<$arity, $name>(env, argc, argv) }
+        const _: () = {
+            /// The entry point that the VM calls.
+            unsafe extern "C" fn entry(
+                env: *mut ::rustler::sys::ErlNifEnv,
+                argc: ::std::ffi::c_int,
+                argv: *const ::rustler::sys::ErlNifTerm,
+            ) -> ::rustler::sys::ErlNifTerm {
+                const NAME: &::std::ffi::CStr = $crate::raw::c_name(concat!($nif, "\0"));
+                $crate::raw::check_arity(argc, $arity);
+                // SAFETY: the VM calls this as the NIF of that arity, registered below.
+                unsafe { $crate::raw::enter::<$arity>(env, argv, NAME, entry, $name) }
+            }
+
+            ::rustler::codegen_runtime::inventory::submit! {
+                ::rustler::Nif {
+                    name: concat!($nif, "\0").as_ptr().cast(),
+                    arity: $arity,
+                    flags: 0,
+                    raw_func: entry,
                 }
-                entry
-            };
-
-            #[inline(always)]
-            fn call<'e>(
-                $env: $crate::vm::Env<'e>,
-                $argv: &[$crate::vm::VmTerm<'e>; $arity],
-            ) -> $crate::raw::Answer<'e> $body
-        }
+            }
+        };
     };
 }
 

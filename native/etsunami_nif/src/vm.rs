@@ -90,6 +90,20 @@ impl<'e> VmTerm<'e> {
     }
 }
 
+/// The pid word of the VM's pid structure.
+pub fn pid_word(pid: &sys::ErlNifPid) -> u64 {
+    const { assert!(size_of::<sys::ErlNifPid>() == size_of::<u64>()) };
+    // SAFETY: the C structure has one field, the term, of this size.
+    unsafe { transmute::<sys::ErlNifPid, u64>(*pid) }
+}
+
+/// The VM's pid structure of a pid word.
+#[inline(always)]
+pub fn pid_of(word: u64) -> sys::ErlNifPid {
+    // SAFETY: as for `pid_word`.
+    unsafe { transmute::<u64, sys::ErlNifPid>(word) }
+}
+
 /// Bytes that the VM allocated, released on drop.
 pub struct External(ErlNifBinary);
 
@@ -331,6 +345,76 @@ impl<'e> Env<'e> {
         unsafe {
             let made = sys::enif_term_to_binary(self.raw, term.raw(), binary.as_mut_ptr());
             (made != 0).then(|| External(binary.assume_init()))
+        }
+    }
+
+    /// True if this is the calling process.
+    #[inline(always)]
+    pub fn is_self(self, pid: u64) -> bool {
+        self.self_pid().is_some_and(|own| own.word() == pid)
+    }
+
+    /// True if the process (of this node) has not begun to exit.
+    #[inline(always)]
+    pub fn is_alive(self, pid: u64) -> bool {
+        let pid = pid_of(pid);
+        // SAFETY: as above; a local pid.
+        unsafe { sys::enif_is_process_alive(self.raw, &pid) != 0 }
+    }
+
+    /// The word of a pid of this node.
+    pub fn local_pid(self, term: VmTerm) -> Option<u64> {
+        let mut pid = MaybeUninit::<sys::ErlNifPid>::uninit();
+        // SAFETY: as above; written on success.
+        unsafe {
+            let local = sys::enif_get_local_pid(self.raw, term.raw(), pid.as_mut_ptr()) != 0;
+            local.then(|| pid_word(&pid.assume_init()))
+        }
+    }
+
+    /// The name of this node. The C interface has no call for it, but the external format of a
+    /// local pid begins with it.
+    pub fn node(self) -> Option<VmTerm<'e>> {
+        const VERSION_AND_TAG: usize = 2;
+        let pid = self.to_external(self.self_pid()?)?;
+        let mut name = vec![pid.bytes()[0]];
+        name.extend_from_slice(&pid.bytes()[VERSION_AND_TAG..]);
+        self.from_external(&name)
+    }
+
+    /// The monotonic time of the VM, in nanoseconds (its native unit).
+    pub fn monotonic_time(self) -> i64 {
+        // SAFETY: may be called from any scheduler.
+        unsafe { sys::enif_monotonic_time(sys::ErlNifTimeUnit::ERL_NIF_NSEC) }
+    }
+
+    /// The length of a proper list.
+    pub fn list_length(self, term: VmTerm) -> Option<usize> {
+        let mut length = 0;
+        // SAFETY: as above; written on success.
+        let proper = unsafe { sys::enif_get_list_length(self.raw, term.raw(), &mut length) } != 0;
+        proper.then_some(length as usize)
+    }
+
+    /// The value of a key of a map.
+    pub fn map_get(self, map: VmTerm<'e>, key: VmTerm<'e>) -> Option<VmTerm<'e>> {
+        let mut value = MaybeUninit::uninit();
+        // SAFETY: as above; written on success.
+        unsafe {
+            let found = sys::enif_get_map_value(self.raw, map.raw(), key.raw(), value.as_mut_ptr());
+            (found != 0).then(|| VmTerm::from_raw(value.assume_init()))
+        }
+    }
+
+    /// Sends a message whose term lives in its own environment. Whether the receiver still lives
+    /// is not told.
+    pub fn send(self, to: u64, message_env: OwnEnv, message: u64) {
+        let to = pid_of(to);
+        // SAFETY: as above; the message is a term of its environment, which the VM takes over or
+        // leaves empty, and which is freed when `message_env` is dropped.
+        unsafe {
+            let message = transmute::<u64, ErlNifTerm>(message);
+            sys::enif_send(self.raw, &to, message_env.0, message);
         }
     }
 

@@ -66,6 +66,14 @@ impl Int {
         Ok(())
     }
 
+    /// True below zero.
+    pub fn is_negative(&self) -> bool {
+        match self {
+            Int::Small(value) => *value < 0,
+            Int::Big(value) => value.sign() == Sign::Minus,
+        }
+    }
+
     fn to_big(&self) -> BigInt {
         match self {
             Int::Small(value) => BigInt::from(*value),

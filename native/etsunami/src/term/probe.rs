@@ -106,6 +106,12 @@ impl OwnedKey {
         OwnedKey { words, probe: OrderProbe::new(copy) }
     }
 
+    /// The term.
+    #[inline(always)]
+    pub fn term(&self) -> Term<'_> {
+        self.probe.term
+    }
+
     /// The key.
     #[inline(always)]
     pub fn probe(&self) -> &OrderProbe<'_> {
