@@ -4,7 +4,8 @@
 //! the VM ([`immediate`]). At load [`load`] makes known terms and looks at their words. A VM that tags them otherwise (or `ETSUNAMI_PORTABLE=1` in the environment) gets the
 //! portable path: every immediate is recognised by predicates and translated in both directions:
 //! small integers are tagged by us, atoms get an index of ours and are interned for ever, `[]` has
-//! our word, and pids and ports, local or not, are stored in the external term format.
+//! our word, and pids and ports, local or not, are stored in the external term format. (So on this
+//! path a local pid stored before the node gets a name is another key afterwards.)
 //!
 //! A local port cannot be made at load; that its tag is as assumed follows from nothing but the
 //! checked VMs, so a port's word that lacks the tag is stored in the external format as well.
