@@ -99,7 +99,7 @@ defmodule Etsunami.Native do
   def all, do: stub()
   def whereis(_name), do: stub()
 
-  # What the tests of the term codec ask, beside the VM's own answers
+  # The codec and the term order, for the tests
 
   def codec_roundtrip(_term), do: stub()
   def codec_compare(_a, _b), do: stub()
