@@ -9,6 +9,7 @@ use super::{Batch, BatchTarget, Helped, Placed, Settled, help, key_word, resolve
 use crate::engine::{Change, Delta, Word};
 use crate::reclaim::{Collector, Guard};
 use crate::sync::{Arc, AtomicI64, AtomicUsize, Mutex, Ordering, thread};
+use std::pin::Pin;
 
 /// A stored object. Never freed before the end of a test; its ends are counted instead.
 #[derive(Default)]
@@ -44,7 +45,7 @@ struct Slot {
 struct Table {
     collector: Collector,
     slots: Vec<Slot>,
-    objects: Mutex<Vec<Box<Object>>>,
+    objects: Mutex<Vec<Pin<Box<Object>>>>,
     size: AtomicI64,
 }
 
@@ -61,7 +62,7 @@ impl Table {
 
     /// A new object, not stored yet.
     fn object(&self, key: usize, value: usize) -> Word {
-        let object = Box::new(Object { key, value, ..Object::default() });
+        let object = Box::pin(Object { key, value, ..Object::default() });
         let word = Word(std::ptr::from_ref(&*object).expose_provenance());
         self.objects.lock().unwrap().push(object);
         word
@@ -156,6 +157,7 @@ impl Table {
 enum Policy {
     Replace,
     Refuse,
+    #[cfg(not(loom))]
     Skip,
 }
 
@@ -193,6 +195,7 @@ unsafe impl BatchTarget for List {
     fn place(&self, index: usize, visible: Word) -> Placed {
         match self.policy {
             Policy::Refuse if !visible.is_empty() => Placed::Refuse,
+            #[cfg(not(loom))]
             Policy::Skip if !visible.is_empty() => Placed::Skip,
             _ => {
                 let word = Word(self.entries[index].1.swap(0, Ordering::Relaxed));
