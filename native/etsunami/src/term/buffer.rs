@@ -7,7 +7,7 @@
 //! tells whether the block is irregular, which the caller passes on by closing its parent with
 //! [`Buffer::mark_irregular`].
 
-use super::layout::{self, IRREGULAR, Kind, MAX_WORDS, NEGATIVE, block_ref, header};
+use super::layout::{self, IRREGULAR, Kind, MAX_WORDS, NEGATIVE, SORTED, block_ref, header};
 
 /// The object would be larger than [`MAX_WORDS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,8 +49,26 @@ impl Buffer {
         if n > MAX_WORDS - at.min(MAX_WORDS) {
             return Err(TooLarge);
         }
+        self.words.try_reserve(n).map_err(|_| TooLarge)?;
         self.words.resize(at + n, layout::immediate::NIL);
         Ok(at)
+    }
+
+    /// Appends one root word.
+    #[inline]
+    pub fn push(&mut self, word: u64) -> Result<(), TooLarge> {
+        if self.words.len() == self.words.capacity() {
+            self.reserve(1)?;
+            self.words.pop();
+        }
+        self.words.push(word);
+        Ok(())
+    }
+
+    /// Overwrites the words from `at` on.
+    #[inline]
+    pub fn fill(&mut self, at: usize, words: &[u64]) {
+        self.words[at..at + words.len()].copy_from_slice(words);
     }
 
     /// Writes an immediate root word.
@@ -59,7 +77,13 @@ impl Buffer {
         self.words[at] = word;
     }
 
-    fn open(&mut self, at: usize, kind: Kind, count: usize, roots: usize) -> Result<usize, TooLarge> {
+    fn open(
+        &mut self,
+        at: usize,
+        kind: Kind,
+        count: usize,
+        roots: usize,
+    ) -> Result<usize, TooLarge> {
         let block = self.reserve(1 + roots)?;
         self.words[at] = block_ref(kind, block - at);
         self.words[block] = header(count, 1 + roots);
@@ -85,12 +109,17 @@ impl Buffer {
     pub fn close(&mut self, block: usize) {
         let words = self.words.len() - block;
         let old = self.words[block];
-        self.words[block] = header(layout::count(old), words) | (old & (IRREGULAR | NEGATIVE));
+        self.words[block] = header(layout::count(old), words) | (old & (IRREGULAR | SORTED));
     }
 
     /// Marks a compound as one that cannot be compared word for word.
     pub fn mark_irregular(&mut self, block: usize) {
         self.words[block] |= IRREGULAR;
+    }
+
+    /// Marks a map as one whose keys stand in the exact term order.
+    pub fn mark_sorted(&mut self, block: usize) {
+        self.words[block] |= SORTED;
     }
 
     /// Appends a float.
@@ -150,9 +179,13 @@ impl Buffer {
 
 /// Copies bytes into words in memory order; the rest of the last word is 0.
 fn pack(words: &mut [u64], bytes: &[u8]) {
-    for (word, chunk) in words.iter_mut().zip(bytes.chunks(8)) {
+    let (whole, rest) = bytes.as_chunks();
+    for (word, raw) in words.iter_mut().zip(whole) {
+        *word = u64::from_ne_bytes(*raw);
+    }
+    if !rest.is_empty() {
         let mut raw = [0; 8];
-        raw[..chunk.len()].copy_from_slice(chunk);
-        *word = u64::from_ne_bytes(raw);
+        raw[..rest.len()].copy_from_slice(rest);
+        words[whole.len()] = u64::from_ne_bytes(raw);
     }
 }

@@ -114,10 +114,14 @@ pub unsafe trait BatchTarget: Send + Sync + 'static {
     /// The batch has just committed: these are the changes of all its entries.
     fn committed(&self, guard: &Guard, delta: Delta);
 
-    /// Retires `loser`, which is not reachable any more (a reader may still be looking at it).
-    /// `survivor` is what is visible in its place, for words that share memory; it is
-    /// [`Word::EMPTY`] if nothing is.
+    /// Retires `loser`, which was visible before a batch committed `survivor` in its place, and is
+    /// not reachable any more (a reader may still be looking at it).
     fn retire(&self, guard: &Guard, loser: Word, survivor: Word);
+
+    /// Takes back `undone`, which `place` made from `visible` in a batch that did not commit, so
+    /// that nobody ever saw it. Called under the key's lock, before anybody builds on `visible`:
+    /// it must neither lock nor block.
+    fn undo(&self, guard: &Guard, visible: Word, undone: Word);
 }
 
 /// The part of a batch that does not depend on its target. Nodes point to it.
@@ -239,8 +243,8 @@ enum Installed {
     /// The node is in the slot, or the entry needs none; what it adds, and the loser that its
     /// word replaced, with what is visible beside it.
     Next(Delta, Option<(Word, Word)>),
-    /// The target refuses.
-    Refused,
+    /// The target refuses; a loser as above.
+    Refused(Option<(Word, Word)>),
     /// This pending node of another batch is in the slot.
     Blocked(Word),
 }
@@ -314,13 +318,12 @@ impl<T: BatchTarget> Descriptor<T> {
                 work.delta.objects += delta.objects;
                 work.delta.words += delta.words;
                 work.phase = Phase::Install(next + 1);
-                if let Some((loser, survivor)) = loser {
-                    self.retire(guard, loser, survivor);
-                }
+                self.retire(guard, loser);
                 None
             }
-            Installed::Refused => {
+            Installed::Refused(loser) => {
                 self.header.decide(REFUSED);
+                self.retire(guard, loser);
                 None
             }
             Installed::Blocked(word) => Some(Step::Blocked(word)),
@@ -331,7 +334,8 @@ impl<T: BatchTarget> Descriptor<T> {
     fn install(&self, index: usize, guard: &Guard) -> Installed {
         let mut installed = Installed::Next(Delta::ZERO, None);
         self.target.update(index, guard, &mut |current| {
-            let (answer, change) = self.decide_install(index, current.unwrap_or(Word::EMPTY));
+            let word = current.unwrap_or(Word::EMPTY);
+            let (answer, change) = self.decide_install(index, word, guard);
             installed = answer;
             (change, Delta::ZERO)
         });
@@ -339,23 +343,49 @@ impl<T: BatchTarget> Descriptor<T> {
     }
 
     /// What [`Descriptor::install`] does with a slot that holds `word`.
-    fn decide_install(&self, index: usize, word: Word) -> (Installed, Change) {
+    fn decide_install(&self, index: usize, word: Word, guard: &Guard) -> (Installed, Change) {
         // SAFETY: the engine has loaded the word under the worker's guard, and the slot is locked.
-        let (visible, loser) = match unsafe { settle(word) } {
-            Settled::Plain(word) => (word, Word::EMPTY),
-            Settled::Decided { visible, loser } => (visible, loser),
+        let (visible, lost) = match unsafe { settle(word) } {
+            Settled::Plain(word) => (word, None),
+            Settled::Decided { visible, loser, committed } => {
+                (visible, self.dispose(guard, loser, visible, committed))
+            }
             Settled::Pending => return (Installed::Blocked(word), Change::Keep),
+        };
+        // A decided node is replaced whatever `place` answers: its loser is disposed of once.
+        let settled = match (word.is_version(), visible.is_empty()) {
+            (false, _) => Change::Keep,
+            (true, true) => Change::Remove,
+            (true, false) => Change::Put(visible),
         };
         match self.target.place(index, visible) {
             Placed::Put { word: new, delta } => {
                 let node = &self.nodes[index];
                 node.fill(visible, new);
-                let loser = (!loser.is_empty()).then_some((loser, visible));
-                (Installed::Next(delta, loser), Change::Put(node.word()))
+                (Installed::Next(delta, lost), Change::Put(node.word()))
             }
-            Placed::Skip => (Installed::Next(Delta::ZERO, None), Change::Keep),
-            Placed::Refuse => (Installed::Refused, Change::Keep),
+            Placed::Skip => (Installed::Next(Delta::ZERO, lost), settled),
+            Placed::Refuse => (Installed::Refused(lost), settled),
         }
+    }
+
+    /// Undoes the loser of a batch that did not commit; gives that of a committed one, which is to
+    /// be retired after the slot has changed, with what is visible in its place.
+    fn dispose(
+        &self,
+        guard: &Guard,
+        loser: Word,
+        visible: Word,
+        committed: bool,
+    ) -> Option<(Word, Word)> {
+        if loser.is_empty() {
+            return None;
+        }
+        if !committed {
+            self.target.undo(guard, visible, loser);
+            return None;
+        }
+        Some((loser, visible))
     }
 
     /// Gives the slot of entry `index` its visible word, if it still holds the node.
@@ -364,23 +394,21 @@ impl<T: BatchTarget> Descriptor<T> {
         let mut lost = None;
         self.target.update(index, guard, &mut |current| {
             let change = match node.settle() {
-                Settled::Decided { visible, loser }
+                Settled::Decided { visible, loser, committed }
                     if current == Some(node.word()) || cfg!(feature = "weaken_batch_clean") =>
                 {
-                    lost = Some((loser, visible));
+                    lost = self.dispose(guard, loser, visible, committed);
                     if visible.is_empty() { Change::Remove } else { Change::Put(visible) }
                 }
                 _ => Change::Keep,
             };
             (change, Delta::ZERO)
         });
-        if let Some((loser, survivor)) = lost {
-            self.retire(guard, loser, survivor);
-        }
+        self.retire(guard, lost);
     }
 
-    fn retire(&self, guard: &Guard, loser: Word, survivor: Word) {
-        if !loser.is_empty() {
+    fn retire(&self, guard: &Guard, lost: Option<(Word, Word)>) {
+        if let Some((loser, survivor)) = lost {
             self.target.retire(guard, loser, survivor);
         }
     }

@@ -71,9 +71,11 @@ impl Node {
         match header.outcome() {
             None => Settled::Pending,
             Some(outcome) if outcome.is_committed() => {
-                Settled::Decided { visible: self.new_word(), loser: self.prev() }
+                Settled::Decided { visible: self.new_word(), loser: self.prev(), committed: true }
             }
-            Some(_) => Settled::Decided { visible: self.prev(), loser: self.new_word() },
+            Some(_) => {
+                Settled::Decided { visible: self.prev(), loser: self.new_word(), committed: false }
+            }
         }
     }
 
@@ -92,12 +94,15 @@ pub enum Settled {
     /// A word that belongs to no batch ([`Word::EMPTY`] for an empty slot).
     Plain(Word),
     /// The node of a decided batch. A writer goes on from `visible`; if it changes the slot's word
-    /// it must afterwards retire `loser`, unless that is [`Word::EMPTY`].
+    /// it must dispose of `loser`, unless that is [`Word::EMPTY`]: retire it afterwards if the
+    /// batch committed, undo it under the lock (before it builds on `visible`) if it did not.
     Decided {
         /// What readers see.
         visible: Word,
         /// What nobody will see any more.
         loser: Word,
+        /// True if the batch committed: `loser` was there before. Else nobody ever saw `loser`.
+        committed: bool,
     },
     /// The node of an undecided batch: the writer leaves the slot alone, gives up its lock, calls
     /// [`help`](super::help) and begins again.

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Are the tools here? Installs on Debian what is missing, says so, and otherwise does nothing.
+# A caller that needs more names it: ci/setup.sh COMMAND:PACKAGE ...
+set -euo pipefail
+
+missing=()
+for need in erl:erlang-base mix:elixir git:git cc:gcc "$@"; do
+  command -v "${need%%:*}" >/dev/null || missing+=("${need#*:}")
+done
+# The headers of the C library come without a command that one could look for.
+[ -e /usr/include/stdlib.h ] || [ ! -e /etc/debian_version ] || missing+=(libc6-dev)
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if ! command -v apt-get >/dev/null; then
+    echo "This is not Debian: please install ${missing[*]} by this system's own means." >&2
+    exit 1
+  fi
+  echo "Missing here, installing by apt-get: ${missing[*]}"
+  as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "Please install ${missing[*]} as root." >&2; exit 1; }
+    as_root=(sudo)
+  fi
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+fi
+
+if ! command -v cargo >/dev/null; then
+  echo "Rust is missing: please install cargo 1.91 or newer, for example from https://rustup.rs." >&2
+  exit 1
+fi
+otp=$(erl -noshell -eval 'io:put_chars(erlang:system_info(otp_release)), halt().')
+if [ "$otp" -lt 25 ]; then
+  echo "Etsunami needs Erlang/OTP 25 or newer; this is $otp." >&2
+  exit 1
+fi
