@@ -105,6 +105,14 @@ impl Table {
         unsafe { guard.retire(ptr, count_freed, 1) };
     }
 
+    /// Takes back an object that nobody has seen.
+    fn undo(&self, guard: &Guard, visible: Word, undone: Word) {
+        let key = object(undone).key;
+        assert!(visible.is_empty() || object(visible).key == key, "one slot, one key");
+        assert!(self.slots[key].lock.try_lock().is_err(), "the slot is locked");
+        self.retire(guard, undone);
+    }
+
     /// A single-key writer: puts a new object, or removes the key. `help` when it is blocked.
     fn write(&self, key: usize, new: Word, guard: &Guard) {
         loop {
@@ -115,7 +123,11 @@ impl Table {
                 // SAFETY: the slot is locked, and we are pinned.
                 lost = match unsafe { settle(word) } {
                     Settled::Plain(visible) => [visible, Word::EMPTY],
-                    Settled::Decided { visible, loser } => [visible, loser],
+                    Settled::Decided { visible, loser, committed: false } => {
+                        self.undo(guard, visible, loser);
+                        [visible, Word::EMPTY]
+                    }
+                    Settled::Decided { visible, loser, .. } => [visible, loser],
                     Settled::Pending => {
                         blocked = Some(word);
                         return (Change::Keep, Delta::ZERO);
@@ -217,6 +229,10 @@ unsafe impl BatchTarget for List {
     fn retire(&self, guard: &Guard, loser: Word, survivor: Word) {
         assert_ne!(loser, survivor);
         self.table.retire(guard, loser);
+    }
+
+    fn undo(&self, guard: &Guard, visible: Word, undone: Word) {
+        self.table.undo(guard, visible, undone);
     }
 }
 
