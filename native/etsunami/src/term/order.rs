@@ -20,6 +20,7 @@
 //! keys, so the depth is at most the logarithm of the term's size.
 
 use std::cmp::Ordering;
+use std::slice;
 
 use super::host::host;
 use super::layout::{self, Foreign, Kind, immediate};
@@ -85,13 +86,35 @@ fn compare_other_immediates(x: u64, y: u64) -> Ordering {
     a.cmp(&b).then(x.cmp(&y))
 }
 
-/// The leaves that are hot as keys need no walk.
+/// What is hot as a key needs no walk: bit strings, and tuples that differ in an immediate.
 #[inline]
-fn compare_blocks(a: Term, x: u64, b: Term, y: u64, mode: Mode) -> Ordering {
-    if Kind::of(x) == Kind::Bits && Kind::of(y) == Kind::Bits && !layout::is_immediate(x | y) {
-        return compare_bits(a.block(x).bits(), b.block(y).bits());
+fn compare_blocks<'a>(a: Term<'a>, x: u64, b: Term<'a>, y: u64, mode: Mode) -> Ordering {
+    if layout::is_immediate(x | y) || Kind::of(x) != Kind::of(y) {
+        return Walk::new().compare(a, b, mode);
     }
-    Walk::new().compare(a, b, mode)
+    let (p, q) = (a.block(x), b.block(y));
+    match p.kind {
+        Kind::Bits => compare_bits(p.bits(), q.bits()),
+        Kind::Tuple => compare_tuples(p, q, mode),
+        _ => Walk::new().compare(a, b, mode),
+    }
+}
+
+fn compare_tuples<'a>(a: Block<'a>, b: Block<'a>, mode: Mode) -> Ordering {
+    let (m, n) = (layout::count(a.head()), layout::count(b.head()));
+    if m != n {
+        return m.cmp(&n);
+    }
+    let run = Run { a: a.roots(0, m).as_ptr(), b: b.roots(0, n).as_ptr(), left: m, mode };
+    match run.advance() {
+        Step::Through => Ordering::Equal,
+        Step::Decided(order) => order,
+        Step::Pair(a, b, rest) => {
+            let mut walk = Walk::new();
+            walk.push(rest);
+            walk.compare(a, b, mode)
+        }
+    }
 }
 
 /// Unused bits are 0, so bytes decide unless one string is a prefix of the other.
@@ -176,7 +199,7 @@ pub(super) fn bit_string<'a>(term: Term<'a>) -> Option<(usize, &'a [u8])> {
         Kind::Foreign if Foreign::of(block.head()) == Foreign::Binary => {
             let (bytes, len) = (host().foreign_bytes)(term);
             // SAFETY: the host promises that the contents live as long as the term.
-            Some((8 * len, unsafe { std::slice::from_raw_parts(bytes, len) }))
+            Some((8 * len, unsafe { slice::from_raw_parts(bytes, len) }))
         }
         _ => None,
     }
@@ -186,11 +209,53 @@ pub(super) fn bit_string<'a>(term: Term<'a>) -> Option<(usize, &'a [u8])> {
 #[derive(Clone, Copy)]
 enum Frame {
     /// Two runs of root words, side by side.
-    Run { a: *const u64, b: *const u64, left: usize, mode: Mode },
+    Run(Run),
     /// All before it was equal: this decides.
     Decided(Ordering),
     /// The topmost pair of maps.
     Maps,
+}
+
+/// Two runs of `left` root words inside blocks.
+#[derive(Clone, Copy)]
+struct Run {
+    a: *const u64,
+    b: *const u64,
+    left: usize,
+    mode: Mode,
+}
+
+/// How far the immediates of a run go.
+enum Step<'a> {
+    Through,
+    Decided(Ordering),
+    Pair(Term<'a>, Term<'a>, Run),
+}
+
+impl Run {
+    /// Skips equal immediates.
+    #[inline(always)]
+    fn advance<'a>(self) -> Step<'a> {
+        // SAFETY: the run is inside blocks, which do not change while the terms are compared.
+        let (a, b) = unsafe {
+            (slice::from_raw_parts(self.a, self.left), slice::from_raw_parts(self.b, self.left))
+        };
+        let differ = |(x, y): (&u64, &u64)| x != y || !layout::is_immediate(*x);
+        let Some(at) = a.iter().zip(b).position(differ) else { return Step::Through };
+        if layout::is_immediate(a[at] & b[at]) {
+            return Step::Decided(compare_immediates(a[at], b[at]));
+        }
+        // SAFETY: `at` is inside the run, and the pointers may read the whole of their terms.
+        unsafe {
+            let rest = Run {
+                a: self.a.add(at + 1),
+                b: self.b.add(at + 1),
+                left: self.left - at - 1,
+                ..self
+            };
+            Step::Pair(Term::new(self.a.add(at)), Term::new(self.b.add(at)), rest)
+        }
+    }
 }
 
 /// Two maps of equal size of which at least one has to be read through an index.
@@ -257,6 +322,9 @@ impl<'a> Walk<'a> {
         if layout::is_immediate(x & y) {
             return compare_immediates(x, y);
         }
+        if !layout::is_immediate(x | y) && Kind::of(x) == Kind::Bits && Kind::of(y) == Kind::Bits {
+            return compare_bits(a.block(x).bits(), b.block(y).bits());
+        }
         let (p, q) = (rank_of(a), rank_of(b));
         if p != q {
             return p.cmp(&q);
@@ -273,8 +341,14 @@ impl<'a> Walk<'a> {
 
     fn run(&mut self, a: Roots<'a>, b: Roots<'a>, mode: Mode) {
         let left = a.len().min(b.len());
-        if left > 0 {
-            self.frames.push(Frame::Run { a: a.as_ptr(), b: b.as_ptr(), left, mode });
+        self.push(Run { a: a.as_ptr(), b: b.as_ptr(), left, mode });
+    }
+
+    /// A run that is through leaves no frame.
+    #[inline]
+    fn push(&mut self, run: Run) {
+        if run.left > 0 {
+            self.frames.push(Frame::Run(run));
         }
     }
 
@@ -332,13 +406,14 @@ impl<'a> Walk<'a> {
             match self.frames.pop() {
                 None => return Next::Done(Ordering::Equal),
                 Some(Frame::Decided(order)) => return Next::Done(order),
-                Some(Frame::Run { a, b, left, mode }) => {
-                    // SAFETY: `run` took the pointers from runs of at least `left` root words.
-                    let (a, b) = unsafe { (Roots::new(a, left), Roots::new(b, left)) };
-                    if let Some(next) = self.resume(a, b, mode) {
-                        return next;
+                Some(Frame::Run(run)) => match run.advance() {
+                    Step::Through => (),
+                    Step::Decided(order) => return Next::Done(order),
+                    Step::Pair(a, b, rest) => {
+                        self.push(rest);
+                        return Next::Pair(a, b, run.mode);
                     }
-                }
+                },
                 Some(Frame::Maps) => {
                     if let Some(next) = self.resume_maps() {
                         return next;
@@ -346,23 +421,6 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-    }
-
-    /// Skips equal immediates; none if the run is through.
-    #[inline]
-    fn resume(&mut self, mut a: Roots<'a>, mut b: Roots<'a>, mode: Mode) -> Option<Next<'a>> {
-        while let (Some(p), Some(q)) = (a.next(), b.next()) {
-            let (x, y) = (p.root(), q.root());
-            if !layout::is_immediate(x & y) {
-                self.run(a, b, mode);
-                return Some(Next::Pair(p, q, mode));
-            }
-            let order = compare_immediates(x, y);
-            if order.is_ne() {
-                return Some(Next::Done(order));
-            }
-        }
-        None
     }
 
     /// The next pair of keys, then of values; none if the maps are through.
