@@ -25,8 +25,8 @@ pub mod order;
 pub mod prefix;
 pub mod probe;
 mod stack;
-#[cfg(any(test, feature = "testing"))]
+#[cfg(all(any(test, feature = "testing"), not(loom)))]
 pub mod testing;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 pub mod view;
