@@ -7,10 +7,10 @@
 //!
 //! Three modes share the walk:
 //!
-//! - [`Mode::Value`] is the order that `<` and `==` show: numbers compare by value;
-//! - [`Mode::Exact`] tells integers from floats, every integer before every float. Map keys always
+//! - `Value` is the order that `<` and `==` show: numbers compare by value;
+//! - `Exact` tells integers from floats, every integer before every float. Map keys always
 //!   compare so, whatever the mode around them;
-//! - [`Mode::Same`] only answers whether the terms are `=:=`: foreign terms are asked for equality,
+//! - `Same` only answers whether the terms are `=:=`: foreign terms are asked for equality,
 //!   and any other answer than `Equal` means no more than "different".
 //!
 //! The walk is iterative: what is left to compare stands on an explicit stack of runs of root words,
@@ -22,9 +22,11 @@
 use std::cmp::Ordering;
 use std::slice;
 
+use super::bits::{bit_string, compare_bits};
 use super::host::host;
-use super::layout::{self, Foreign, Kind, immediate};
+use super::layout::{self, Kind, immediate};
 use super::number::Number;
+use super::rank;
 use super::stack::Stack;
 use super::view::{Block, Map, Roots, Term};
 
@@ -77,7 +79,7 @@ fn compare_immediates(x: u64, y: u64) -> Ordering {
 }
 
 fn compare_other_immediates(x: u64, y: u64) -> Ordering {
-    let (a, b) = (rank_immediate(x), rank_immediate(y));
+    let (a, b) = (rank::of_immediate(x), rank::of_immediate(y));
     if a == rank::ATOM && b == rank::ATOM {
         let text = host().atom_text;
         return text(x).cmp(text(y));
@@ -114,94 +116,6 @@ fn compare_tuples<'a>(a: Block<'a>, b: Block<'a>, mode: Mode) -> Ordering {
             walk.push(rest);
             walk.compare(a, b, mode)
         }
-    }
-}
-
-/// Unused bits are 0, so bytes decide unless one string is a prefix of the other.
-#[inline]
-fn compare_bits(a: (usize, &[u8]), b: (usize, &[u8])) -> Ordering {
-    let common = a.1.len().min(b.1.len());
-    a.1[..common].cmp(&b.1[..common]).then(a.0.cmp(&b.0))
-}
-
-/// The types, in order.
-pub(super) mod rank {
-    pub(crate) const NUMBER: u8 = 0;
-    pub(crate) const ATOM: u8 = 1;
-    pub(crate) const REFERENCE: u8 = 2;
-    pub(crate) const FUN: u8 = 3;
-    pub(crate) const PORT: u8 = 4;
-    pub(crate) const PID: u8 = 5;
-    pub(crate) const TUPLE: u8 = 6;
-    pub(crate) const OTHER: u8 = 7;
-    pub(crate) const MAP: u8 = 8;
-    pub(crate) const NIL: u8 = 9;
-    pub(crate) const LIST: u8 = 10;
-    pub(crate) const BITS: u8 = 11;
-}
-
-#[inline]
-pub(super) fn rank_immediate(word: u64) -> u8 {
-    if immediate::is_small(word) {
-        rank::NUMBER
-    } else if immediate::is_atom(word) {
-        rank::ATOM
-    } else if immediate::is_pid(word) {
-        rank::PID
-    } else if immediate::is_port(word) {
-        rank::PORT
-    } else {
-        rank::NIL
-    }
-}
-
-#[inline]
-fn rank_block(block: Block) -> u8 {
-    match block.kind {
-        Kind::Tuple => rank::TUPLE,
-        Kind::List => rank::LIST,
-        Kind::Map => rank::MAP,
-        Kind::Float | Kind::Integer => rank::NUMBER,
-        Kind::Bits => rank::BITS,
-        Kind::Foreign => match Foreign::of(block.head()) {
-            Foreign::Reference => rank::REFERENCE,
-            Foreign::Fun => rank::FUN,
-            Foreign::Binary => rank::BITS,
-            Foreign::Other => rank::OTHER,
-        },
-        Kind::External => rank_external(block.external()),
-    }
-}
-
-/// Port tags of the external term format; a leading version byte is skipped.
-fn rank_external(etf: &[u8]) -> u8 {
-    const VERSION: u8 = 131;
-    const PORTS: [u8; 3] = [b'f', b'Y', b'x'];
-    let tag = etf.iter().find(|&&byte| byte != VERSION);
-    if tag.is_some_and(|tag| PORTS.contains(tag)) { rank::PORT } else { rank::PID }
-}
-
-#[inline]
-pub(super) fn rank_of(term: Term) -> u8 {
-    let root = term.root();
-    if layout::is_immediate(root) { rank_immediate(root) } else { rank_block(term.block(root)) }
-}
-
-/// The length in bits and the bytes of a bit string, wherever they are.
-pub(super) fn bit_string<'a>(term: Term<'a>) -> Option<(usize, &'a [u8])> {
-    let root = term.root();
-    if layout::is_immediate(root) {
-        return None;
-    }
-    let block = term.block(root);
-    match block.kind {
-        Kind::Bits => Some(block.bits()),
-        Kind::Foreign if Foreign::of(block.head()) == Foreign::Binary => {
-            let (bytes, len) = (host().foreign_bytes)(term);
-            // SAFETY: the host promises that the contents live as long as the term.
-            Some((8 * len, unsafe { slice::from_raw_parts(bytes, len) }))
-        }
-        _ => None,
     }
 }
 
@@ -325,7 +239,7 @@ impl<'a> Walk<'a> {
         if !layout::is_immediate(x | y) && Kind::of(x) == Kind::Bits && Kind::of(y) == Kind::Bits {
             return compare_bits(a.block(x).bits(), b.block(y).bits());
         }
-        let (p, q) = (rank_of(a), rank_of(b));
+        let (p, q) = (rank::of(a), rank::of(b));
         if p != q {
             return p.cmp(&q);
         }
@@ -372,9 +286,9 @@ impl<'a> Walk<'a> {
             return m.cmp(&n);
         }
         let decided = if m < n {
-            rank_of(a.roots(m, 1).get(0)).cmp(&rank::LIST)
+            rank::of(a.roots(m, 1).get(0)).cmp(&rank::LIST)
         } else {
-            rank::LIST.cmp(&rank_of(b.roots(n, 1).get(0)))
+            rank::LIST.cmp(&rank::of(b.roots(n, 1).get(0)))
         };
         self.frames.push(Frame::Decided(decided));
         self.run(a.roots(0, m), b.roots(0, n), mode);
@@ -469,7 +383,7 @@ fn compare_exotic(a: Term, b: Term, mode: Mode) -> Ordering {
         }
         return (host().foreign_compare)(a, b);
     }
-    let same = || (host().foreign_equal)(a, b);
+    let same = || p[1] == q[1] && (host().foreign_equal)(a, b);
     match mode {
         Mode::Same if same() => Ordering::Equal,
         Mode::Same => Ordering::Less,

@@ -16,10 +16,11 @@
 //! possible (a long text, a fraction) packing stops there. A stop fills up with zeros, or with ones
 //! where the rest stands above all that is complete at this point.
 
+use super::bits::bit_string;
 use super::host::host;
 use super::layout::{self, Kind, immediate};
 use super::number::Number;
-use super::order::{bit_string, rank, rank_immediate, rank_of};
+use super::rank;
 use super::view::{Roots, Term, View};
 
 const RANK_SHIFT: u32 = 60;
@@ -32,7 +33,7 @@ pub fn prefix(term: Term) -> u64 {
         return number(immediate::small_value(root) as f64);
     }
     if layout::is_immediate(root) {
-        let rank = rank_immediate(root);
+        let rank = rank::of_immediate(root);
         let payload = if rank == rank::ATOM { leading((host().atom_text)(root)) >> 4 } else { 0 };
         return tagged(rank, payload);
     }
@@ -49,7 +50,7 @@ fn prefix_block(term: Term) -> u64 {
         }
         Kind::Bits => tagged(rank::BITS, leading(term.block(term.root()).bits().1) >> 4),
         Kind::Float | Kind::Integer => number(Number::of(term).map_or(0.0, nearest)),
-        _ => tagged(rank_of(term), bit_string(term).map_or(0, |(_, bytes)| leading(bytes) >> 4)),
+        _ => tagged(rank::of(term), bit_string(term).map_or(0, |(_, bytes)| leading(bytes) >> 4)),
     }
 }
 
@@ -140,8 +141,8 @@ impl Packer {
         if !layout::is_immediate(root) {
             return self.block(term);
         }
-        self.put(u64::from(rank_immediate(root)), 4)?;
-        match rank_immediate(root) {
+        self.put(u64::from(rank::of_immediate(root)), 4)?;
+        match rank::of_immediate(root) {
             rank::NUMBER => self.small(immediate::small_value(root)),
             rank::ATOM => self.text((host().atom_text)(root)),
             rank::NIL => Ok(()),
@@ -151,7 +152,7 @@ impl Packer {
     }
 
     fn block(&mut self, term: Term) -> Result<(), Full> {
-        self.put(u64::from(rank_of(term)), 4)?;
+        self.put(u64::from(rank::of(term)), 4)?;
         match term.view() {
             View::Tuple(elements) => self.tuple(elements),
             View::List { elements, tail } => self.list(elements, tail),
