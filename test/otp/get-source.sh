@@ -14,7 +14,7 @@ if [ -z "$(unpacked)" ]; then
   done
   [ ! -s /etc/apt/sources.list ] || sed 's/^deb /deb-src /' /etc/apt/sources.list >apt/sources/main.list
   apt=(apt-get -qq -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$PWD/apt/sources"
-    -o "Dir::State::Lists=$PWD/apt/lists")
+    -o "Dir::State::Lists=$PWD/apt/lists" -o APT::Sandbox::User=root)
   echo "fetching the source of OTP, version $version" >&2
   "${apt[@]}" update >&2
   "${apt[@]}" source --download-only "erlang=$version" >&2
