@@ -1,11 +1,19 @@
 #!/usr/bin/env bash
 # Are the tools here? Installs on Debian what is missing, says so, and otherwise does nothing.
-# A caller that needs more names it: ci/setup.sh COMMAND:PACKAGE ...
+# A caller that needs more names it: ci/setup.sh COMMAND:PACKAGE otp/APPLICATION:PACKAGE ...
 set -euo pipefail
+
+# Is there such a command, or such an application of Erlang/OTP?
+present() {
+  case $1 in
+    otp/*) erl -noshell -eval "is_list(code:lib_dir(${1#otp/})) orelse halt(1), halt()." ;;
+    *) command -v "$1" ;;
+  esac >/dev/null 2>&1
+}
 
 missing=()
 for need in erl:erlang-base mix:elixir git:git cc:gcc "$@"; do
-  command -v "${need%%:*}" >/dev/null || missing+=("${need#*:}")
+  present "${need%%:*}" || missing+=("${need#*:}")
 done
 # The headers of the C library come without a command that one could look for.
 [ -e /usr/include/stdlib.h ] || [ ! -e /etc/debian_version ] || missing+=(libc6-dev)
