@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Are the tools here? Installs on Debian what is missing, says so, and otherwise does nothing.
-# A caller that needs more names it: ci/setup.sh COMMAND:PACKAGE otp/APPLICATION:PACKAGE ...
+# A caller that needs more names it: ci/setup.sh COMMAND:PACKAGE otp/FILE:PACKAGE ...
 set -euo pipefail
 
-# Is there such a command, or such an application of Erlang/OTP?
+# Is there such a command, or such a file of an Erlang application?
 present() {
   case $1 in
-    otp/*) erl -noshell -eval "is_list(code:lib_dir(${1#otp/})) orelse halt(1), halt()." ;;
+    otp/*) erl -noshell -eval "
+      [App | Path] = filename:split(\"${1#otp/}\"),
+      filelib:is_file(filename:join([code:lib_dir(list_to_atom(App)) | Path])) orelse halt(1),
+      halt()." ;;
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }
