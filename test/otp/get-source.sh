@@ -7,6 +7,10 @@ cd "$1"
 unpacked() { find "$PWD" -maxdepth 1 -type d -name 'otp-OTP-*' -print -quit; }
 
 if [ -z "$(unpacked)" ]; then
+  if ! command -v dpkg-query >/dev/null; then
+    echo "This is not Debian: please unpack OTP's source and name its folder by OTP_SRC." >&2
+    exit 1
+  fi
   version=$(dpkg-query -W -f '${source:Version}' erlang-base)
   mkdir -p apt/sources apt/lists/partial
   for list in /etc/apt/sources.list.d/*.sources; do
