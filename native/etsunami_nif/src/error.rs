@@ -20,6 +20,8 @@
 //!
 //! `system_limit` carries the cause `none`. A panic raises the atom `nif_panicked`.
 
+use etsunami::error::{Error, Stop};
+
 use crate::atoms::atoms;
 use crate::vm::VmTerm;
 
@@ -54,6 +56,9 @@ pub enum Raise<'e> {
     /// The work is too long for a normal scheduler: the NIF starts again, with the same arguments,
     /// on a dirty CPU scheduler. Nothing may have been changed yet.
     Dirty,
+    /// Another process's work is in the way: the NIF starts again, with the same arguments, when
+    /// the scheduler comes back to this process. Nothing was changed.
+    Again,
     /// `{etsunami_error, Reason, Cause}`.
     Error(Reason, Cause),
     /// An exception with this reason.
@@ -76,6 +81,33 @@ pub const SYSTEM_LIMIT: Raise<'static> = Raise::Error(Reason::SystemLimit, Cause
 impl From<Cause> for Raise<'_> {
     fn from(cause: Cause) -> Self {
         Raise::badarg(cause)
+    }
+}
+
+impl From<Error> for Raise<'_> {
+    fn from(error: Error) -> Self {
+        Raise::badarg(match error {
+            Error::Id => Cause::Id,
+            Error::Access => Cause::Access,
+            Error::TableType => Cause::TableType,
+            Error::BadKey => Cause::BadKey,
+            Error::KeyPosition => Cause::KeyPos,
+            Error::Position => Cause::Position,
+            Error::AlreadyExists => Cause::AlreadyExists,
+            Error::Owner => Cause::Owner,
+            Error::NotOwner => Cause::NotOwner,
+            Error::SystemLimit => return SYSTEM_LIMIT,
+            _ => Cause::None,
+        })
+    }
+}
+
+impl From<Stop> for Raise<'_> {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Busy => Raise::Again,
+            Stop::Refused(error) => error.into(),
+        }
     }
 }
 

@@ -10,7 +10,6 @@ use std::sync::MutexGuard;
 use etsunami::catalog::names::Taken;
 use etsunami::reclaim::{self, Guard};
 use etsunami::table::options::Access;
-use etsunami::term::layout::immediate;
 use etsunami::term::probe::OwnedKey;
 use rustler::sys::{
     ErlNifEnv, ErlNifMonitor, ErlNifPid, c_void, enif_compare_monitors, enif_demonitor_process,
@@ -18,8 +17,8 @@ use rustler::sys::{
 };
 
 use crate::atoms::atoms;
-use crate::codec;
-use crate::error::{Cause, Raise, SYSTEM_LIMIT};
+use crate::codec::{self, tags};
+use crate::error::{BADARG, Cause, Raise, SYSTEM_LIMIT};
 use crate::resource::{Control, Handle, Heir, NAMES, TABLES};
 use crate::vm::{Env, OwnEnv, VmTerm, pid_of, pid_word};
 
@@ -158,7 +157,7 @@ pub fn give_away(
 pub fn enter(env: Env, guard: &Guard, handle: &Handle) -> Result<(), Raise<'static>> {
     let mut control = handle.control();
     if handle.named {
-        claim(handle, handle.name())?;
+        claim(env, handle, handle.name_term())?;
     }
     let owner = handle.owner();
     control.ticket = Some(TABLES.enter(guard.stripe(), handle.as_ptr()));
@@ -170,26 +169,32 @@ pub fn enter(env: Env, guard: &Guard, handle: &Handle) -> Result<(), Raise<'stat
     Ok(())
 }
 
-fn claim(handle: &Handle, name: u64) -> Result<(), Raise<'static>> {
-    match NAMES.claim(immediate::atom_index(name), handle.as_ptr()) {
+fn claim(env: Env, handle: &Handle, name: VmTerm) -> Result<(), Raise<'static>> {
+    let number = tags::atom_number(env, name).ok_or(BADARG)?;
+    match NAMES.claim(number, handle.as_ptr()) {
         Ok(()) => Ok(()),
         Err(Taken::InUse) => Err(Raise::badarg(Cause::AlreadyExists)),
         Err(Taken::TooMany) => Err(SYSTEM_LIMIT),
     }
 }
 
-/// Gives a table another name.
-pub fn rename(handle: &Handle, name: u64) -> Result<(), Raise<'static>> {
+fn release_name(env: Env, handle: &Handle) {
+    if let Some(number) = tags::atom_number(env, handle.name_term()) {
+        NAMES.release(number, handle.as_ptr());
+    }
+}
+
+/// Gives a table another name; its own counts as taken, as in ETS.
+pub fn rename(env: Env, handle: &Handle, name: VmTerm) -> Result<(), Raise<'static>> {
     let _control = handle.control();
     if handle.table.is_dropped() {
         return Err(Raise::badarg(Cause::Id));
     }
-    let old = handle.name();
-    if handle.named && name != old {
-        claim(handle, name)?;
-        NAMES.release(immediate::atom_index(old), handle.as_ptr());
+    if handle.named {
+        claim(env, handle, name)?;
+        release_name(env, handle);
     }
-    handle.set_name(name);
+    handle.set_name(name.word());
     Ok(())
 }
 
@@ -239,7 +244,7 @@ fn remove(
         return false;
     }
     if handle.named {
-        NAMES.release(immediate::atom_index(handle.name()), handle.as_ptr());
+        release_name(env, handle);
     }
     if let Some(ticket) = control.ticket.take() {
         TABLES.leave(ticket);
@@ -269,7 +274,7 @@ fn release(guard: &Guard, handle: &Handle) {
 /// Fixes the table for a process, and watches it.
 pub fn fix(env: Env, guard: &Guard, handle: &Handle, process: u64) {
     let mut control = handle.control();
-    if handle.table.is_dropped() || !handle.table.fix(process) {
+    if handle.table.is_dropped() || !handle.table.fix(process, env.monotonic_time()) {
         return;
     }
     match monitor(env, handle, process) {

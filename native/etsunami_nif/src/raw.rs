@@ -55,6 +55,7 @@ fn fail<'e>(
 ) -> VmTerm<'e> {
     match raise {
         Raise::Dirty => budget::on_dirty(env, name, entry, argv),
+        Raise::Again => budget::reschedule(env, name, entry, argv),
         Raise::Error(reason, cause) => {
             let reason = env.make_tuple(&[atoms().etsunami_error, reason.atom(), cause.atom()]);
             env.raise(reason)
@@ -76,6 +77,11 @@ pub fn check_arity(argc: c_int, arity: usize) {
 #[macro_export]
 macro_rules! raw_nif {
     ($(#[$doc:meta])* fn $name:ident/$arity:literal($env:ident, $argv:pat) $body:block) => {
+        $crate::raw_nif! {
+            $(#[$doc])* fn $name as (stringify!($name))/$arity($env, $argv) $body
+        }
+    };
+    ($(#[$doc:meta])* fn $name:ident as ($nif:expr)/$arity:literal($env:ident, $argv:pat) $body:block) => {
         $(#[$doc])*
         fn $name<'e>(
             $env: $crate::vm::Env<'e>,
@@ -89,7 +95,7 @@ macro_rules! raw_nif {
                 argc: ::std::ffi::c_int,
                 argv: *const ::rustler::sys::ErlNifTerm,
             ) -> ::rustler::sys::ErlNifTerm {
-                const NAME: &::std::ffi::CStr = $crate::raw::c_name(concat!(stringify!($name), "\0"));
+                const NAME: &::std::ffi::CStr = $crate::raw::c_name(concat!($nif, "\0"));
                 $crate::raw::check_arity(argc, $arity);
                 // SAFETY: the VM calls this as the NIF of that arity, registered below.
                 unsafe { $crate::raw::enter::<$arity>(env, argv, NAME, entry, $name) }
@@ -97,7 +103,7 @@ macro_rules! raw_nif {
 
             ::rustler::codegen_runtime::inventory::submit! {
                 ::rustler::Nif {
-                    name: concat!(stringify!($name), "\0").as_ptr().cast(),
+                    name: concat!($nif, "\0").as_ptr().cast(),
                     arity: $arity,
                     flags: 0,
                     raw_func: entry,

@@ -14,7 +14,6 @@ use etsunami::catalog::registry::{Registry, Ticket};
 use etsunami::reclaim::Guard;
 use etsunami::table::Table;
 use etsunami::table::options::{Access, Need};
-use etsunami::term::layout::immediate;
 use etsunami::term::probe::OwnedKey;
 use rustler::sys::{
     ErlNifEnv, ErlNifMonitor, ErlNifResourceFlags, ErlNifResourceType, ErlNifResourceTypeInit,
@@ -22,6 +21,7 @@ use rustler::sys::{
     enif_open_resource_type_x, enif_release_resource,
 };
 
+use crate::codec::tags;
 use crate::error::Cause;
 use crate::owner;
 use crate::vm::{Env, VmTerm};
@@ -288,8 +288,8 @@ fn no_table(env: Env, term: VmTerm) -> Cause {
 /// The handle of a term, unchecked.
 #[inline(always)]
 pub fn find<'g>(env: Env, guard: &'g Guard, term: VmTerm) -> Option<&'g Handle> {
-    if immediate::is_atom(term.word()) {
-        let handle = NAMES.get(guard, immediate::atom_index(term.word()));
+    if let Some(atom) = tags::atom_number(env, term) {
+        let handle = NAMES.get(guard, atom);
         // SAFETY: `NAMES` holds handles whose release waits for the guard.
         return unsafe { handle.as_ref() };
     }

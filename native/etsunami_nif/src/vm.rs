@@ -29,7 +29,7 @@ pub struct Env<'e> {
 #[repr(transparent)]
 pub struct VmTerm<'e> {
     word: u64,
-    _life: PhantomData<&'e ErlNifEnv>,
+    _life: PhantomData<&'e ()>,
 }
 
 /// The word of a C term.
@@ -127,6 +127,7 @@ pub struct OwnEnv(*mut ErlNifEnv);
 
 impl OwnEnv {
     /// A fresh environment.
+    #[expect(clippy::new_without_default, reason = "it allocates")]
     pub fn new() -> OwnEnv {
         // SAFETY: may be called from any thread.
         OwnEnv(unsafe { sys::enif_alloc_env() })
@@ -299,7 +300,7 @@ impl<'e> Env<'e> {
         }
     }
 
-    /// The bytes of a binary. They live as long as the environment.
+    /// The bytes of a binary, not of a bit string that does not end at a byte. They live as long as the environment.
     #[inline]
     pub fn binary(self, term: VmTerm<'e>) -> Option<&'e [u8]> {
         let mut binary = MaybeUninit::<ErlNifBinary>::uninit();
@@ -312,13 +313,6 @@ impl<'e> Env<'e> {
             let binary = binary.assume_init();
             Some(std::slice::from_raw_parts(binary.data, binary.size))
         }
-    }
-
-    /// True for a binary (whole bytes).
-    #[inline]
-    pub fn is_binary(self, term: VmTerm) -> bool {
-        // SAFETY: as above.
-        unsafe { sys::enif_is_binary(self.raw, term.raw()) != 0 }
     }
 
     /// The number of pairs of a map.
@@ -335,7 +329,8 @@ impl<'e> Env<'e> {
         let entry = sys::ErlNifMapIteratorEntry::ERL_NIF_MAP_ITERATOR_HEAD;
         // SAFETY: as above; written on success.
         unsafe {
-            if sys::enif_map_iterator_create(self.raw, term.raw(), iterator.as_mut_ptr(), entry) == 0
+            if sys::enif_map_iterator_create(self.raw, term.raw(), iterator.as_mut_ptr(), entry)
+                == 0
             {
                 return None;
             }
@@ -375,6 +370,22 @@ impl<'e> Env<'e> {
             let local = sys::enif_get_local_pid(self.raw, term.raw(), pid.as_mut_ptr()) != 0;
             local.then(|| pid_word(&pid.assume_init()))
         }
+    }
+
+    /// The name of this node. The C interface has no call for it, but the external format of a
+    /// local pid begins with it.
+    pub fn node(self) -> Option<VmTerm<'e>> {
+        const VERSION_AND_TAG: usize = 2;
+        let pid = self.to_external(self.self_pid()?)?;
+        let mut name = vec![pid.bytes()[0]];
+        name.extend_from_slice(&pid.bytes()[VERSION_AND_TAG..]);
+        self.from_external(&name)
+    }
+
+    /// The monotonic time of the VM, in nanoseconds (its native unit).
+    pub fn monotonic_time(self) -> i64 {
+        // SAFETY: may be called from any scheduler.
+        unsafe { sys::enif_monotonic_time(sys::ErlNifTimeUnit::ERL_NIF_NSEC) }
     }
 
     /// The length of a proper list.

@@ -19,8 +19,11 @@
 
 pub mod ca_tree;
 pub mod group;
+pub mod hash;
 
 use std::cmp::Ordering;
+
+pub mod batch;
 
 /// What an engine stores for a key: a tagged pointer, never zero while stored.
 ///

@@ -6,7 +6,7 @@
 //! clearing keeps the old generation, to know its keys. The last unfix removes both. In ordered
 //! tables every key has a place, present or not, and nothing is remembered.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use crate::engine::Word;
 use crate::reclaim::{self, Guard};
@@ -38,7 +38,7 @@ pub(crate) struct Fixation {
 #[derive(Default)]
 struct Inner {
     fixers: Vec<Fixer>,
-    since: Option<(SystemTime, Instant)>,
+    since: Option<(SystemTime, i64)>,
     /// Tells this fixation's ghosts from those of an earlier one that are still being removed.
     number: u64,
     ghosts: Vec<Grave>,
@@ -56,8 +56,8 @@ struct Grave {
 pub struct Fixed {
     /// Wall clock time of the first fixation.
     pub since: SystemTime,
-    /// How long ago that was.
-    pub age: Duration,
+    /// The same moment on the clock of whoever fixed it.
+    pub monotonic: i64,
     /// The processes.
     pub fixers: Vec<Fixer>,
 }
@@ -106,10 +106,11 @@ impl Fixation {
 }
 
 impl Table {
-    /// Fixes the table for a process. Gives true if it had not fixed it before.
-    pub fn fix(&self, process: u64) -> bool {
+    /// Fixes the table for a process, which says what its monotonic clock shows. Gives true if it
+    /// had not fixed it before.
+    pub fn fix(&self, process: u64, now: i64) -> bool {
         let mut inner = self.fixation.lock();
-        inner.since.get_or_insert_with(|| (SystemTime::now(), Instant::now()));
+        inner.since.get_or_insert_with(|| (SystemTime::now(), now));
         // Release: pairs with `is_fixed`.
         self.fixation.fixed.fetch_add(1, Ordering::Release);
         match inner.fixers.iter_mut().find(|fixer| fixer.process == process) {
@@ -175,8 +176,8 @@ impl Table {
     /// Who has the table fixed; `None` if nobody.
     pub fn fixed(&self) -> Option<Fixed> {
         let inner = self.fixation.lock();
-        let (since, started) = inner.since?;
-        Some(Fixed { since, age: started.elapsed(), fixers: inner.fixers.clone() })
+        let (since, monotonic) = inner.since?;
+        Some(Fixed { since, monotonic, fixers: inner.fixers.clone() })
     }
 
     /// True if the table is fixed.

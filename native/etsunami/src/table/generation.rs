@@ -6,13 +6,14 @@
 
 use std::ops::Bound;
 
-use crate::engine::ca_tree::{CaTree, Direction};
+use crate::engine::ca_tree::CaTree;
 use crate::engine::hash::HashTable;
-use crate::engine::{Change, Delta, Word, batch};
+use crate::engine::batch::{self, Settled};
+use crate::engine::{Change, Delta, Direction, Word};
 use crate::reclaim::Guard;
-use crate::sync::{Arc, Counters};
+use crate::sync::{Arc, AtomicBool, Counters, Ordering};
 
-use super::groups::Members;
+use super::groups::Owned;
 use super::keys::{GHOST, Held, Key, Keys, ghost_stamp, held, is_ghost};
 use super::options::{Kind, Spec, WriteConcurrency};
 
@@ -27,6 +28,8 @@ pub(crate) enum Engine {
 /// See the module's documentation.
 pub(crate) struct Generation {
     pub(crate) engine: Engine,
+    /// Set when the table itself has gone, so that list inserts end without effect.
+    closed: AtomicBool,
 }
 
 /// What a decision closure wants done, given what its key holds now.
@@ -60,15 +63,25 @@ impl Generation {
     pub(crate) fn new(spec: &Spec, seed: u64) -> Arc<Generation> {
         let keys = Keys {
             keypos: spec.keypos,
-            seed,
-            groups: Members::new(seed),
+            owned: Owned::new(spec.kind, seed),
         };
         let counters = Counters::new(stripes(spec));
         let engine = match spec.kind {
             Kind::OrderedSet => Engine::Tree(CaTree::new(keys, counters)),
             _ => Engine::Hash(HashTable::new(keys, counters)),
         };
-        Arc::new(Generation { engine })
+        Arc::new(Generation { engine, closed: AtomicBool::new(false) })
+    }
+
+    /// The table has gone: nothing more may be published here.
+    pub(crate) fn close(&self) {
+        // Relaxed: a list insert that runs beside the deletion may come before or after it.
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    /// True after `close`.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// The schema.
@@ -91,7 +104,8 @@ impl Generation {
     #[inline(always)]
     pub(crate) fn get(&self, guard: &Guard, key: Key<'_>) -> Held {
         match self.raw(guard, key) {
-            Some(word) => held(batch::resolve(word)),
+            // SAFETY: loaded under this guard.
+            Some(word) => held(unsafe { batch::resolve(word) }),
             None => Held::Absent,
         }
     }
@@ -139,15 +153,20 @@ impl Generation {
         let keys = self.keys();
         let (result, left) = self.update(guard, key, |current| {
             let before = current.unwrap_or(Word::EMPTY);
-            let mut visible = before;
-            if before.is_version() {
-                if batch::is_pending(before) {
+            // SAFETY: the engine loaded the word under this guard, and the slot is locked.
+            let visible = match unsafe { batch::settle(before) } {
+                Settled::Plain(word) => word,
+                Settled::Pending => {
                     let left = Left { before, after: before };
                     return (Change::Keep, Delta::ZERO, (Err(Undecided(before)), left));
                 }
-                keys.groups.roll_back(before);
-                visible = batch::resolve(before);
-            }
+                Settled::Decided { visible, loser, committed } => {
+                    if !committed {
+                        keys.owned.undo(guard, visible, loser);
+                    }
+                    visible
+                }
+            };
             let step = f(held(visible));
             let change = match step.change {
                 Change::Keep if before.is_version() && visible.is_empty() => Change::Remove,
@@ -169,7 +188,7 @@ impl Generation {
             (change, step.delta, (Ok(step.result), Left { before, after }))
         });
         if left.before != left.after && !left.before.is_empty() {
-            keys.groups.dispose(guard, left.before, left.after);
+            keys.owned.dispose(guard, left.before, left.after);
         }
         result
     }
@@ -183,7 +202,7 @@ impl Generation {
             _ => (Change::Keep, Delta::ZERO, Word::EMPTY),
         });
         if !before.is_empty() {
-            self.keys().groups.dispose(guard, before, Word::EMPTY);
+            self.keys().owned.dispose(guard, before, Word::EMPTY);
         }
     }
 

@@ -13,10 +13,12 @@ use std::cmp::Ordering;
 use crate::engine::{HashSchema, OrderSchema, Word, batch};
 use crate::term::equal::equal;
 use crate::term::object::ObjectPtr;
-use crate::term::order::compare_exact;
+use crate::term::order::{compare, compare_exact};
+use crate::term::prefix::prefix;
+use crate::term::probe::OwnedKey;
 use crate::term::view::Term;
 
-use super::groups::{self, Members};
+use super::groups::{self, Owned};
 
 /// Tag of a group of bag objects.
 pub(crate) const GROUP: usize = 0b010;
@@ -68,7 +70,8 @@ pub(crate) fn held(word: Word) -> Held {
 /// True if readers see an object behind this raw slot word.
 #[inline(always)]
 pub(crate) fn is_visible(word: Word) -> bool {
-    let word = batch::resolve(word);
+    // SAFETY: engines ask about words that they loaded under the caller's guard.
+    let word = unsafe { batch::resolve(word) };
     !word.is_empty() && word.0 & GHOST == 0
 }
 
@@ -97,18 +100,18 @@ pub(crate) fn word_of(object: ObjectPtr) -> Word {
     Word(object.addr())
 }
 
-/// The schema of both kinds of engine: key position and hash seed.
+/// The schema of both kinds of engine.
 pub(crate) struct Keys {
     pub(crate) keypos: usize,
-    pub(crate) seed: u64,
-    pub(crate) groups: Members,
+    pub(crate) owned: Owned,
 }
 
 impl Keys {
     /// The object whose key stands for the slot, and the index of its key element.
     #[inline(always)]
     fn key_object(&self, word: Word) -> (ObjectPtr, usize) {
-        let word = if word.is_version() { batch::key_word(word) } else { word };
+        // SAFETY: engines pass words that they loaded under the caller's guard or lock.
+        let word = unsafe { batch::key_word(word) };
         if word.0 & GROUP != 0 {
             (groups::first(word), self.keypos - 1)
         } else if word.0 & GHOST != 0 {
@@ -163,6 +166,69 @@ unsafe impl HashSchema for Keys {
 
     unsafe fn release(&self, word: Word) {
         // SAFETY: nobody else can reach the word.
-        unsafe { self.groups.release(word) }
+        unsafe { self.owned.release(word) }
+    }
+}
+
+/// A key that an ordered engine keeps, beyond the object it was copied from.
+pub(crate) struct Separator {
+    key: Key<'static>,
+    /// What `key` points into: its words do not move.
+    _owner: OwnedKey,
+}
+
+// SAFETY: the words behind `key` belong to the separator and never change.
+unsafe impl Send for Separator {}
+// SAFETY: as above.
+unsafe impl Sync for Separator {}
+
+// SAFETY: keys never change while stored; prefix and order come from `term`, where they are
+// coherent.
+unsafe impl OrderSchema for Keys {
+    type Key = Key<'static>;
+
+    #[inline(always)]
+    fn prefix(&self, key: &Key<'static>) -> u64 {
+        key.digest
+    }
+
+    #[inline(always)]
+    unsafe fn prefix_of(&self, word: Word) -> u64 {
+        // SAFETY: the caller's guard is live.
+        prefix(unsafe { self.key_of(word) })
+    }
+
+    #[inline(always)]
+    unsafe fn compare(&self, key: &Key<'static>, word: Word) -> Ordering {
+        // SAFETY: the caller's guard is live.
+        compare(key.term, unsafe { self.key_of(word) })
+    }
+
+    unsafe fn compare_words(&self, a: Word, b: Word) -> Ordering {
+        // SAFETY: the caller's guard is live.
+        unsafe { compare(self.key_of(a), self.key_of(b)) }
+    }
+
+    fn compare_keys(&self, a: &Key<'static>, b: &Key<'static>) -> Ordering {
+        compare(a.term, b.term)
+    }
+
+    type Separator = Separator;
+
+    unsafe fn separator(&self, word: Word) -> Separator {
+        // SAFETY: the caller's guard is live.
+        let owner = OwnedKey::new(unsafe { self.key_of(word) });
+        let key = Key { term: owner.term(), digest: owner.probe().prefix };
+        // SAFETY: the separator keeps the words for as long as it lends the key.
+        Separator { key: unsafe { key.erase() }, _owner: owner }
+    }
+
+    fn separator_key<'a>(&self, separator: &'a Separator) -> &'a Key<'static> {
+        &separator.key
+    }
+
+    unsafe fn release(&self, word: Word) {
+        // SAFETY: nobody else can reach the word.
+        unsafe { self.owned.release(word) }
     }
 }

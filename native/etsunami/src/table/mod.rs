@@ -9,7 +9,7 @@
 //! | [`options`] | what is fixed when a table is made |
 //! | `keys` | how engines read keys out of slot words |
 //! | `generation` | the contents between two clears; deciding and changing one key atomically |
-//! | `groups` | the objects of one bag key as one slot word; who frees what |
+//! | `groups` | what a slot word owns, and who frees it |
 //! | `draft` | an encoded object before it is stored |
 //! | `read`, `write`, `update`, `list` | the operations |
 //! | `traverse` | first, next, prev, slot, chunked scans |
@@ -45,12 +45,11 @@ pub use draft::Draft;
 pub use fixation::Fixer;
 use fixation::Fixation;
 use generation::{Engine, Generation};
-pub use groups::Members;
 pub use keys::Key;
 pub use list::ListInsert;
 use options::{Kind, Spec};
 pub use read::{Hit, Objects};
-pub use traverse::{Cursor, Direction};
+pub use traverse::{Cursor, Direction, Place};
 pub use update::{CounterOp, Update};
 
 /// One table. All operations take `&self` and may run on any number of threads.
@@ -137,7 +136,7 @@ impl Table {
         if self.dropped.swap(true, Ordering::AcqRel) {
             return false;
         }
-        drop(self.replace(guard));
+        self.replace(guard).close();
         self.fixation.forget();
         true
     }
@@ -155,7 +154,7 @@ impl Table {
         self.generation(guard).counters().objects()
     }
 
-    /// Memory words, a function of the contents: see [`groups::object_share`].
+    /// Memory words, a function of the contents: see the module `groups`.
     pub fn memory_words(&self, guard: &Guard) -> u64 {
         TABLE_WORDS + self.generation(guard).counters().words()
     }
@@ -164,11 +163,33 @@ impl Table {
         if self.spec.kind.is_unique() { Ok(()) } else { Err(Error::TableType.into()) }
     }
 
-    /// Statistics of the engine, by name.
+    /// Figures of the engine, by name: its shape, how it has adapted, what contention it met.
+    /// Walks over the engine's structure, not over the objects.
     pub fn statistics(&self, guard: &Guard) -> Vec<(&'static str, u64)> {
         match &self.generation(guard).engine {
-            Engine::Hash(table) => table.shape().statistics(),
-            Engine::Tree(tree) => tree.shape().statistics(),
+            Engine::Hash(table) => {
+                let shape = table.shape();
+                vec![
+                    ("segments", shape.segments),
+                    ("splits", shape.splits),
+                    ("merges", shape.merges),
+                    ("overflow_lines", shape.overflow_lines),
+                    ("contended_locks", shape.contended_locks),
+                    ("engine_bytes", shape.bytes),
+                ]
+            }
+            Engine::Tree(tree) => {
+                let shape = tree.shape();
+                vec![
+                    ("base_nodes", shape.leaves),
+                    ("route_nodes", shape.routes),
+                    ("depth", shape.depth),
+                    ("splits", shape.splits),
+                    ("joins", shape.joins),
+                    ("contended_locks", shape.waits),
+                    ("engine_bytes", shape.bytes),
+                ]
+            }
         }
     }
 }

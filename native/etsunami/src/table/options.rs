@@ -54,6 +54,8 @@ pub enum WriteConcurrency {
     On,
     /// `auto`.
     Auto,
+    /// `{debug_hash_fixed_number_of_locks, N}`.
+    Locks(usize),
 }
 
 /// Everything that is fixed when a table is made.

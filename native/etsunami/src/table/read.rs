@@ -1,19 +1,18 @@
 //! Reads: one engine lookup each, no lock, no store.
 
-use crate::engine::Word;
 use crate::error::{Error, Result};
 use crate::reclaim::Guard;
 use crate::term::object::ObjectPtr;
 use crate::term::view::Term;
 
-use super::groups::{self, MemberIter};
+use super::groups::{self, Members};
 use super::keys::Held;
 use super::{Key, Table};
 
 /// What a key holds, borrowed from the table under a guard.
 pub struct Hit<'g> {
     held: Held,
-    _guard: std::marker::PhantomData<&'g Guard>,
+    guard: &'g Guard,
 }
 
 /// The objects of a hit, in insertion order.
@@ -21,7 +20,7 @@ pub enum Objects<'g> {
     /// At most one object.
     One(Option<ObjectPtr>),
     /// The objects of a bag's group.
-    Many(MemberIter<'g>),
+    Many(Members<'g>),
 }
 
 impl Iterator for Objects<'_> {
@@ -37,8 +36,8 @@ impl Iterator for Objects<'_> {
 }
 
 impl<'g> Hit<'g> {
-    pub(crate) fn new(held: Held) -> Hit<'g> {
-        Hit { held, _guard: std::marker::PhantomData }
+    pub(crate) fn new(guard: &'g Guard, held: Held) -> Hit<'g> {
+        Hit { held, guard }
     }
 
     /// The one object, if there is exactly one.
@@ -76,7 +75,7 @@ impl<'g> Hit<'g> {
         match self.held {
             Held::Absent => Objects::One(None),
             Held::Object(object) => Objects::One(Some(object)),
-            Held::Group(word) => Objects::Many(groups::members(word)),
+            Held::Group(word) => Objects::Many(groups::members(word, self.guard)),
         }
     }
 
@@ -122,15 +121,6 @@ impl Table {
     /// What a key holds. O(1) in hash tables, O(log n) in ordered ones.
     #[inline(always)]
     pub fn find<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Hit<'g> {
-        Hit::new(self.generation(guard).get(guard, key))
-    }
-
-    /// The key of a raw slot word.
-    ///
-    /// # Safety
-    /// The word was loaded under `guard`.
-    pub(crate) unsafe fn key_of_word<'g>(&self, guard: &'g Guard, word: Word) -> Term<'g> {
-        // SAFETY: by contract.
-        unsafe { self.generation(guard).keys().key_of(word) }
+        Hit::new(guard, self.generation(guard).get(guard, key))
     }
 }

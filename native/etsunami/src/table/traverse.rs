@@ -14,7 +14,7 @@ use crate::term::order::compare_exact;
 use crate::term::probe::OwnedKey;
 use crate::term::view::Term;
 
-pub use crate::engine::ca_tree::Direction;
+pub use crate::engine::Direction;
 
 use super::generation::{Engine, Generation};
 use super::groups;
@@ -72,11 +72,11 @@ impl Table {
         if known { Ok(()) } else { Err(Error::BadKey.into()) }
     }
 
-    fn place<'g>(&self, _: &'g Guard, generation: &Generation, word: Option<Word>) -> Place<'g> {
+    fn place<'g>(&self, guard: &'g Guard, generation: &Generation, word: Option<Word>) -> Place<'g> {
         let word = word?;
         // SAFETY: the word was loaded under this guard.
         let key = unsafe { generation.keys().key_of(word) };
-        Some((key, Hit::new(held(batch::resolve(word)))))
+        Some((key, hit(guard, word)))
     }
 
     /// Visits about `limit` objects from a cursor on, and gives where to go on; `None` at the end.
@@ -114,11 +114,7 @@ impl Table {
         };
         let mut words = Vec::with_capacity(limit);
         let more = generation.scan_tree(tree, guard, from, direction, limit, &mut words);
-        for &word in &words {
-            if let Held::Object(object) = held(batch::resolve(word)) {
-                visit(object);
-            }
-        }
+        words.iter().filter_map(|&word| hit(guard, word).single()).for_each(&mut visit);
         let last = *words.last().filter(|_| more)?;
         // SAFETY: the word was loaded under this guard.
         Some(Cursor::After(OwnedKey::new(unsafe { generation.keys().key_of(last) })))
@@ -150,7 +146,7 @@ impl Table {
                 },
                 _ => 0,
             };
-            if let Some(number) = visit_word(word, number, limit, visit) {
+            if let Some(number) = visit_word(guard, word, number, limit, visit) {
                 return Some(Cursor::Member(position, OwnedKey::new(key), number));
             }
         }
@@ -185,8 +181,7 @@ impl Table {
             for &word in &words {
                 // SAFETY: the word was loaded under this guard.
                 if unsafe { position_of(table, word) } < end {
-                    let hit = Hit::new(held(batch::resolve(word)));
-                    objects.extend(hit.objects());
+                    objects.extend(hit(guard, word).objects());
                 }
             }
         }
@@ -196,7 +191,7 @@ impl Table {
     fn slot_ordered(&self, guard: &Guard, index: u64) -> Result<Option<Vec<ObjectPtr>>> {
         let (mut cursor, mut left, mut found) = (Some(Cursor::Start), index, None);
         while let (Some(from), None) = (cursor.take(), found) {
-            cursor = self.scan(guard, from, Direction::Forward, SLOT_CHUNK, |object| {
+            cursor = self.scan(guard, from, Direction::Ascending, SLOT_CHUNK, |object| {
                 if left == 0 && found.is_none() {
                     found = Some(object);
                 }
@@ -214,26 +209,35 @@ impl Table {
 /// How many objects `slot` of an ordered table steps over at a time.
 const SLOT_CHUNK: usize = 256;
 
-/// False for the node of a list insert over a key that never was.
+/// False for the node of a list insert over a key that holds nothing yet.
 fn was_ever_there(word: Word) -> bool {
-    !word.is_version() || is_visible(word) || !batch::previous(word).is_empty()
+    // SAFETY: loaded under the caller's guard.
+    !unsafe { batch::resolve(word) }.is_empty()
+}
+
+/// What a raw word shows.
+fn hit<'g>(guard: &'g Guard, word: Word) -> Hit<'g> {
+    // SAFETY: loaded under this guard.
+    Hit::new(guard, held(unsafe { batch::resolve(word) }))
 }
 
 /// Visits the objects of a word, from a member number on; at most `limit` at a time of a big
 /// group: then the number to go on with.
 fn visit_word(
+    guard: &Guard,
     word: Word,
     number: u64,
     limit: usize,
     visit: &mut dyn FnMut(ObjectPtr),
 ) -> Option<u64> {
-    match held(batch::resolve(word)) {
+    // SAFETY: loaded under this guard.
+    match held(unsafe { batch::resolve(word) }) {
         Held::Absent => None,
         Held::Object(object) => {
             visit(object);
             None
         }
-        Held::Group(group) => groups::visit_from(group, number, limit, visit),
+        Held::Group(group) => groups::visit_from(group, guard, number, limit, visit),
     }
 }
 

@@ -68,9 +68,9 @@ impl Table {
                 }
                 None => self.put(guard, generation, key, draft.allocate(key.digest)?),
             },
-            kind => {
+            Kind::Bag | Kind::DuplicateBag => {
                 let object = draft.allocate(key.digest)?;
-                self.append(guard, generation, key, object, kind == Kind::Bag)
+                self.append(guard, generation, key, object)
             }
         }
     }
@@ -124,12 +124,9 @@ impl Table {
         generation: &Generation,
         key: Key<'_>,
         object: ObjectPtr,
-        unique: bool,
     ) -> Result {
-        let groups = &generation.keys().groups;
-        let stored = self.modify(guard, generation, key, |held| {
-            groups.append(guard, held, object, unique)
-        });
+        let owned = &generation.keys().owned;
+        let stored = self.modify(guard, generation, key, |held| owned.append(held, object));
         if stored != Ok(true) {
             // SAFETY: a duplicate, or refused: it was not stored and is still ours alone.
             unsafe { object.free() };
@@ -160,7 +157,7 @@ impl Table {
 
     /// Deletes all objects of a key and gives them. Atomic; they stay readable under the guard.
     pub fn take<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Hit<'g>> {
-        self.modify(guard, self.generation(guard), key, |held| remove_step(held, Hit::new(held)))
+        self.modify(guard, self.generation(guard), key, |held| remove_step(held, Hit::new(guard, held)))
     }
 
     /// Deletes the objects that are equal (`=:=`) to the given one. Atomic.
@@ -168,10 +165,8 @@ impl Table {
         let generation = self.generation(guard);
         let key = self.key_of_draft(&draft);
         let probe = draft.allocate(key.digest)?;
-        let groups = &generation.keys().groups;
-        let done = self.modify(guard, generation, key, |held| {
-            groups.remove_equal(guard, held, probe)
-        });
+        let owned = &generation.keys().owned;
+        let done = self.modify(guard, generation, key, |held| owned.remove_equal(held, probe));
         // SAFETY: the probe was never stored.
         unsafe { probe.free() };
         done

@@ -49,8 +49,26 @@ impl Buffer {
         if n > MAX_WORDS - at.min(MAX_WORDS) {
             return Err(TooLarge);
         }
+        self.words.try_reserve(n).map_err(|_| TooLarge)?;
         self.words.resize(at + n, layout::immediate::NIL);
         Ok(at)
+    }
+
+    /// Appends one root word.
+    #[inline]
+    pub fn push(&mut self, word: u64) -> Result<(), TooLarge> {
+        if self.words.len() == self.words.capacity() {
+            self.reserve(1)?;
+            self.words.pop();
+        }
+        self.words.push(word);
+        Ok(())
+    }
+
+    /// Overwrites the words from `at` on.
+    #[inline]
+    pub fn fill(&mut self, at: usize, words: &[u64]) {
+        self.words[at..at + words.len()].copy_from_slice(words);
     }
 
     /// Writes an immediate root word.
@@ -161,9 +179,13 @@ impl Buffer {
 
 /// Copies bytes into words in memory order; the rest of the last word is 0.
 fn pack(words: &mut [u64], bytes: &[u8]) {
-    for (word, chunk) in words.iter_mut().zip(bytes.chunks(8)) {
+    let (whole, rest) = bytes.as_chunks();
+    for (word, raw) in words.iter_mut().zip(whole) {
+        *word = u64::from_ne_bytes(*raw);
+    }
+    if !rest.is_empty() {
         let mut raw = [0; 8];
-        raw[..chunk.len()].copy_from_slice(chunk);
-        *word = u64::from_ne_bytes(raw);
+        raw[..rest.len()].copy_from_slice(rest);
+        words[whole.len()] = u64::from_ne_bytes(raw);
     }
 }

@@ -46,7 +46,8 @@ pub fn set(host: &'static Host) {
     HOST.set(host);
 }
 
-static DEFAULT: Host = Host {
+/// The host until one is set: what it does not know of foreign terms, it takes from their words.
+pub const DEFAULT: Host = Host {
     atom_text: interned_text,
     foreign_compare: compare_by_word,
     foreign_equal: |a, b| compare_by_word(a, b).is_eq(),

@@ -24,7 +24,7 @@ pub mod object;
 pub mod order;
 pub mod prefix;
 pub mod probe;
-mod stack;
+pub mod stack;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]

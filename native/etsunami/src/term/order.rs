@@ -312,7 +312,7 @@ impl<'a> Walk<'a> {
         if a.len() != b.len() {
             return a.len().cmp(&b.len());
         }
-        if mode == Mode::Same && a.key_words() == b.key_words() {
+        if mode == Mode::Same && a.leaf_keys().is_some_and(|keys| b.leaf_keys() == Some(keys)) {
             self.run(a.values(), b.values(), mode);
             return Ordering::Equal;
         }

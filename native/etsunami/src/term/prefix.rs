@@ -205,7 +205,7 @@ impl Packer {
         for &byte in bytes {
             self.put(1 << 8 | u64::from(byte), 9)?;
         }
-        if bits % 8 != 0 {
+        if !bits.is_multiple_of(8) {
             return Err(Full);
         }
         self.put(0, 1)

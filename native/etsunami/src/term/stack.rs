@@ -6,20 +6,22 @@
 use std::mem::MaybeUninit;
 
 /// A stack whose first `N` elements cost no allocation.
-pub(super) struct Stack<T: Copy, const N: usize> {
+pub struct Stack<T: Copy, const N: usize> {
     inline: [MaybeUninit<T>; N],
     len: usize,
     spill: Vec<T>,
 }
 
 impl<T: Copy, const N: usize> Stack<T, N> {
+    /// An empty stack.
     #[inline(always)]
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         Stack { inline: [const { MaybeUninit::uninit() }; N], len: 0, spill: Vec::new() }
     }
 
+    /// Puts an element on top.
     #[inline(always)]
-    pub(super) fn push(&mut self, value: T) {
+    pub fn push(&mut self, value: T) {
         match self.inline.get_mut(self.len) {
             Some(slot) => _ = slot.write(value),
             None => self.spill.push(value),
@@ -27,8 +29,9 @@ impl<T: Copy, const N: usize> Stack<T, N> {
         self.len += 1;
     }
 
+    /// Takes the top element.
     #[inline(always)]
-    pub(super) fn pop(&mut self) -> Option<T> {
+    pub fn pop(&mut self) -> Option<T> {
         self.len = self.len.checked_sub(1)?;
         match self.inline.get(self.len) {
             // SAFETY: `push` wrote every slot below the old `len`, and `T` is `Copy`.

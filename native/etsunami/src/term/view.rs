@@ -389,15 +389,24 @@ impl<'a> Map<'a> {
         self.block.roots(self.len, self.len)
     }
 
-    /// The root words of the keys, and their blocks: the same words are the same keys, in the same
-    /// order. (Key blocks stand before all value blocks, so their distances agree as well.)
-    pub(super) fn key_words(&self) -> (&'a [u64], &'a [u64]) {
+    /// The root words of the keys, and their blocks, if no key is a compound: the same words are the
+    /// same keys, in the same order. (Key blocks stand before all value blocks, so their distances
+    /// agree as well.) Not for compound keys, lest nested ones be looked at again on every level.
+    pub(super) fn leaf_keys(&self) -> Option<(&'a [u64], &'a [u64])> {
         let words = self.block.words();
         let roots = &words[1..=self.len];
-        let last = roots.iter().rposition(|&root| !layout::is_immediate(root));
-        let end =
-            last.map_or(0, |at| 1 + at + layout::distance(roots[at]) + self.key(at).words() - 1);
-        (roots, words.get(1 + 2 * self.len..end).unwrap_or_default())
+        let mut end = 1 + 2 * self.len;
+        for (i, &root) in roots.iter().enumerate() {
+            if layout::is_immediate(root) {
+                continue;
+            }
+            match Kind::of(root) {
+                Kind::Float | Kind::Integer | Kind::Bits => (),
+                _ => return None,
+            }
+            end = 1 + i + layout::distance(root) + self.key(i).block_words().len();
+        }
+        Some((roots, &words[1 + 2 * self.len..end]))
     }
 
     /// The `i`th key.

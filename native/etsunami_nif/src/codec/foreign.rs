@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use etsunami::term::layout::Foreign;
 
-use crate::vm::{OwnEnv, VmTerm};
+use crate::vm::{Env, OwnEnv, VmTerm};
 
 /// Binaries of more bytes than this are held by reference in values; smaller ones are copied.
 pub const BIG_BINARY: usize = 16 << 10;
@@ -70,9 +70,9 @@ struct Stripe {
     funs: Mutex<Open>,
 }
 
-static KEEPERS: [Stripe; STRIPES] = [const {
-    Stripe { references: Mutex::new(Open::NONE), funs: Mutex::new(Open::NONE) }
-}; STRIPES];
+static KEEPERS: [Stripe; STRIPES] =
+    [const { Stripe { references: Mutex::new(Open::NONE), funs: Mutex::new(Open::NONE) } };
+        STRIPES];
 
 /// A kept term: its word, and the address of the keeper, which the receiver holds.
 #[derive(Clone, Copy)]
@@ -85,7 +85,11 @@ pub struct Kept {
 
 impl Keeper {
     fn new() -> Box<Keeper> {
-        Box::new(Keeper { holders: AtomicUsize::new(1), env: OwnEnv::new(), bytes: (ptr::null(), 0) })
+        Box::new(Keeper {
+            holders: AtomicUsize::new(1),
+            env: OwnEnv::new(),
+            bytes: (ptr::null(), 0),
+        })
     }
 }
 
@@ -172,6 +176,23 @@ pub fn release(keeper: u64) {
         // SAFETY: made by `Box::into_raw`; this was the last holder.
         drop(unsafe { Box::from_raw(pointer(keeper).cast_mut()) });
     }
+}
+
+/// Notes where the bytes of a borrowed big binary are, in memory of the call's environment: gives
+/// the address of the note.
+pub fn borrow_bytes(env: Env, bytes: &[u8]) -> u64 {
+    let note = [bytes.as_ptr().expose_provenance(), bytes.len()].map(usize::to_ne_bytes).concat();
+    let binary = env.binary(env.make_binary(&note)).expect("a binary just made");
+    binary.as_ptr().expose_provenance() as u64
+}
+
+/// The contents of a borrowed big binary, by the address that [`borrow_bytes`] gave during this
+/// call.
+pub fn borrowed_bytes(note: u64) -> (*const u8, usize) {
+    let note = ptr::with_exposed_provenance::<[usize; 2]>(note as usize);
+    // SAFETY: the note lives as long as the call; it may stand at any byte.
+    let [address, length] = unsafe { note.read_unaligned() };
+    (ptr::with_exposed_provenance(address), length)
 }
 
 /// The contents of a kept big binary: they live as long as the keeper.

@@ -47,10 +47,10 @@ fn foreign_equal(a: Term, b: Term) -> bool {
     }
 }
 
-/// Probes hold binaries inline, so a foreign binary always has a keeper.
 fn foreign_bytes(term: Term) -> (*const u8, usize) {
     match term.view() {
         View::Foreign(foreign) if foreign.keeper != 0 => foreign::bytes(foreign.keeper),
+        View::Foreign(borrowed) => foreign::borrowed_bytes(borrowed.hash),
         _ => (std::ptr::NonNull::dangling().as_ptr(), 0),
     }
 }

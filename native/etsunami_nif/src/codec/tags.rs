@@ -87,6 +87,16 @@ pub fn import(env: Env, term: VmTerm) -> Option<u64> {
     }
 }
 
+/// The number of an atom: dense, and never reused.
+#[inline(always)]
+pub fn atom_number(env: Env, term: VmTerm) -> Option<usize> {
+    if portable() {
+        let atom = import(env, term).filter(|&word| immediate::is_atom(word))?;
+        return Some(immediate::atom_index(atom));
+    }
+    immediate::is_atom(term.word()).then(|| immediate::atom_index(term.word()))
+}
+
 /// Portable path: the term of an immediate.
 pub fn export<'e>(env: Env<'e>, word: u64) -> VmTerm<'e> {
     if immediate::is_small(word) {

@@ -2,186 +2,200 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use etsunami::error::Error;
 use etsunami::reclaim::pin;
 use etsunami::table::Table;
 use etsunami::table::options::{Access, Kind, Need, Spec, WriteConcurrency};
-use etsunami::term::layout::immediate;
 
-use super::{Answer, Env, NifTerm, Leave};
-use crate::args;
-use crate::atoms;
-use crate::codec::encode;
+use super::owned;
+use crate::args::{self, Parsed};
+use crate::atoms::atoms;
+use crate::codec::encode::Role;
+use crate::error::{BADARG, Cause, SYSTEM_LIMIT};
 use crate::owner;
-use crate::resource::{self, Handle, Heir, NAMES, TABLES, self_pid};
+use crate::raw_nif;
+use crate::resource::{self, Handle, Heir, Parts, TABLES};
+use crate::vm::{Env, VmTerm};
 
-/// `new_table(Name, Named, Type, Access, Keypos, Heir, Options)`
-pub fn new_table(env: Env, argv: &[NifTerm]) -> Answer {
-    let &[name, named, kind, access, keypos, heir, options] = argv else {
-        return Err(Error::BadArgument.into());
-    };
-    let named = args::boolean(named)?;
-    let access = access_of(access)?;
-    let spec = spec_of(env, kind, access, keypos, options)?;
-    let heir = heir_of(env, heir)?;
-    let owner = self_pid(env);
-    let guard = pin();
-    let table = Table::new(spec, RandomState::new().hash_one(name));
-    let handle = Handle::create(table, owner, access, name, named, heir)
-        .ok_or(Leave::from(Error::SystemLimit))?;
-    if let Err(error) = owner::enter(env, &guard, handle) {
-        if !handle.table.is_dropped() {
-            // SAFETY: the one reference of a handle that nobody else has seen.
-            unsafe { handle.release() };
+raw_nif! {
+    /// `new_table(Name, Named, Type, Access, Keypos, Heir, Options)`
+    fn new_table/7(env, &[name, named, kind, access, keypos, heir, options]) {
+        let access = access_of(access)?;
+        let spec = Spec { access, kind: kind_of(kind)?, ..options_of(env, keypos, options)? };
+        let parts = Parts {
+            table: Table::new(spec, RandomState::new().hash_one(name.word())),
+            owner: own_pid(env)?,
+            access,
+            name: args::atom(env, name)?,
+            named: args::boolean(named)?,
+            heir: heir_of(env, heir)?,
+        };
+        let guard = pin();
+        let handle = Handle::create(parts).ok_or(SYSTEM_LIMIT)?;
+        if let Err(error) = owner::enter(env, &guard, handle) {
+            if !handle.table.is_dropped() {
+                // SAFETY: the one reference of a handle that nobody else has seen.
+                unsafe { handle.release() };
+            }
+            return Err(error);
         }
-        return Err(error.into());
+        Ok(handle.public_id(env))
     }
-    Ok(handle.public_id(env))
 }
 
-fn spec_of(
-    env: Env,
-    kind: NifTerm,
-    access: Access,
-    keypos: NifTerm,
-    options: NifTerm,
-) -> Result<Spec, Leave> {
-    let option = |key| args::map_get(env, options, key).ok_or(Leave::from(Error::BadArgument));
+fn own_pid<'e>(env: Env<'e>) -> Parsed<'e, u64> {
+    env.self_pid().map(VmTerm::word).ok_or(BADARG)
+}
+
+fn options_of<'e>(env: Env<'e>, keypos: VmTerm<'e>, options: VmTerm<'e>) -> Parsed<'e, Spec> {
+    let option = |key| env.map_get(options, key).ok_or(BADARG);
     Ok(Spec {
-        kind: kind_of(kind)?,
-        access,
-        keypos: args::index(keypos)?,
-        read_concurrency: args::boolean(option(atoms::read_concurrency())?)?,
-        write_concurrency: write_concurrency_of(env, option(atoms::write_concurrency())?)?,
-        decentralized_counters: args::boolean(option(atoms::decentralized_counters())?)?,
-        compressed: args::boolean(option(atoms::compressed())?)?,
+        keypos: args::position(env, keypos)?,
+        read_concurrency: args::boolean(option(atoms().read_concurrency)?)?,
+        write_concurrency: write_concurrency_of(env, option(atoms().write_concurrency)?)?,
+        decentralized_counters: args::boolean(option(atoms().decentralized_counters)?)?,
+        compressed: args::boolean(option(atoms().compressed)?)?,
+        ..Spec::default()
     })
 }
 
-fn kind_of(term: NifTerm) -> Result<Kind, Leave> {
-    match term {
-        t if t == atoms::set() => Ok(Kind::Set),
-        t if t == atoms::ordered_set() => Ok(Kind::OrderedSet),
-        t if t == atoms::bag() => Ok(Kind::Bag),
-        t if t == atoms::duplicate_bag() => Ok(Kind::DuplicateBag),
-        _ => Err(Error::BadArgument.into()),
-    }
+fn kind_of<'e>(term: VmTerm<'e>) -> Parsed<'e, Kind> {
+    let atoms = atoms();
+    let kinds = [
+        (atoms.set, Kind::Set),
+        (atoms.ordered_set, Kind::OrderedSet),
+        (atoms.bag, Kind::Bag),
+        (atoms.duplicate_bag, Kind::DuplicateBag),
+    ];
+    choose(term, &kinds)
 }
 
-fn access_of(term: NifTerm) -> Result<Access, Leave> {
-    match term {
-        t if t == atoms::public() => Ok(Access::Public),
-        t if t == atoms::protected() => Ok(Access::Protected),
-        t if t == atoms::private() => Ok(Access::Private),
-        _ => Err(Error::BadArgument.into()),
-    }
+fn access_of<'e>(term: VmTerm<'e>) -> Parsed<'e, Access> {
+    let atoms = atoms();
+    let accesses = [
+        (atoms.public, Access::Public),
+        (atoms.protected, Access::Protected),
+        (atoms.private, Access::Private),
+    ];
+    choose(term, &accesses)
 }
 
-fn write_concurrency_of(env: Env, term: NifTerm) -> Result<WriteConcurrency, Leave> {
-    if term == atoms::auto() {
+/// What an atom stands for.
+fn choose<'e, T: Copy>(term: VmTerm<'e>, choices: &[(VmTerm<'static>, T)]) -> Parsed<'e, T> {
+    let chosen = choices.iter().find(|(atom, _)| atom.word() == term.word());
+    chosen.map(|&(_, choice)| choice).ok_or(BADARG)
+}
+
+fn write_concurrency_of<'e>(env: Env<'e>, term: VmTerm<'e>) -> Parsed<'e, WriteConcurrency> {
+    if term.word() == atoms().auto.word() {
         return Ok(WriteConcurrency::Auto);
     }
     if let Some([_, locks]) = args::tuple(env, term) {
-        return Ok(WriteConcurrency::Locks(args::index(locks)?));
+        return Ok(WriteConcurrency::Locks(args::position(env, locks)?));
     }
     Ok(if args::boolean(term)? { WriteConcurrency::On } else { WriteConcurrency::Off })
 }
 
-fn heir_of(env: Env, term: NifTerm) -> Result<Heir, Leave> {
+fn heir_of<'e>(env: Env<'e>, term: VmTerm<'e>) -> Parsed<'e, Heir> {
     if let Some([pid]) = args::tuple(env, term) {
         return Ok(Heir::Process { pid: args::local_pid(env, pid)?, data: None });
     }
     if let Some([pid, data]) = args::tuple(env, term) {
-        let data = Some(encode::owned(env, data)?);
-        return Ok(Heir::Process { pid: args::local_pid(env, pid)?, data });
+        let pid = args::local_pid(env, pid)?;
+        return Ok(Heir::Process { pid, data: Some(owned(env, data, Role::Value)?) });
     }
-    if term == atoms::none() { Ok(Heir::None) } else { Err(Error::BadArgument.into()) }
+    if term.word() == atoms().none.word() { Ok(Heir::None) } else { Err(BADARG) }
 }
 
-/// `delete_table(Table)`
-pub fn delete_table(env: Env, argv: &[NifTerm]) -> Answer {
-    let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Write)?;
-    if owner::delete(env, &guard, handle) { Ok(atoms::true_()) } else { Err(Error::Id.into()) }
-}
-
-/// `rename(Table, Name)`
-pub fn rename(env: Env, argv: &[NifTerm]) -> Answer {
-    let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Write)?;
-    let name = argv[1];
-    if !immediate::is_atom(name as u64) {
-        return Err(Error::BadArgument.into());
+raw_nif! {
+    /// `delete_table(Table)`
+    fn delete_table/1(env, &[table]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        if owner::delete(env, &guard, handle) { Ok(atoms().r#true) } else { Err(Cause::Id.into()) }
     }
-    owner::rename(handle, name)?;
-    Ok(handle.public_id(env))
 }
 
-/// `give_away(Table, Pid, Gift)`
-pub fn give_away(env: Env, argv: &[NifTerm]) -> Answer {
-    let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Info)?;
-    let to = args::local_pid(env, argv[1])?;
-    let gift = encode::owned(env, argv[2])?;
-    owner::give_away(env, handle, self_pid(env), to, &gift)?;
-    Ok(atoms::true_())
-}
-
-/// `setopts(Table, Heir | keep, Access | keep)`
-pub fn setopts(env: Env, argv: &[NifTerm]) -> Answer {
-    let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Write)?;
-    let heir = if argv[1] == atoms::keep() { None } else { Some(heir_of(env, argv[1])?) };
-    let access = if argv[2] == atoms::keep() { None } else { Some(access_of(argv[2])?) };
-    owner::set_options(handle, self_pid(env), heir, access)?;
-    Ok(atoms::true_())
-}
-
-/// `safe_fixtable(Table, Fix)`
-pub fn safe_fixtable(env: Env, argv: &[NifTerm]) -> Answer {
-    let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Read)?;
-    if args::boolean(argv[1])? {
-        owner::fix(env, &guard, handle, self_pid(env));
-    } else {
-        owner::unfix(env, &guard, handle, self_pid(env));
+raw_nif! {
+    /// `rename(Table, Name)`
+    fn rename/2(env, &[table, name]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        args::atom(env, name)?;
+        owner::rename(env, handle, name)?;
+        Ok(handle.public_id(env))
     }
-    Ok(atoms::true_())
 }
 
-/// `all()`
-pub fn all(env: Env, _argv: &[NifTerm]) -> Answer {
-    let guard = pin();
-    let mut handles = Vec::new();
-    TABLES.for_each(|pointer| {
-        // SAFETY: entered handles live until they have left the list, which waits for us here.
-        let handle: &'static Handle = unsafe { &*pointer };
-        handle.keep();
-        handles.push(handle);
-    });
-    let mut ids = Vec::with_capacity(handles.len());
-    for handle in handles {
-        if resource::table(env, &guard, handle.id(env), Need::Info).is_ok() {
-            ids.push(handle.public_id(env));
+raw_nif! {
+    /// `give_away(Table, Pid, Gift)`
+    fn give_away/3(env, &[table, to, gift]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        let from = own_pid(env)?;
+        if handle.owner() != from {
+            return Err(Cause::NotOwner.into());
         }
-        // SAFETY: the reference taken above.
-        unsafe { handle.release() };
+        let to = args::local_pid(env, to)?;
+        let gift = owned(env, gift, Role::Value)?;
+        owner::give_away(env, handle, from, to, &gift)?;
+        Ok(atoms().r#true)
     }
-    Ok(args::make_list(env, &ids))
 }
 
-/// `whereis(Name)`
-pub fn whereis(env: Env, argv: &[NifTerm]) -> Answer {
-    let guard = pin();
-    let name = argv[0];
-    if !immediate::is_atom(name as u64) {
-        return Err(Error::BadArgument.into());
+raw_nif! {
+    /// `setopts(Table, Heir | keep, Access | keep)`
+    fn setopts/3(env, &[table, heir, access]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        let keep = atoms().keep.word();
+        let heir = if heir.word() == keep { None } else { Some(heir_of(env, heir)?) };
+        let access = if access.word() == keep { None } else { Some(access_of(access)?) };
+        owner::set_options(handle, own_pid(env)?, heir, access)?;
+        Ok(atoms().r#true)
     }
-    if NAMES.get(&guard, immediate::atom_index(name as u64)).is_null() {
-        return Ok(atoms::undefined());
+}
+
+raw_nif! {
+    /// `safe_fixtable(Table, Fix)`
+    fn safe_fixtable/2(env, &[table, fix]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Read)?;
+        if args::boolean(fix)? {
+            owner::fix(env, &guard, handle, own_pid(env)?);
+        } else {
+            owner::unfix(env, &guard, handle, own_pid(env)?);
+        }
+        Ok(atoms().r#true)
     }
-    match resource::table(env, &guard, name, Need::Info) {
-        Ok(handle) => Ok(handle.id(env)),
-        Err(_) => Ok(atoms::undefined()),
+}
+
+raw_nif! {
+    /// `all()`
+    fn all/0(env, _argv) {
+        let guard = pin();
+        let mut handles = Vec::new();
+        TABLES.for_each(|pointer| {
+            // SAFETY: entered handles live until they have left the list, which waits for us here.
+            handles.push(unsafe { &*pointer }.keep());
+        });
+        let mut ids = Vec::with_capacity(handles.len());
+        for handle in handles {
+            if resource::table(env, &guard, handle.id(env), Need::Info).is_ok() {
+                ids.push(handle.public_id(env));
+            }
+        }
+        Ok(env.make_list(&ids))
+    }
+}
+
+raw_nif! {
+    /// `whereis(Name)`
+    fn whereis/1(env, &[name]) {
+        let guard = pin();
+        args::atom(env, name)?;
+        match resource::table(env, &guard, name, Need::Info) {
+            Ok(handle) => Ok(handle.id(env)),
+            Err(_) => Ok(atoms().undefined),
+        }
     }
 }

@@ -1,93 +1,105 @@
 //! Lookups.
 
-use etsunami::error::Error;
 use etsunami::reclaim::pin;
 use etsunami::table::options::{Kind, Need};
-use etsunami::term::Term;
 
-use super::{Answer, Env, NifTerm, require_short};
+use super::{objects, require_short, with_key};
 use crate::args;
-use crate::atoms;
-use crate::codec::{decode, encode};
+use crate::atoms::{atoms, boolean};
+use crate::codec::decode;
+use crate::error::Cause;
+use crate::raw::Answer;
+use crate::raw_nif;
 use crate::resource;
+use crate::vm::{Env, VmTerm};
 
-/// `lookup(Table, Key)`
+raw_nif! {
+    /// `lookup(Table, Key)`
+    #[inline(always)]
+    fn lookup/2(env, &[table, key]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Read)?;
+        with_key(env, key, |key| {
+            objects(env, &handle.table.find(&guard, handle.table.key(key)))
+        })
+    }
+}
+
+raw_nif! {
+    /// `member(Table, Key)`
+    #[inline(always)]
+    fn member/2(env, &[table, key]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Read)?;
+        with_key(env, key, |key| {
+            Ok(boolean(!handle.table.find(&guard, handle.table.key(key)).is_absent()))
+        })
+    }
+}
+
+raw_nif! {
+    /// `lookup_element(Table, Key, Position)`
+    #[inline(always)]
+    fn lookup_element/3(env, &[table, key, position]) {
+        element_or(env, table, key, position, None)
+    }
+}
+
+raw_nif! {
+    /// `lookup_element(Table, Key, Position, Default)`
+    #[inline(always)]
+    fn lookup_element_or as ("lookup_element")/4(env, &[table, key, position, default]) {
+        element_or(env, table, key, position, Some(default))
+    }
+}
+
 #[inline(always)]
-pub fn lookup(env: Env, argv: &[NifTerm]) -> Answer {
+fn element_or<'e>(
+    env: Env<'e>,
+    table: VmTerm<'e>,
+    key: VmTerm<'e>,
+    position: VmTerm<'e>,
+    default: Option<VmTerm<'e>>,
+) -> Answer<'e> {
     let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Read)?;
-    encode::with_key(env, argv[1], |key| {
-        let hit = handle.table.find(&guard, handle.table.key(key));
-        super::objects(env, &hit)
-    })?
-}
-
-/// `member(Table, Key)`
-#[inline(always)]
-pub fn member(env: Env, argv: &[NifTerm]) -> Answer {
-    let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Read)?;
-    encode::with_key(env, argv[1], |key| {
-        let hit = handle.table.find(&guard, handle.table.key(key));
-        Ok(atoms::boolean(!hit.is_absent()))
-    })?
-}
-
-/// `lookup_element(Table, Key, Position)`
-pub fn lookup_element(env: Env, argv: &[NifTerm]) -> Answer {
-    element_or(env, argv, None)
-}
-
-/// `lookup_element(Table, Key, Position, Default)`
-pub fn lookup_element_or(env: Env, argv: &[NifTerm]) -> Answer {
-    element_or(env, argv, Some(argv[3]))
-}
-
-#[inline(always)]
-fn element_or(env: Env, argv: &[NifTerm], default: Option<NifTerm>) -> Answer {
-    let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Read)?;
-    let position = args::position(argv[2])?;
-    encode::with_key(env, argv[1], |key| {
+    let handle = resource::table(env, &guard, table, Need::Read)?;
+    let position = args::position(env, position)?;
+    with_key(env, key, |key| {
         let hit = handle.table.find(&guard, handle.table.key(key));
         if hit.is_absent() {
-            return default.ok_or(Error::BadKey.into());
+            return default.ok_or(Cause::BadKey.into());
         }
         if handle.table.spec().kind.is_unique() {
             let element = hit.element(position)?;
-            return short_term(env, element);
+            require_short(element.words())?;
+            return Ok(decode::term(env, element));
         }
         let elements = hit.elements(position)?;
-        require_short(env, elements.iter().map(|element| element.words()).sum())?;
-        let terms: Vec<NifTerm> =
-            // SAFETY: the calling process's environment.
-            elements.into_iter().map(|element| unsafe { decode::term(env, element) }).collect();
-        Ok(args::make_list(env, &terms))
-    })?
+        require_short(elements.iter().map(|element| element.words()).sum())?;
+        let terms: Vec<_> =
+            elements.into_iter().map(|element| decode::term(env, element)).collect();
+        Ok(env.make_list(&terms))
+    })
 }
 
-fn short_term(env: Env, term: Term<'_>) -> Answer {
-    require_short(env, term.words())?;
-    // SAFETY: the calling process's environment.
-    Ok(unsafe { decode::term(env, term) })
-}
-
-/// `slot(Table, Index)`
-pub fn slot(env: Env, argv: &[NifTerm]) -> Answer {
-    let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Read)?;
-    let index = args::natural(argv[1])?;
-    if handle.table.spec().kind == Kind::OrderedSet {
-        // An ordered table counts its objects up to the index.
-        require_short(env, index as usize)?;
-    }
-    match handle.table.slot(&guard, index)? {
-        None => Ok(atoms::end_of_table()),
-        Some(objects) => {
-            let terms: Vec<NifTerm> =
-                // SAFETY: the calling process's environment; the guard keeps the objects.
-                objects.into_iter().map(|object| unsafe { decode::object(env, object) }).collect();
-            Ok(args::make_list(env, &terms))
+raw_nif! {
+    /// `slot(Table, Index)`
+    fn slot/2(env, &[table, index]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Read)?;
+        let index = args::natural(env, index)?;
+        if handle.table.spec().kind == Kind::OrderedSet {
+            // An ordered table counts its objects up to the index.
+            require_short(usize::try_from(index).unwrap_or(usize::MAX))?;
+        }
+        match handle.table.slot(&guard, index)? {
+            None => Ok(atoms().end_of_table),
+            Some(objects) => {
+                // SAFETY: the guard keeps the objects.
+                let terms: Vec<_> =
+                    objects.into_iter().map(|one| unsafe { decode::object(env, one) }).collect();
+                Ok(env.make_list(&terms))
+            }
         }
     }
 }

@@ -1,143 +1,136 @@
 //! Inserts and deletes.
 
-use etsunami::error::Error;
 use etsunami::reclaim::pin;
+use etsunami::table::ListInsert;
 use etsunami::table::options::Need;
-use etsunami::table::{Draft, ListInsert, Table};
-use rustler::sys::enif_is_tuple;
 
-use super::{Answer, Env, Leave, NifTerm, on_dirty_thread};
+use super::{all_objects, require_short, with_key, with_object};
 use crate::args;
-use crate::atoms;
-use crate::codec::encode;
+use crate::atoms::{atoms, boolean};
+use crate::budget;
+use crate::error::{Cause, Raise};
 use crate::owner;
-use crate::resource::{self, Handle};
+use crate::raw::Answer;
+use crate::raw_nif;
+use crate::resource;
+use crate::vm::{Env, VmTerm};
 
-/// `insert(Table, Object | [Object])`
-#[inline(always)]
-pub fn insert(env: Env, argv: &[NifTerm]) -> Answer {
-    // SAFETY: the calling process's environment and argument.
-    if unsafe { enif_is_tuple(env, argv[1]) } == 0 {
-        return insert_list(env, argv, false);
-    }
-    let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Write)?;
-    with_object(env, &handle.table, argv[1], |draft| {
-        handle.table.insert(&guard, draft)?;
-        Ok(atoms::true_())
-    })
-}
-
-/// `insert_new(Table, Object | [Object])`
-pub fn insert_new(env: Env, argv: &[NifTerm]) -> Answer {
-    // SAFETY: the calling process's environment and argument.
-    if unsafe { enif_is_tuple(env, argv[1]) } == 0 {
-        return insert_list(env, argv, true);
-    }
-    let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Write)?;
-    with_object(env, &handle.table, argv[1], |draft| {
-        Ok(atoms::boolean(handle.table.insert_new(&guard, draft)?))
-    })
-}
-
-/// Encodes an object for a table and passes it on.
-#[inline(always)]
-fn with_object<R>(
-    env: Env,
-    table: &Table,
-    term: NifTerm,
-    f: impl FnOnce(Draft<'_>) -> Result<R, Leave>,
-) -> Result<R, Leave> {
-    encode::with_object(env, term, table.spec().keypos, f)?
-}
-
-/// A handle that is kept alive without a guard.
-struct Kept<'a>(&'a Handle);
-
-impl Drop for Kept<'_> {
-    fn drop(&mut self) {
-        // SAFETY: the reference that `keep` took.
-        unsafe { self.0.release() };
-    }
-}
-
-/// Inserts all objects of a list, or none, as one atomic step. Long lists are encoded and
-/// published on a dirty scheduler. The table is looked up again before anything is published: if
-/// it has gone or lost its name meanwhile, nothing is inserted.
-#[cold]
-fn insert_list(env: Env, argv: &[NifTerm], only_new: bool) -> Answer {
-    let kept = {
+raw_nif! {
+    /// `insert(Table, Object | [Object])`
+    #[inline(always)]
+    fn insert/2(env, &[table, objects]) {
+        if args::is_list(env, objects) {
+            return insert_list(env, table, objects, Mode::Insert);
+        }
         let guard = pin();
-        let handle = resource::table(env, &guard, argv[0], Need::Write)?;
-        handle.keep();
-        // SAFETY: the reference just taken keeps it beyond the guard.
-        Kept(unsafe { &*handle.as_ptr() })
-    };
-    let length = args::list_length(env, argv[1])?;
-    if length > LONG_LIST && !on_dirty_thread() {
-        return Err(Leave::Long);
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        with_object(env, &handle.table, objects, |draft| {
+            handle.table.insert(&guard, draft)?;
+            Ok(atoms().r#true)
+        })
     }
-    let table = &kept.0.table;
-    let mut list = ListInsert::with_capacity(table, length);
-    args::for_each(env, argv[1], |term| {
-        with_object(env, table, term, |draft| Ok(list.push(draft)?))
-    })?;
-    let admitted = {
+}
+
+raw_nif! {
+    /// `insert_new(Table, Object | [Object])`
+    fn insert_new/2(env, &[table, objects]) {
+        if args::is_list(env, objects) {
+            return insert_list(env, table, objects, Mode::InsertNew);
+        }
         let guard = pin();
-        resource::table(env, &guard, argv[0], Need::Write)?.as_ptr()
-    };
-    if admitted != kept.0.as_ptr() {
-        return Err(Error::Id.into());
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        with_object(env, &handle.table, objects, |draft| {
+            Ok(boolean(handle.table.insert_new(&guard, draft)?))
+        })
     }
-    let inserted = if only_new { list.insert_new()? } else { list.insert().map(|()| true)? };
-    Ok(atoms::boolean(inserted))
+}
+
+/// Which of the two functions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Insert,
+    InsertNew,
 }
 
 /// Lists longer than this go to a dirty scheduler.
 const LONG_LIST: usize = 256;
 
-/// `delete_key(Table, Key)`
-#[inline(always)]
-pub fn delete_key(env: Env, argv: &[NifTerm]) -> Answer {
-    let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Write)?;
-    encode::with_key(env, argv[1], |key| {
-        handle.table.delete(&guard, handle.table.key(key))?;
-        Ok(atoms::true_())
-    })?
+/// Inserts all objects of a list, or none, as one atomic step. Long lists are encoded and
+/// published on a dirty scheduler. The table is looked up again before anything is published: if
+/// it has gone or lost its name meanwhile, nothing is inserted.
+#[inline(never)]
+fn insert_list<'e>(env: Env<'e>, table: VmTerm<'e>, objects: VmTerm<'e>, mode: Mode) -> Answer<'e> {
+    let handle = {
+        let guard = pin();
+        resource::table(env, &guard, table, Need::Write)?.keep()
+    };
+    let length = args::list_length(env, objects)?;
+    if length > LONG_LIST && budget::on_normal_scheduler() {
+        return Err(Raise::Dirty);
+    }
+    let mut list = ListInsert::with_capacity(&handle.table, length);
+    args::for_each(env, objects, |object| {
+        with_object(env, &handle.table, object, |draft| Ok(list.push(draft)?))
+    })?;
+    let admitted = {
+        let guard = pin();
+        resource::table(env, &guard, table, Need::Write)?.as_ptr()
+    };
+    if admitted != handle.as_ptr() {
+        return Err(Cause::Id.into());
+    }
+    match mode {
+        Mode::Insert => list.insert().map(|()| atoms().r#true).map_err(Raise::from),
+        Mode::InsertNew => list.insert_new().map(boolean).map_err(Raise::from),
+    }
 }
 
-/// `take(Table, Key)`
-#[inline(always)]
-pub fn take(env: Env, argv: &[NifTerm]) -> Answer {
-    let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Write)?;
-    encode::with_key(env, argv[1], |key| {
-        let key = handle.table.key(key);
-        if !on_dirty_thread() {
+raw_nif! {
+    /// `delete_key(Table, Key)`
+    #[inline(always)]
+    fn delete_key/2(env, &[table, key]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        with_key(env, key, |key| {
+            handle.table.delete(&guard, handle.table.key(key))?;
+            Ok(atoms().r#true)
+        })
+    }
+}
+
+raw_nif! {
+    /// `take(Table, Key)`
+    #[inline(always)]
+    fn take/2(env, &[table, key]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        with_key(env, key, |key| {
+            let key = handle.table.key(key);
             // Decided before anything is taken: a long answer is made on a dirty scheduler.
-            super::require_short(env, handle.table.find(&guard, key).words())?;
-        }
-        let hit = handle.table.take(&guard, key)?;
-        super::all_objects(env, &hit)
-    })?
+            require_short(handle.table.find(&guard, key).words())?;
+            Ok(all_objects(env, &handle.table.take(&guard, key)?))
+        })
+    }
 }
 
-/// `delete_object(Table, Object)`
-pub fn delete_object(env: Env, argv: &[NifTerm]) -> Answer {
-    let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Write)?;
-    with_object(env, &handle.table, argv[1], |draft| {
-        handle.table.delete_object(&guard, draft)?;
-        Ok(atoms::true_())
-    })
+raw_nif! {
+    /// `delete_object(Table, Object)`
+    fn delete_object/2(env, &[table, object]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        with_object(env, &handle.table, object, |draft| {
+            handle.table.delete_object(&guard, draft)?;
+            Ok(atoms().r#true)
+        })
+    }
 }
 
-/// `delete_all_objects(Table)`
-pub fn delete_all_objects(env: Env, argv: &[NifTerm]) -> Answer {
-    let guard = pin();
-    let handle = resource::table(env, &guard, argv[0], Need::Write)?;
-    owner::clear(&guard, handle);
-    Ok(atoms::true_())
+raw_nif! {
+    /// `delete_all_objects(Table)`
+    fn delete_all_objects/1(env, &[table]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        owner::clear(&guard, handle);
+        Ok(atoms().r#true)
+    }
 }

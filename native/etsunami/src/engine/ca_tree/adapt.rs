@@ -22,6 +22,23 @@ pub(super) struct Fresh<'g, S: OrderSchema> {
     _right: Option<Held<'g, S>>,
 }
 
+/// Where a neighbour stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Left,
+    Right,
+}
+
+impl Side {
+    /// The index of the child on this side.
+    fn sibling(self, at: usize) -> Option<usize> {
+        match self {
+            Side::Left => at.checked_sub(1),
+            Side::Right => Some(at + 1),
+        }
+    }
+}
+
 /// A leaf next to another one, and how it hangs below their lowest common routing node.
 struct Neighbour<'g, S: OrderSchema> {
     held: Held<'g, S>,
@@ -135,8 +152,8 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         }
     }
 
-    /// Joins a leaf with the next one (the previous one, if it is the last child of its parent),
-    /// if together they fill one leaf loosely or this one is empty, and if nobody is in the way.
+    /// Joins a leaf with the next or the previous one below the same routing node, if together
+    /// they fill one leaf loosely or this one is empty, and if nobody is in the way.
     #[cold]
     pub(super) fn join(&self, guard: &Guard, held: Held<'_, S>, probe: Probe<'_, S>) {
         if self.root() == held.leaf().link() || held.len() > loose::<G>() {
@@ -145,11 +162,12 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         let Place::Slot(parent, at) = self.lock_place(guard, held.leaf().link(), probe) else {
             return;
         };
-        let rightward = at + 1 < parent.route().len();
-        let Some(neighbour) = self.neighbour(guard, &parent, at, rightward, held.len()) else {
-            return;
-        };
-        self.merge(guard, held, neighbour, parent, at, rightward, probe);
+        let side = [Side::Right, Side::Left].into_iter().find_map(|side| {
+            self.neighbour(guard, &parent, at, side, held.len()).map(|neighbour| (side, neighbour))
+        });
+        if let Some((side, neighbour)) = side {
+            self.merge(guard, held, neighbour, parent, at, side, probe);
+        }
     }
 
     /// Locks the leaf next to child `at`, if it is free, calm, and small enough to be joined with
@@ -159,16 +177,17 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         guard: &'g Guard,
         parent: &RouteHeld<'g, S>,
         at: usize,
-        rightward: bool,
+        side: Side,
         len: usize,
     ) -> Option<Neighbour<'g, S>> {
-        let mut link = parent.route().child(if rightward { at + 1 } else { at - 1 });
+        let sibling = side.sibling(at).filter(|&sibling| sibling < parent.route().len())?;
+        let mut link = parent.route().child(sibling);
         let mut above = None;
         loop {
             // SAFETY: loaded from this tree under the guard, and no slot is empty.
             match unsafe { link.node(guard) } {
                 Node::Route(route) => {
-                    let edge = if rightward { 0 } else { route.len() - 1 };
+                    let edge = if side == Side::Right { 0 } else { route.len() - 1 };
                     above = Some((route, edge));
                     link = route.child(edge);
                 }
@@ -198,20 +217,27 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         neighbour: Neighbour<'g, S>,
         parent: RouteHeld<'g, S>,
         at: usize,
-        rightward: bool,
+        side: Side,
         probe: Probe<'_, S>,
     ) {
         let place = self.lock_place(guard, parent.route().link(), probe);
         let Neighbour { held: other, parent: above } = neighbour;
         let (old, old_other) = (held.leaf(), other.leaf());
         let joined = {
-            let (left, right) = if rightward { (&held, &other) } else { (&other, &held) };
+            let (left, right) = match side {
+                Side::Right => (&held, &other),
+                Side::Left => (&other, &held),
+            };
             self.joined(guard, left, right)
         };
         let link = joined.leaf().link();
 
         let mut draft = parent.route().draft();
-        let (sibling, fence) = if rightward { (at + 1, at) } else { (at - 1, at - 1) };
+        // The lower index of the two is that of the fence between them.
+        let (sibling, fence) = match side {
+            Side::Right => (at + 1, at),
+            Side::Left => (at - 1, at - 1),
+        };
         if above.is_none() {
             draft.children[sibling] = link;
         }
@@ -239,12 +265,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
     }
 
     /// One leaf with the entries of two neighbours.
-    fn joined<'g>(
-        &self,
-        guard: &'g Guard,
-        left: &Held<'g, S>,
-        right: &Held<'g, S>,
-    ) -> Held<'g, S> {
+    fn joined<'g>(&self, guard: &'g Guard, left: &Held<'g, S>, right: &Held<'g, S>) -> Held<'g, S> {
         let mut entries = Vec::with_capacity(left.len() + right.len());
         left.entries(&mut entries);
         right.entries(&mut entries);

@@ -41,6 +41,7 @@ use super::node::{self, Entry, Fence, Link};
 use crate::engine::{OrderSchema, Word};
 use crate::reclaim::Guard;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
+use std::iter::repeat_n;
 
 /// A value of the sequence word: bit 63 `LOCK`, bit 62 `EDIT` (the holder has not published yet),
 /// bit 61 `DEAD`, bits 54 to 60 the number of entries, below them the publication number.
@@ -115,8 +116,11 @@ pub(super) struct Leaf<S: OrderSchema> {
 
 /// Cells behind the words, for lock holders.
 const PRIVATE: usize = 3;
+/// A bit for each free slot.
 const FREE: usize = 0;
+/// Contention, a signed number.
 const STAT: usize = 1;
+/// Lock waits in the leaf's life.
 const WAITS: usize = 2;
 
 /// Leaves of this capacity and more are aligned to cache lines.
@@ -159,8 +163,8 @@ impl<S: OrderSchema> Leaf<S> {
             cells: cells(capacity) as u32,
             _line: 0,
         };
-        let cell = |i| AtomicU64::new(initial(i, capacity, entries));
-        let address = node::allocate(head, (0..cells(capacity)).map(cell), align(capacity));
+        let tail = initial(capacity, entries).map(AtomicU64::new);
+        let address = node::allocate(head, cells(capacity), tail, align(capacity));
         // SAFETY: just made. Nobody else knows it, and once it is in the tree it is freed only
         // after the guard's life.
         Held { leaf: unsafe { Leaf::from_address(address) }, seq, waited: false, done: false }
@@ -272,23 +276,19 @@ impl<S: OrderSchema> Leaf<S> {
     }
 }
 
-/// The initial value of a cell: the entries stand in slots 0, 1, …, in order `a`.
-fn initial(index: usize, capacity: usize, entries: &[Entry]) -> u64 {
-    let orders = 2 * order_cells(capacity);
-    let entry = |slot: usize| entries.get(slot);
-    if index < order_cells(capacity) {
-        u64::from_le_bytes(std::array::from_fn(|byte| (8 * index + byte) as u8))
-    } else if index < orders {
-        0
-    } else if index < orders + capacity {
-        entry(index - orders).map_or(0, |entry| entry.prefix)
-    } else if index < orders + 2 * capacity {
-        entry(index - orders - capacity).map_or(0, |entry| entry.bits)
-    } else if index == orders + 2 * capacity + FREE {
-        all_slots(capacity) & !all_slots(entries.len())
-    } else {
-        0
-    }
+/// The initial values of the cells: the entries stand in slots 0, 1, …, in order `a`.
+fn initial(capacity: usize, entries: &[Entry]) -> impl Iterator<Item = u64> {
+    let rest = capacity - entries.len();
+    let order = order_cells(capacity);
+    let free = all_slots(capacity) & !all_slots(entries.len());
+    (0..order as u64)
+        .map(|i| i * 0x0808_0808_0808_0808 + 0x0706_0504_0302_0100)
+        .chain(repeat_n(0, order))
+        .chain(entries.iter().map(|entry| entry.prefix))
+        .chain(repeat_n(0, rest))
+        .chain(entries.iter().map(|entry| entry.bits))
+        .chain(repeat_n(0, rest))
+        .chain([free, 0, 0])
 }
 
 /// A bit for each of the first `n` slots.
@@ -352,8 +352,8 @@ impl<'l, S: OrderSchema> View<'l, S> {
     fn entries(&self, into: &mut Vec<Entry>) {
         for position in 0..self.len() {
             let slot = self.slot(position);
-            let bits = self.word_in(slot).0 as u64;
-            into.push(Entry { prefix: self.prefix(position), bits });
+            let prefix = self.leaf.prefix_cell(slot).load(Ordering::Relaxed);
+            into.push(Entry { prefix, bits: self.word_in(slot).0 as u64 });
         }
     }
 }
@@ -413,12 +413,8 @@ impl<S: OrderSchema> Leaf<S> {
     #[inline]
     fn take(&self, seq: Seq) -> bool {
         let taken = Seq(seq.0 | Seq::LOCK | Seq::EDIT);
-        let cas = self.head.seq.compare_exchange(
-            seq.0,
-            taken.0,
-            Ordering::Acquire,
-            Ordering::Relaxed,
-        );
+        let cas =
+            self.head.seq.compare_exchange(seq.0, taken.0, Ordering::Acquire, Ordering::Relaxed);
         // Partner: the Acquire fence in `View::holds`.
         fence(Ordering::Release);
         cas.is_ok()

@@ -54,12 +54,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
     }
 
     /// Looks for the parent of `child`.
-    fn parent<'g>(
-        &self,
-        guard: &'g Guard,
-        child: Link,
-        probe: Probe<'_, S>,
-    ) -> Parent<'g, S> {
+    fn parent<'g>(&self, guard: &'g Guard, child: Link, probe: Probe<'_, S>) -> Parent<'g, S> {
         let mut link = self.root();
         let mut parent = Parent::Root;
         while link != child {

@@ -6,7 +6,7 @@
 //! [`ca_tree`](super) for why a dead routing node still leads right.
 
 use super::node::{self, Fence, Gap, Link, Probe};
-use super::search::partition;
+use super::search::{partition, partition_by_key};
 use crate::engine::{Direction, OrderSchema};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 use std::marker::PhantomData;
@@ -103,8 +103,9 @@ impl<S: OrderSchema> Draft<S> {
             fence: self.fences[i],
             child: AtomicPtr::new(self.children[i + 1].raw()),
         };
-        let branches = (0..self.fences.len()).map(branch);
-        Link::to_route(node::allocate::<Head<S>, Branch<S>>(head, branches, align_of::<u64>()))
+        let len = self.fences.len();
+        let branches = (0..len).map(branch);
+        Link::to_route(node::allocate::<Head<S>, Branch<S>>(head, len, branches, align_of::<u64>()))
     }
 }
 
@@ -187,7 +188,7 @@ impl<S: OrderSchema> Route<S> {
             return lower;
         }
         let upper = partition(lower + 1, all, |i| branch(i).prefix <= probe.prefix);
-        partition(lower, upper, |i| gap.is_right_of(schema, self.fence(i), direction))
+        partition_by_key(lower, upper, |i| gap.is_right_of(schema, self.fence(i), direction))
     }
 
     #[inline(always)]

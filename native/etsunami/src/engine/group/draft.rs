@@ -1,13 +1,12 @@
 //! The next view of a large group, in the making.
 
-use std::sync::MutexGuard;
-
 use super::block::{self, Leaf, key_of, slot_of};
 use super::edit::Edit;
 use super::index::Index;
 use super::iter::Members;
 use super::trie::Root;
 use super::view::{Dying, Shared, State, View};
+use crate::sync::MutexGuard;
 
 /// A view in the making. The one who makes it holds the key's lock until it is stored or rolled
 /// back, so a group has one draft at a time.

@@ -9,9 +9,11 @@
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-/// Entries for each table on average, at most. Tables that were not split for long hold up to
-/// twice as many; rehashing or splitting one takes some ten microseconds.
-const TABLE_LOAD: usize = 512;
+/// Entries for each table on average, at most. Tables that wait for their split hold up to twice
+/// as many, those just split half as many as these. 400 is a little less than what hashbrown puts
+/// into 512 buckets (448), and so 800 into 1024: tables are well filled at all times. Rehashing or
+/// splitting one takes some ten microseconds.
+const TABLE_LOAD: usize = 400;
 /// A table is merged when the average falls below this part of [`TABLE_LOAD`].
 const SHRINK: usize = 4;
 

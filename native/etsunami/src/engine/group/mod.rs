@@ -102,7 +102,7 @@ pub unsafe trait Member: Send + Sync + 'static {
     /// As for [`Member::hash`]; new readers can no longer find the object.
     unsafe fn retire(guard: &Guard, object: usize);
 
-    /// Frees an object at once. Must not pin or lock.
+    /// Frees an object at once, on any thread. Must not lock.
     ///
     /// # Safety
     /// As for [`Member::hash`]; nobody can reach the object any more.
@@ -236,7 +236,7 @@ pub fn overhead_words(len: usize) -> usize {
     match len {
         0 | 1 => 0,
         2..=small::ARRAY_MAX => 2 + 2 * len,
-        _ => 128 + len * 5,
+        _ => 96 + len * 9 / 2,
     }
 }
 

@@ -4,10 +4,13 @@ use super::iter::Members;
 use super::small::Array;
 use super::view::{Dying, View};
 use super::{Form, Groups, Member, Word};
-use crate::reclaim::Guard;
+use crate::reclaim::{self, Guard};
 
 /// Bytes that a member of a large group takes in its structure, for back-pressure.
 const MEMBER_BYTES: usize = 40;
+/// A group of more members than this is freed by a job of its own on the background thread: a
+/// thread that helps to free under pressure must not be handed milliseconds of work.
+const FREE_AT_ONCE: usize = 1024;
 
 impl<M: Member> Groups<M> {
     /// Retires what `old` has and `new` has not. To be called once, after `new` took the place of
@@ -172,10 +175,6 @@ unsafe fn retire_array(guard: &Guard, array: *mut Array) {
 
 /// Retires a view, with what dies with it.
 unsafe fn retire_view<M: Member>(guard: &Guard, view: *mut View, mut dying: Dying) {
-    unsafe fn drop_view<M: Member>(view: *mut u8) {
-        // SAFETY: retired once, and the grace period is over.
-        unsafe { View::free::<M>(view.cast()) }
-    }
     // SAFETY: the callers own the view and what they say dies with it, and neither can be found
     // any more.
     unsafe {
@@ -183,10 +182,36 @@ unsafe fn retire_view<M: Member>(guard: &Guard, view: *mut View, mut dying: Dyin
             M::retire(guard, object);
         }
         let bytes = bytes_of(view, &dying);
+        let much = dying.group.is_some() && (*view).state.len() > FREE_AT_ONCE;
         if dying.group.is_some() || !dying.parts.is_empty() {
             (*view).set_dying(dying);
         }
-        guard.retire(view.cast(), drop_view::<M>, bytes);
+        guard.retire(view.cast(), if much { drop_group::<M> } else { drop_view::<M> }, bytes);
+    }
+}
+
+unsafe fn drop_view<M: Member>(view: *mut u8) {
+    // SAFETY: retired once, and the grace period is over.
+    unsafe { View::free::<M>(view.cast()) }
+}
+
+unsafe fn drop_group<M: Member>(view: *mut u8) {
+    let orphan = Orphan(view.cast());
+    // SAFETY: retired once, and the grace period is over.
+    reclaim::defer(Box::new(move || unsafe { orphan.free::<M>() }));
+}
+
+/// A view that nobody can reach, on its way to the background thread.
+struct Orphan(*mut View);
+
+// SAFETY: a view may be freed by any thread: it holds no state of a thread, and neither do
+// members ([`Member`] says that `free` is all it takes).
+unsafe impl Send for Orphan {}
+
+impl Orphan {
+    unsafe fn free<M: Member>(self) {
+        // SAFETY: as for `drop_view`.
+        unsafe { View::free::<M>(self.0) }
     }
 }
 

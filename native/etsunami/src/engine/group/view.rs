@@ -12,8 +12,8 @@ use super::edit::{Born, Part};
 use super::index::Index;
 use super::iter::Members;
 use super::trie::Root;
-use crate::sync::{AtomicPtr, Mutex, Ordering};
-use std::sync::{MutexGuard, PoisonError};
+use crate::sync::{AtomicPtr, Mutex, MutexGuard, Ordering};
+use std::sync::PoisonError;
 
 /// What the first word of a view holds: an array holds its length there, which is never 0.
 pub(super) const FORM: u32 = 0;

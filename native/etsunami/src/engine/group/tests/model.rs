@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::reclaim::{Collector, Local};
+use crate::reclaim::{Collector, Flushed, Local};
 use proptest::prelude::*;
 
 /// A change of the group.
@@ -230,6 +230,7 @@ impl Subject {
         }
         drop(self.local);
         drop(self.collector);
+        assert_eq!(crate::reclaim::flush(), Flushed::Done, "large groups are freed by jobs");
         for object in self.made {
             assert_ne!(Object::is_freed(object), self.refused.contains(&object));
         }
