@@ -117,7 +117,11 @@ impl<S: HashSchema> HashTable<S> {
                 return Some(batch[taken].position);
             }
             missing = missing.saturating_sub(taken);
-            position = bucket.segment.bucket_end(position);
+            position = if cfg!(feature = "weaken_hash_cursor") {
+                self.bucket(position, guard).segment.bucket_end(position)
+            } else {
+                bucket.segment.bucket_end(position)
+            };
         }
         (position < END).then_some(position)
     }
