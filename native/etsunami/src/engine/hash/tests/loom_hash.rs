@@ -127,6 +127,7 @@ fn race<const N: usize>(
 ) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(2);
+    model.max_branches = 10_000;
     model.check(move || {
         let table = table();
         let threads = others.map(|other| {
@@ -145,12 +146,16 @@ fn loom_hash_slot_reused_with_equal_tag() {
         remove(table, guard, A);
         put(table, guard, B, 1);
     };
-    race(|| rigid(table(&[A])), [writer], |table, guard| {
-        let found = get(table, guard, B);
-        let again = get(table, guard, B);
-        assert!(found <= again, "a key that was there has gone");
-        assert!(again.is_none() || get(table, guard, A).is_none(), "a removed key is back");
-    });
+    race(
+        || rigid(table(&[A])),
+        [writer],
+        |table, guard| {
+            let found = get(table, guard, B);
+            let again = get(table, guard, B);
+            assert!(found <= again, "a key that was there has gone");
+            assert!(again.is_none() || get(table, guard, A).is_none(), "a removed key is back");
+        },
+    );
 }
 
 /// A key that is removed and inserted again, beside one that stays under the same tag.
@@ -160,36 +165,48 @@ fn loom_hash_neighbour_stays() {
         remove(table, guard, A);
         put(table, guard, A, 2);
     };
-    race(|| rigid(table(&[A, B])), [writer], |table, guard| {
-        let first = get(table, guard, A);
-        assert_eq!(get(table, guard, B), Some(1));
-        let second = get(table, guard, A);
-        assert!(first != Some(2) || second == Some(2));
-        assert!(first.is_some() || second != Some(1));
-    });
+    race(
+        || rigid(table(&[A, B])),
+        [writer],
+        |table, guard| {
+            let first = get(table, guard, A);
+            assert_eq!(get(table, guard, B), Some(1));
+            let second = get(table, guard, A);
+            assert!(first != Some(2) || second == Some(2));
+            assert!(first.is_some() || second != Some(1));
+        },
+    );
 }
 
 /// Who did not find a key by its tag does not meet it with a cursor later.
 #[test]
 fn loom_hash_removal_is_one_instant() {
     let writer = |table: &Table, guard: &Guard| remove(table, guard, A);
-    race(|| rigid(table(&[A])), [writer], |table, guard| {
-        let found = get(table, guard, A);
-        let met = next(table, guard, None);
-        assert!(found.is_some() || met.is_none());
-    });
+    race(
+        || rigid(table(&[A])),
+        [writer],
+        |table, guard| {
+            let found = get(table, guard, A);
+            let met = next(table, guard, None);
+            assert!(found.is_some() || met.is_none());
+        },
+    );
 }
 
 /// Who met a key in a new overflow line with a cursor finds it by its tag.
 #[test]
 fn loom_hash_overflow_is_announced() {
     let writer = |table: &Table, guard: &Guard| put(table, guard, C, 1);
-    race(|| rigid(table(&[A, B])), [writer], |table, guard| {
-        let met = next(table, guard, Some(B));
-        let found = get(table, guard, C);
-        assert!(met.is_none() || found.is_some());
-        assert_eq!(get(table, guard, A), Some(1));
-    });
+    race(
+        || rigid(table(&[A, B])),
+        [writer],
+        |table, guard| {
+            let met = next(table, guard, Some(B));
+            let found = get(table, guard, C);
+            assert!(met.is_none() || found.is_some());
+            assert_eq!(get(table, guard, A), Some(1));
+        },
+    );
 }
 
 /// An overflow line is emptied, unlinked and one is linked again, under a reader of its chain.
@@ -213,11 +230,15 @@ fn loom_hash_overflow_chain_changes() {
 fn loom_hash_split_against_reader_and_writer() {
     let splitter = |table: &Table, guard: &Guard| put(table, guard, C, 1);
     let writer = |table: &Table, guard: &Guard| put(table, guard, A, 2);
-    race(|| table(&[A, B]), [splitter, writer], |table, guard| {
-        let first = get(table, guard, A).expect("A stays");
-        let second = get(table, guard, A).expect("A stays");
-        assert!(first <= second, "the replacement has been undone");
-    });
+    race(
+        || table(&[A, B]),
+        [splitter, writer],
+        |table, guard| {
+            let first = get(table, guard, A).expect("A stays");
+            let second = get(table, guard, A).expect("A stays");
+            assert!(first <= second, "the replacement has been undone");
+        },
+    );
 }
 
 /// The same with the directory growing from the embedded one.
@@ -242,22 +263,30 @@ fn loom_hash_directory_grows_under_reader() {
 #[test]
 fn loom_hash_scan_against_split() {
     let splitter = |table: &Table, guard: &Guard| put(table, guard, C, 1);
-    race(|| table(&[A, D]), [splitter], |table, guard| {
-        let mut keys = scan(table, guard);
-        keys.retain(|&key| key != C);
-        assert_eq!(keys, [A, D]);
-    });
+    race(
+        || table(&[A, D]),
+        [splitter],
+        |table, guard| {
+            let mut keys = scan(table, guard);
+            keys.retain(|&key| key != C);
+            assert_eq!(keys, [A, D]);
+        },
+    );
 }
 
 /// The same with `next`.
 #[test]
 fn loom_hash_next_against_split() {
     let splitter = |table: &Table, guard: &Guard| put(table, guard, C, 1);
-    race(|| table(&[A, D]), [splitter], |table, guard| {
-        let mut keys = walk(table, guard);
-        keys.retain(|&key| key != C);
-        assert_eq!(keys, [A, D]);
-    });
+    race(
+        || table(&[A, D]),
+        [splitter],
+        |table, guard| {
+            let mut keys = walk(table, guard);
+            keys.retain(|&key| key != C);
+            assert_eq!(keys, [A, D]);
+        },
+    );
 }
 
 /// A table of two segments, with one key in the upper bucket of the lower one.
@@ -300,10 +329,14 @@ fn loom_hash_two_writers() {
         put(table, guard, C, 1);
         assert_eq!(get(table, guard, C), Some(1));
     };
-    race(|| table(&[A, B]), [writer], |table, guard| {
-        put(table, guard, D, 1);
-        assert_eq!(get(table, guard, D), Some(1));
-        remove(table, guard, A);
-        assert_eq!(get(table, guard, A), None);
-    });
+    race(
+        || table(&[A, B]),
+        [writer],
+        |table, guard| {
+            put(table, guard, D, 1);
+            assert_eq!(get(table, guard, D), Some(1));
+            remove(table, guard, A);
+            assert_eq!(get(table, guard, A), None);
+        },
+    );
 }
