@@ -32,6 +32,30 @@ pub unsafe fn object<'e>(env: Env<'e>, object: ObjectPtr) -> VmTerm<'e> {
     elements(env, unsafe { object.elements() })
 }
 
+/// A stored object as a tuple, if it is short and all its elements are immediates.
+///
+/// # Safety
+/// The object lives during the call.
+#[inline(always)]
+pub unsafe fn flat_object<'e>(env: Env<'e>, object: ObjectPtr) -> Option<VmTerm<'e>> {
+    // SAFETY: alive by the caller's promise.
+    let roots = unsafe { object.elements() };
+    let arity = roots.len();
+    if arity > FLAT || tags::portable() {
+        return None;
+    }
+    let mut words = [immediate::NIL; FLAT];
+    let mut all = u64::MAX;
+    for (word, root) in words.iter_mut().zip(roots) {
+        *word = root.root();
+        all &= *word;
+    }
+    is_immediate(all).then(|| env.make_tuple(terms(&words[..arity])))
+}
+
+/// The longest object that is looked at for [`flat_object`].
+const FLAT: usize = 4;
+
 /// Elements as a tuple.
 #[inline]
 pub fn elements<'e>(env: Env<'e>, roots: Roots) -> VmTerm<'e> {

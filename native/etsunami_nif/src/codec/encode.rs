@@ -103,6 +103,20 @@ pub fn encode_object<'e>(
     Ok(elements.len())
 }
 
+/// The words of a short object whose elements are all immediates: it is its own encoding, where
+/// the VM keeps it. `None` for everything else.
+#[inline(always)]
+pub fn flat_object<'e>(env: Env<'e>, term: VmTerm<'e>, keypos: usize) -> Option<&'e [u64]> {
+    let words = words(env.tuple(term)?);
+    let flat = words.len() >= keypos
+        && words.len() <= FLAT
+        && words.iter().fold(u64::MAX, |all, word| all & word) & 3 == 3;
+    (flat && !tags::portable()).then_some(words)
+}
+
+/// The longest tuple that is looked at for [`flat_object`].
+const FLAT: usize = 16;
+
 /// Encodes one term. The buffer then holds its root word, and its blocks.
 pub fn encode_term(
     env: Env,
