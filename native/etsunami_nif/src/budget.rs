@@ -2,7 +2,7 @@
 //!
 //! A call on a normal scheduler has about a millisecond. Work is counted in encoded words, which
 //! cost 2 to 10 ns each to encode, copy or compare. Divisible work stops at the limit and goes on
-//! by a continuation ([`Env::schedule`]); indivisible work (one huge object) starts again on a dirty
+//! by a continuation ([`reschedule`]); indivisible work (one huge object) starts again on a dirty
 //! CPU scheduler, where it may run to its end.
 
 use std::ffi::CStr;

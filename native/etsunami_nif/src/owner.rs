@@ -63,12 +63,7 @@ fn same(a: &ErlNifMonitor, b: &ErlNifMonitor) -> bool {
 /// Does what the death of this owner calls for: the heir gets the table, or it is deleted
 /// (then: `Err(Id)`). Does nothing if the owner is another one by now.
 #[cold]
-pub fn settle(
-    env: Env,
-    guard: &Guard,
-    handle: &Handle,
-    dead: u64,
-) -> Result<(), Cause> {
+pub fn settle(env: Env, guard: &Guard, handle: &Handle, dead: u64) -> Result<(), Cause> {
     let mut control = handle.control();
     if handle.table.is_dropped() {
         return Err(Cause::Id);
@@ -234,12 +229,7 @@ pub fn delete(env: Env, guard: &Guard, handle: &Handle) -> bool {
     remove(env, guard, handle, handle.control())
 }
 
-fn remove(
-    env: Env,
-    guard: &Guard,
-    handle: &Handle,
-    mut control: MutexGuard<'_, Control>,
-) -> bool {
+fn remove(env: Env, guard: &Guard, handle: &Handle, mut control: MutexGuard<'_, Control>) -> bool {
     if !handle.table.drop_contents(guard) {
         return false;
     }

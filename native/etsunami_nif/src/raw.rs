@@ -1,6 +1,6 @@
 //! Raw entry points: NIFs without rustler's `Vec` of arguments.
 //!
-//! [`raw_nif!`] defines a NIF as a Rust function over an array of its arguments and submits a C
+//! [`raw_nif!`](crate::raw_nif) defines a NIF as a Rust function over an array of its arguments and submits a C
 //! entry point into the table of NIFs that `rustler::init!` collects. The entry point catches
 //! panics, and is the one place where a failure becomes an exception or a change of scheduler.
 
@@ -20,7 +20,7 @@ pub type Answer<'e> = Result<VmTerm<'e>, Raise<'e>>;
 /// The body of a raw NIF of `N` arguments.
 pub type Body<const N: usize> = for<'e> fn(Env<'e>, &[VmTerm<'e>; N]) -> Answer<'e>;
 
-/// Runs a raw NIF's body: called by the entry points that [`raw_nif!`] makes.
+/// Runs a raw NIF's body: called by the entry points that [`raw_nif!`](crate::raw_nif) makes.
 ///
 /// # Safety
 /// The arguments are those that the VM passed to a NIF registered with arity `N`.
@@ -71,9 +71,9 @@ pub fn check_arity(argc: c_int, arity: usize) {
 }
 
 /// Defines and registers a raw NIF:
-/// `raw_nif! { fn lookup/2(env, [table, key]) { … -> Answer } }`. The body may use `?` on anything
-/// that converts into [`Raise`]. The module [`lookup_entry`](raw_nif) beside it holds `NAME` and
-/// `entry`, for a continuation that schedules itself.
+/// `raw_nif! { fn lookup/2(env, &[table, key]) { … } }`. The body gives an
+/// [`Answer`](crate::raw::Answer), and may use `?` on anything that converts into
+/// [`Raise`](crate::error::Raise). `fn name as ("nif")/2(…)` registers it under another name.
 #[macro_export]
 macro_rules! raw_nif {
     ($(#[$doc:meta])* fn $name:ident/$arity:literal($env:ident, $argv:pat) $body:block) => {

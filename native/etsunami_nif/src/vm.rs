@@ -83,10 +83,10 @@ impl<'e> VmTerm<'e> {
         unsafe { sys::enif_compare(self.raw(), other.raw()).cmp(&0) }
     }
 
-    /// The VM's internal hash, of 32 bits: equal for equal (`=:=`) terms of one VM run.
-    pub fn internal_hash(self) -> u64 {
+    /// The VM's internal hash, of 32 bits: equal for equal (`=:=`) terms and salts in one VM run.
+    pub fn internal_hash(self, salt: u64) -> u64 {
         // SAFETY: a valid term.
-        unsafe { sys::enif_hash(sys::ErlNifHash::ERL_NIF_INTERNAL_HASH, self.raw(), 0) }
+        unsafe { sys::enif_hash(sys::ErlNifHash::ERL_NIF_INTERNAL_HASH, self.raw(), salt) }
     }
 }
 
@@ -357,9 +357,15 @@ impl<'e> Env<'e> {
     /// True if the process (of this node) has not begun to exit.
     #[inline(always)]
     pub fn is_alive(self, pid: u64) -> bool {
-        let mut pid = pid_of(pid);
+        let pid = pid_of(pid);
         // SAFETY: as above; a local pid.
-        unsafe { sys::enif_is_process_alive(self.raw, &mut pid) != 0 }
+        unsafe { sys::enif_is_process_alive(self.raw, &pid) != 0 }
+    }
+
+    /// False if the calling process was killed while it runs a dirty NIF.
+    pub fn is_current_alive(self) -> bool {
+        // SAFETY: as above.
+        unsafe { sys::enif_is_current_process_alive(self.raw) != 0 }
     }
 
     /// The word of a pid of this node.

@@ -37,6 +37,11 @@ impl Buffer {
         &self.words
     }
 
+    /// The words that fit without another allocation.
+    pub fn capacity(&self) -> usize {
+        self.words.capacity()
+    }
+
     /// True if a foreign block was appended since the last `clear`.
     pub fn has_foreign(&self) -> bool {
         self.foreign
@@ -93,6 +98,21 @@ impl Buffer {
     /// Opens a tuple at root position `at`; gives the block's position, elements follow it.
     pub fn open_tuple(&mut self, at: usize, arity: usize) -> Result<usize, TooLarge> {
         self.open(at, Kind::Tuple, arity, arity)
+    }
+
+    /// Opens a tuple whose elements' words are known; those that are no immediates are to be
+    /// replaced by opening blocks at them.
+    #[inline]
+    pub fn open_tuple_of(&mut self, at: usize, elements: &[u64]) -> Result<usize, TooLarge> {
+        let (block, words) = (self.words.len(), 1 + elements.len());
+        if words > MAX_WORDS - block.min(MAX_WORDS) {
+            return Err(TooLarge);
+        }
+        self.words.try_reserve(words).map_err(|_| TooLarge)?;
+        self.words.push(header(elements.len(), words));
+        self.words.extend_from_slice(elements);
+        self.words[at] = block_ref(Kind::Tuple, block - at);
+        Ok(block)
     }
 
     /// Opens a list of `n` elements; the tail's root word (preset to `[]`) stands behind them.

@@ -81,15 +81,13 @@ pub enum Role {
 
 /// Encodes an object: a tuple that has an element at `keypos` (from 1), the key. The buffer then
 /// holds one root word for each element, and their blocks. Gives the arity.
-pub fn encode_object(
-    env: Env,
-    term: VmTerm,
+pub fn encode_object<'e>(
+    env: Env<'e>,
+    term: VmTerm<'e>,
     keypos: usize,
     keep: Keep,
     buffer: &mut Buffer,
 ) -> Result<usize, Failure> {
-    // SAFETY: the term is used during the call only, in which its environment lives.
-    let term = unsafe { VmTerm::from_word(term.word()) };
     let elements = env.tuple(term).filter(|elements| elements.len() >= keypos);
     let elements = elements.ok_or(Failure::NotAnObject)?;
     buffer.clear();
@@ -155,7 +153,7 @@ thread_local! {
 }
 
 impl Scratch {
-    /// Words that a thread keeps for the next call.
+    /// The capacity in words that a thread keeps for the next call.
     const SPARE_WORDS: usize = 1 << 14;
 
     /// The thread's buffer, or a new one.
@@ -167,7 +165,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if self.0.words().len() <= Self::SPARE_WORDS {
+        if self.0.capacity() <= Self::SPARE_WORDS {
             // After the thread's end there is nowhere to put it.
             let _ = SPARE.try_with(|spare| spare.set(Some(std::mem::take(&mut self.0))));
         }
@@ -363,8 +361,7 @@ impl<'e, 'b> Encoder<'e, 'b> {
 
     fn tuple(&mut self, at: usize, elements: &[VmTerm<'e>], role: Role) -> Result<Step, Failure> {
         self.check(elements.len())?;
-        let block = self.buffer.open_tuple(at, elements.len())?;
-        self.buffer.fill(block + 1, words(elements));
+        let block = self.buffer.open_tuple_of(at, words(elements))?;
         Ok(self.opened(Frame::new(block, elements.len(), false), role))
     }
 
@@ -487,7 +484,7 @@ impl<'e, 'b> Encoder<'e, 'b> {
     }
 
     fn foreign(&mut self, at: usize, what: Foreign, term: VmTerm<'e>) -> Result<Step, Failure> {
-        let hash = term.internal_hash();
+        let hash = foreign::hash(term);
         let Kept { word, keeper } = match self.keep {
             Keep::Borrow => Kept { word: term.word(), keeper: 0 },
             Keep::Retain => self.retain(what, term),

@@ -18,14 +18,15 @@
 //! Copying into an open keeper needs its lock; reading a term of it does not: the VM never moves or
 //! changes a term in an environment.
 //!
-//! The hash of a foreign term is the VM's internal hash without salt: it is a function of what `=:=`
+//! The hash of a foreign term is the VM's internal hash with a salt drawn at load: it is a function of what `=:=`
 //! compares (a reference's numbers and node, a fun's module, index, version and environment), so
 //! equal funs made by two processes hash alike, and naming the node changes no local reference.
 
 use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
 use std::ptr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::{Mutex, OnceLock};
 
 use etsunami::term::layout::Foreign;
 
@@ -138,6 +139,12 @@ fn keep_binary(term: VmTerm) -> Kept {
     let (word, bytes) = (copy.word(), (bytes.as_ptr(), bytes.len()));
     keeper.bytes = bytes;
     Kept { word, keeper: Box::into_raw(keeper).expose_provenance() as u64 }
+}
+
+/// The hash of a foreign term. The salt keeps closures with colliding hashes from being prepared.
+pub fn hash(term: VmTerm) -> u64 {
+    static SALT: OnceLock<u64> = OnceLock::new();
+    term.internal_hash(*SALT.get_or_init(|| RandomState::new().hash_one(0)))
 }
 
 /// The stripe of the calling thread.

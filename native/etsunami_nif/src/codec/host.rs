@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use etsunami::term::host::{self, Host};
-use etsunami::term::view::{Term, View};
+use etsunami::term::view::{ForeignView, Term, View};
 
 use super::{atom_text, decode, foreign};
 use crate::vm::{Env, OwnEnv, VmTerm};
@@ -22,29 +22,28 @@ pub fn load(env: Env) {
     })));
 }
 
-/// Both terms are made in an environment of their own, because the core may compare on any thread.
-/// A kept term is compared where it is.
+/// Kept terms are compared where they are. Pids and ports of other nodes are made in an environment
+/// of their own, because the core may compare on any thread.
 fn foreign_compare(a: Term, b: Term) -> Ordering {
-    let scratch = OwnEnv::new();
-    vm_term(&scratch, a).compare(vm_term(&scratch, b))
-}
-
-fn vm_term<'e>(scratch: &'e OwnEnv, term: Term<'e>) -> VmTerm<'e> {
-    match term.view() {
-        // SAFETY: a foreign block's word is a term that lives as long as the block's holder.
-        View::Foreign(foreign) => unsafe { VmTerm::from_word(foreign.word) },
-        _ => decode::term(scratch.env(), term),
+    if let (View::Foreign(a), View::Foreign(b)) = (a.view(), b.view()) {
+        return kept(&a).compare(kept(&b));
     }
+    let scratch = OwnEnv::new();
+    decode::term(scratch.env(), a).compare(decode::term(scratch.env(), b))
 }
 
 fn foreign_equal(a: Term, b: Term) -> bool {
     match (a.view(), b.view()) {
-        (View::Foreign(a), View::Foreign(b)) => {
-            // SAFETY: as in `vm_term`; nothing is made, so no environment is needed.
-            unsafe { VmTerm::from_word(a.word).identical(VmTerm::from_word(b.word)) }
-        }
+        (View::Foreign(a), View::Foreign(b)) => kept(&a).identical(kept(&b)),
         _ => false,
     }
+}
+
+/// The VM's term behind a foreign block.
+fn kept(block: &ForeignView) -> VmTerm<'_> {
+    // SAFETY: the word is a term that lives as long as whoever shows the block holds its keeper,
+    // or, in a probe, as long as the call.
+    unsafe { VmTerm::from_word(block.word) }
 }
 
 fn foreign_bytes(term: Term) -> (*const u8, usize) {

@@ -1,14 +1,15 @@
 //! The words of immediates: checked once, or translated.
 //!
 //! The encoding stores small integers, atoms, local pids and ports and `[]` as the very words of
-//! the VM ([`immediate`](etsunami::term::layout::immediate)). At load [`load`] makes known terms and looks at their
-//! words. A VM that tags them otherwise (or `ETSUNAMI_PORTABLE=1` in the environment) gets the
-//! portable path: every immediate is recognised by predicates and translated in both directions:
-//! small integers are tagged by us, atoms get an index of ours and are interned for ever, `[]` has
-//! our word, and pids and ports, local or not, are stored in the external term format.
+//! the VM ([`immediate`]). At load [`load`] makes known terms and looks at their words. A VM that
+//! tags them otherwise (or `ETSUNAMI_PORTABLE=1` in the environment) gets the portable path: every
+//! immediate is recognised by predicates and translated in both directions: small integers are
+//! tagged by us, atoms get an index of ours and are interned for ever, `[]` has our word, and pids
+//! and ports, local or not, are stored in the external term format. (So on this path a local pid
+//! stored before the node gets a name is another key afterwards.)
 //!
-//! A local port cannot be made at load; that its tag is as assumed follows from nothing but the
-//! checked VMs, so a port's word that lacks the tag is stored in the external format as well.
+//! A local port cannot be made at load. But its tag is the only one of four bits that the other
+//! immediates leave; and if a port were no immediate, it would be stored in the external format.
 
 use std::collections::HashMap;
 use std::sync::RwLock;

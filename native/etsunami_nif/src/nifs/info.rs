@@ -64,12 +64,7 @@ raw_nif! {
     }
 }
 
-fn fact<'e>(
-    env: Env<'e>,
-    guard: &Guard,
-    handle: &Handle,
-    item: VmTerm<'e>,
-) -> Option<VmTerm<'e>> {
+fn fact<'e>(env: Env<'e>, guard: &Guard, handle: &Handle, item: VmTerm<'e>) -> Option<VmTerm<'e>> {
     let (table, spec, atoms) = (&handle.table, handle.table.spec(), atoms());
     let is = |atom: VmTerm| atom.word() == item.word();
     Some(match () {
@@ -151,9 +146,7 @@ fn safe_fixed<'e>(env: Env<'e>, handle: &Handle, clock: Clock) -> VmTerm<'e> {
         .fixers
         .iter()
         .filter(|fixer| env.is_alive(fixer.process))
-        .map(|fixer| {
-            env.make_tuple(&[pid(fixer.process), env.make_uint64(fixer.count as u64)])
-        })
+        .map(|fixer| env.make_tuple(&[pid(fixer.process), env.make_uint64(fixer.count as u64)]))
         .collect();
     if fixers.is_empty() {
         return atoms().r#false;

@@ -41,8 +41,7 @@ fn with_object<'e, R>(
     f: impl FnOnce(Draft<'_>) -> Result<R, Raise<'e>>,
 ) -> Result<R, Raise<'e>> {
     let mut buffer = Scratch::take();
-    let arity =
-        encode::encode_object(env, term, table.spec().keypos, Keep::Retain, &mut buffer)?;
+    let arity = encode::encode_object(env, term, table.spec().keypos, Keep::Retain, &mut buffer)?;
     // SAFETY: just encoded, with its keepers.
     f(unsafe { Draft::new(buffer.words(), arity) })
 }
