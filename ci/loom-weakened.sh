@@ -12,7 +12,7 @@ trap 'rm -f "$log"' EXIT
 for feature in $(sed -n 's/^\(weaken_[a-z0-9_]*\) *=.*/\1/p' "$manifest"); do
   model=$(sed -n "s/^$feature *=.*# *fails: *\(loom_[a-z0-9_]*\).*/\1/p" "$manifest")
   # A variant that does not compile would fail for the wrong reason.
-  ci/loom.sh --features "$feature" --no-run
+  ci/loom.sh --features "$feature" --no-run >"$log" 2>&1 || { cat "$log"; exit 1; }
   if LOOM_MODEL="${model:-loom_}" ci/loom.sh --features "$feature" >"$log" 2>&1; then
     unnoticed+=("$feature")
     echo "$feature: NOT noticed"

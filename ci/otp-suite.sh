@@ -14,7 +14,7 @@ options=(--target "$target" --erl-flags "+S 4:4" --out "$out")
 [ $# -gt 0 ] || options+=(--expected test/otp/stage.terms)
 for suite in ${SUITES:-ets_SUITE fixtable_SUITE}; do options+=(--suite "$suite"); done
 
-ci/setup.sh ct_run:erlang-common-test xz:xz-utils dpkg-source:dpkg-dev
+ci/setup.sh ct_run:erlang-common-test otp/common_test/include/ct.hrl:erlang-dev xz:xz-utils dpkg-source:dpkg-dev
 otp=${OTP_SRC:-$(test/otp/get-source.sh "${XDG_CACHE_HOME:-$HOME/.cache}/etsunami/otp-source")}
 if [ "$target" != ets ]; then
   MIX_ENV=prod mix compile

@@ -7,6 +7,10 @@ cd "$1"
 unpacked() { find "$PWD" -maxdepth 1 -type d -name 'otp-OTP-*' -print -quit; }
 
 if [ -z "$(unpacked)" ]; then
+  if ! command -v dpkg-query >/dev/null; then
+    echo "This is not Debian: please unpack OTP's source and name its folder by OTP_SRC." >&2
+    exit 1
+  fi
   version=$(dpkg-query -W -f '${source:Version}' erlang-base)
   mkdir -p apt/sources apt/lists/partial
   for list in /etc/apt/sources.list.d/*.sources; do
@@ -14,7 +18,7 @@ if [ -z "$(unpacked)" ]; then
   done
   [ ! -s /etc/apt/sources.list ] || sed 's/^deb /deb-src /' /etc/apt/sources.list >apt/sources/main.list
   apt=(apt-get -qq -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$PWD/apt/sources"
-    -o "Dir::State::Lists=$PWD/apt/lists")
+    -o "Dir::State::Lists=$PWD/apt/lists" -o APT::Sandbox::User=root)
   echo "fetching the source of OTP, version $version" >&2
   "${apt[@]}" update >&2
   "${apt[@]}" source --download-only "erlang=$version" >&2

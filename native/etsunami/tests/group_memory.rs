@@ -99,6 +99,18 @@ impl Slot {
         }
     }
 
+    /// Some values in a row, appended while a batch is pending.
+    fn appended_in_parts(&self, from: usize, n: usize, repeats: Repeats) -> Word {
+        let (guard, mut word) = (self.local.pin(), self.word);
+        let values: Vec<usize> = (from..from + n).map(|value| value * 8 + 8).collect();
+        for part in values.chunks(30) {
+            // SAFETY: as in `set`.
+            word =
+                unsafe { self.groups.append_more(&guard, self.word, word, part, repeats, |_| ()) };
+        }
+        word
+    }
+
     fn removed(&self, value: usize) -> Word {
         // SAFETY: as in `set`.
         match unsafe { self.groups.remove_equal(self.word, value * 8 + 8) } {
@@ -157,7 +169,11 @@ fn churn_leaves_nothing(repeats: Repeats) {
             // It grows in the first half and shrinks in the second.
             let grows = next(100) < if round < rounds / 2 { 70 } else { 30 };
             let value = next(rounds / 2);
-            let new = if grows { slot.appended(value, repeats) } else { slot.removed(value) };
+            let new = match grows {
+                true if next(10) == 0 => slot.appended_in_parts(value, next(300), repeats),
+                true => slot.appended(value, repeats),
+                false => slot.removed(value),
+            };
             if next(5) == 0 { slot.undo(new) } else { slot.set(new) }
         }
         discard(slot.tidy());

@@ -282,7 +282,7 @@ pub fn table<'g>(
 
 #[cold]
 fn no_table(env: Env, term: VmTerm) -> Cause {
-    if env.is_atom(term) || env.is_reference(term) { Cause::Id } else { Cause::Type }
+    if env.is_atom(term) { Cause::Id } else { Cause::Type }
 }
 
 /// The handle of a term, unchecked.

@@ -362,6 +362,12 @@ impl<'e> Env<'e> {
         unsafe { sys::enif_is_process_alive(self.raw, &pid) != 0 }
     }
 
+    /// False if the calling process was killed while it runs a dirty NIF.
+    pub fn is_current_alive(self) -> bool {
+        // SAFETY: as above.
+        unsafe { sys::enif_is_current_process_alive(self.raw) != 0 }
+    }
+
     /// The word of a pid of this node.
     pub fn local_pid(self, term: VmTerm) -> Option<u64> {
         let mut pid = MaybeUninit::<sys::ErlNifPid>::uninit();

@@ -8,10 +8,10 @@
 //!
 //! - A *batch* is a list of entries with distinct keys, and one *decision*: pending, then once
 //!   and for all committed or not.
-//! - A *version node* stands for one entry in its key's slot: a word with [`Word::VERSION`] set.
-//!   It holds the word that was visible before (`prev`) and the one that shall be (`new`);
-//!   [`Word::EMPTY`] means absent. Both are plain words, and never change once the node is in a
-//!   slot.
+//! - A *version node* stands for one entry in its key's slot: a word with
+//!   [`Word::VERSION`](crate::engine::Word::VERSION) set. It holds the word that was visible
+//!   before (`prev`) and the one that shall be (`new`); an empty word means absent. Both are plain
+//!   words, and never change once the node is in a slot.
 //! - The *visible* word of a slot is the slot's word if that is plain, the node's `new` if its
 //!   batch is committed, and the node's `prev` otherwise ([`resolve`]).
 //! - The *loser* of a decided node is the one of its words that is not visible.

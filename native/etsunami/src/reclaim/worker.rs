@@ -159,6 +159,7 @@ mod life {
     impl Worker {
         /// The thread's life.
         pub fn serve(&self, shared: &Shared) -> ! {
+            unbind();
             loop {
                 self.run_jobs();
                 let last = shared.collect();
@@ -204,4 +205,23 @@ mod life {
             quiet
         }
     }
+
+    /// Gives the thread the processors of the process's first thread. It has inherited those of
+    /// the thread that happened to start it, which may be bound to a single one (as schedulers
+    /// are on request) that it has no business to share.
+    #[cfg(target_os = "linux")]
+    fn unbind() {
+        // SAFETY: a processor set is plain bits, for which zero is valid; the calls read and
+        // write that set only. If they fail the thread stays where it is.
+        unsafe {
+            let mut processors: libc::cpu_set_t = std::mem::zeroed();
+            let size = size_of::<libc::cpu_set_t>();
+            if libc::sched_getaffinity(libc::getpid(), size, &mut processors) == 0 {
+                libc::sched_setaffinity(0, size, &processors);
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn unbind() {}
 }

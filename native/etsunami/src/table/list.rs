@@ -49,53 +49,74 @@ impl<'t> ListInsert<'t> {
         Ok(())
     }
 
-    /// Inserts all objects, atomically.
-    pub fn insert(self) -> Result {
-        self.run(Mode::Insert).map(|_| ())
+    /// Inserts all objects, atomically. `wanted` is asked now and then; if it says no before the
+    /// list is published, nothing is inserted.
+    pub fn insert(self, wanted: impl Fn() -> bool) -> Result {
+        self.run(Mode::Insert, wanted).map(|_| ())
     }
 
     /// Inserts all objects if none of their keys holds anything, atomically. Gives whether it did.
-    pub fn insert_new(self) -> Result<bool> {
-        self.run(Mode::InsertNew)
+    pub fn insert_new(self, wanted: impl Fn() -> bool) -> Result<bool> {
+        self.run(Mode::InsertNew, wanted)
     }
 
-    fn run(mut self, mode: Mode) -> Result<bool> {
+    fn run(mut self, mode: Mode, wanted: impl Fn() -> bool) -> Result<bool> {
         if self.objects.is_empty() {
             return Ok(true);
         }
         let generation = self.table.share_generation(&reclaim::pin());
+        let (entries, objects) = self.take_entries();
         let target = Target {
-            entries: self.take_entries(),
+            entries,
+            objects,
             kind: self.table.spec.kind,
             keypos: self.table.spec.keypos,
             mode,
             generation,
             refused: Mutex::new(Vec::new()),
         };
-        match publish(Batch::new(target)) {
+        match publish(Batch::new(target), wanted) {
             Outcome::Committed => Ok(true),
             Outcome::Refused => Ok(false),
             Outcome::Aborted => Err(Error::Id.into()),
         }
     }
 
-    /// The objects in the engine's order, one entry per key.
-    fn take_entries(&mut self) -> Vec<Entry> {
-        let mut objects = std::mem::take(&mut self.objects);
+    /// The objects in the engine's order, and one entry per key.
+    fn take_entries(&mut self) -> (Vec<Entry>, Vec<usize>) {
+        let mut sorted = std::mem::take(&mut self.objects);
         let table = self.table;
         // Stable: objects of one key stay in the list's order.
-        objects.sort_by(|&a, &b| table.order(a, b));
-        let mut entries: Vec<Entry> = Vec::with_capacity(objects.len());
+        sorted.sort_by(|&a, &b| table.order(a, b));
+        let unique = table.spec.kind.is_unique();
+        let mut entries: Vec<Entry> = Vec::with_capacity(sorted.len());
+        let mut objects: Vec<usize> = Vec::with_capacity(sorted.len());
         let mut last: Option<(u64, ObjectPtr)> = None;
-        for item in objects {
-            let same = last.is_some_and(|last| table.order(last, item) == Order::Equal);
+        for item in sorted {
+            let repeated = last.is_some_and(|last| table.order(last, item) == Order::Equal);
             last = Some(item);
-            match entries.last_mut().filter(|_| same) {
-                Some(entry) => entry.add(item.1, table.spec.kind.is_unique()),
-                None => entries.push(Entry::new(item)),
+            match entries.last_mut().filter(|_| repeated) {
+                Some(_) if unique => replace_last(&mut objects, item.1),
+                Some(entry) => {
+                    entry.end += 1;
+                    objects.push(item.1.addr());
+                }
+                None => {
+                    objects.push(item.1.addr());
+                    entries.push(Entry::new(item.0, objects.len()));
+                }
             }
         }
-        entries
+        (entries, objects)
+    }
+}
+
+/// Of several objects of a key that can have only one, the last one stays.
+fn replace_last(objects: &mut [usize], object: ObjectPtr) {
+    if let Some(last) = objects.last_mut() {
+        let earlier = std::mem::replace(last, object.addr());
+        // SAFETY: not published, so still ours alone.
+        unsafe { ObjectPtr::from_addr(earlier).free() };
     }
 }
 
@@ -109,8 +130,11 @@ impl Drop for ListInsert<'_> {
 }
 
 /// Runs a batch to its end, on this thread or with the help of others.
-fn publish(batch: Batch<Target>) -> Outcome {
+fn publish(batch: Batch<Target>, wanted: impl Fn() -> bool) -> Outcome {
     loop {
+        if batch.target().generation.is_closed() || !wanted() {
+            batch.abort();
+        }
         let guard = reclaim::pin();
         match batch.run(&guard, &mut CHUNK.clone()) {
             Progress::Done(outcome) => {
@@ -161,33 +185,25 @@ impl Table {
     }
 }
 
-/// The objects of one key.
+/// The objects of one key: a range of the target's.
 struct Entry {
     digest: u64,
-    objects: Vec<usize>,
+    start: usize,
+    end: usize,
     /// Set when the batch has taken the objects over.
     placed: AtomicBool,
 }
 
 impl Entry {
-    fn new((digest, object): (u64, ObjectPtr)) -> Entry {
-        Entry { digest, objects: vec![object.addr()], placed: AtomicBool::new(false) }
-    }
-
-    /// One more object of the key; where there is only one per key, the later one stays.
-    fn add(&mut self, object: ObjectPtr, unique: bool) {
-        if unique {
-            let earlier = std::mem::replace(&mut self.objects[0], object.addr());
-            // SAFETY: not published, so still ours alone.
-            unsafe { ObjectPtr::from_addr(earlier).free() };
-        } else {
-            self.objects.push(object.addr());
-        }
+    /// The entry of the last of so many objects.
+    fn new(digest: u64, end: usize) -> Entry {
+        Entry { digest, start: end - 1, end, placed: AtomicBool::new(false) }
     }
 }
 
 struct Target {
     entries: Vec<Entry>,
+    objects: Vec<usize>,
     kind: Kind,
     keypos: usize,
     mode: Mode,
@@ -197,11 +213,16 @@ struct Target {
 }
 
 impl Target {
-    /// The first object of an entry, and its key.
+    /// The objects of an entry.
+    fn objects(&self, entry: &Entry) -> &[usize] {
+        &self.objects[entry.start..entry.end]
+    }
+
+    /// The first object of an entry, which has its key.
     fn object(&self, index: usize) -> ObjectPtr {
         // SAFETY: the objects live until the batch is retired: placed ones are freed after a grace
         // period at the earliest, the others by `drop`.
-        unsafe { ObjectPtr::from_addr(self.entries[index].objects[0]) }
+        unsafe { ObjectPtr::from_addr(self.objects[self.entries[index].start]) }
     }
 }
 
@@ -240,8 +261,8 @@ unsafe impl BatchTarget for Target {
             word_of(self.object(index))
         } else {
             let mut refused = self.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let owned = &self.generation.keys().owned;
-            owned.append_all(visible, &entry.objects, |at| refused.push(entry.objects[at]))
+            let (owned, objects) = (&self.generation.keys().owned, self.objects(entry));
+            owned.append_all(visible, objects, |at| refused.push(objects[at]))
         };
         if word == visible {
             return Placed::Skip;
@@ -269,7 +290,7 @@ unsafe impl BatchTarget for Target {
 impl Drop for Target {
     fn drop(&mut self) {
         let unplaced = self.entries.iter().filter(|entry| !entry.placed.load(Ordering::Relaxed));
-        let unplaced = unplaced.flat_map(|entry| entry.objects.iter().copied());
+        let unplaced = unplaced.flat_map(|entry| self.objects(entry).iter().copied());
         let refused = self.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         for object in unplaced.chain(refused.iter().copied()) {
             // SAFETY: never placed into a slot, so ours alone.

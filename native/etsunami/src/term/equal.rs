@@ -8,9 +8,10 @@
 
 use std::cmp::Ordering;
 
+use super::bits::bit_string;
 use super::host::host;
 use super::layout::{self, Kind};
-use super::order::{Mode, bit_string, compare_in};
+use super::order::{Mode, compare_in};
 use super::view::{Block, Term};
 
 /// True if `a =:= b`.

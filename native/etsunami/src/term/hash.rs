@@ -20,9 +20,9 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::SharedSeed;
 use foldhash::fast::SeedableRandomState;
 
+use super::bits::bit_string;
 use super::host::host;
 use super::layout::{self, Kind};
-use super::order::bit_string;
 use super::stack::Stack;
 use super::view::{Block, Roots, Term};
 

@@ -14,6 +14,7 @@
 //! | [`object`] | stored tuples |
 //! | [`probe`] | keys as callers look them up, and keys that engines keep |
 
+mod bits;
 pub mod buffer;
 pub mod equal;
 pub mod hash;
@@ -24,9 +25,10 @@ pub mod object;
 pub mod order;
 pub mod prefix;
 pub mod probe;
+mod rank;
 pub mod stack;
-#[cfg(any(test, feature = "testing"))]
+#[cfg(all(any(test, feature = "testing"), not(loom)))]
 pub mod testing;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 pub mod view;

@@ -7,10 +7,10 @@
 //!
 //! Three modes share the walk:
 //!
-//! - [`Mode::Value`] is the order that `<` and `==` show: numbers compare by value;
-//! - [`Mode::Exact`] tells integers from floats, every integer before every float. Map keys always
+//! - `Value` is the order that `<` and `==` show: numbers compare by value;
+//! - `Exact` tells integers from floats, every integer before every float. Map keys always
 //!   compare so, whatever the mode around them;
-//! - [`Mode::Same`] only answers whether the terms are `=:=`: foreign terms are asked for equality,
+//! - `Same` only answers whether the terms are `=:=`: foreign terms are asked for equality,
 //!   and any other answer than `Equal` means no more than "different".
 //!
 //! The walk is iterative: what is left to compare stands on an explicit stack of runs of root words,
@@ -20,10 +20,13 @@
 //! keys, so the depth is at most the logarithm of the term's size.
 
 use std::cmp::Ordering;
+use std::slice;
 
+use super::bits::{bit_string, compare_bits};
 use super::host::host;
-use super::layout::{self, Foreign, Kind, immediate};
+use super::layout::{self, Kind, immediate};
 use super::number::Number;
+use super::rank;
 use super::stack::Stack;
 use super::view::{Block, Map, Roots, Term};
 
@@ -76,7 +79,7 @@ fn compare_immediates(x: u64, y: u64) -> Ordering {
 }
 
 fn compare_other_immediates(x: u64, y: u64) -> Ordering {
-    let (a, b) = (rank_immediate(x), rank_immediate(y));
+    let (a, b) = (rank::of_immediate(x), rank::of_immediate(y));
     if a == rank::ATOM && b == rank::ATOM {
         let text = host().atom_text;
         return text(x).cmp(text(y));
@@ -85,100 +88,34 @@ fn compare_other_immediates(x: u64, y: u64) -> Ordering {
     a.cmp(&b).then(x.cmp(&y))
 }
 
-/// The leaves that are hot as keys need no walk.
+/// What is hot as a key needs no walk: bit strings, and tuples that differ in an immediate.
 #[inline]
-fn compare_blocks(a: Term, x: u64, b: Term, y: u64, mode: Mode) -> Ordering {
-    if Kind::of(x) == Kind::Bits && Kind::of(y) == Kind::Bits && !layout::is_immediate(x | y) {
-        return compare_bits(a.block(x).bits(), b.block(y).bits());
+fn compare_blocks<'a>(a: Term<'a>, x: u64, b: Term<'a>, y: u64, mode: Mode) -> Ordering {
+    if layout::is_immediate(x | y) || Kind::of(x) != Kind::of(y) {
+        return Walk::new().compare(a, b, mode);
     }
-    Walk::new().compare(a, b, mode)
-}
-
-/// Unused bits are 0, so bytes decide unless one string is a prefix of the other.
-#[inline]
-fn compare_bits(a: (usize, &[u8]), b: (usize, &[u8])) -> Ordering {
-    let common = a.1.len().min(b.1.len());
-    a.1[..common].cmp(&b.1[..common]).then(a.0.cmp(&b.0))
-}
-
-/// The types, in order.
-pub(super) mod rank {
-    pub(crate) const NUMBER: u8 = 0;
-    pub(crate) const ATOM: u8 = 1;
-    pub(crate) const REFERENCE: u8 = 2;
-    pub(crate) const FUN: u8 = 3;
-    pub(crate) const PORT: u8 = 4;
-    pub(crate) const PID: u8 = 5;
-    pub(crate) const TUPLE: u8 = 6;
-    pub(crate) const OTHER: u8 = 7;
-    pub(crate) const MAP: u8 = 8;
-    pub(crate) const NIL: u8 = 9;
-    pub(crate) const LIST: u8 = 10;
-    pub(crate) const BITS: u8 = 11;
-}
-
-#[inline]
-pub(super) fn rank_immediate(word: u64) -> u8 {
-    if immediate::is_small(word) {
-        rank::NUMBER
-    } else if immediate::is_atom(word) {
-        rank::ATOM
-    } else if immediate::is_pid(word) {
-        rank::PID
-    } else if immediate::is_port(word) {
-        rank::PORT
-    } else {
-        rank::NIL
+    let (p, q) = (a.block(x), b.block(y));
+    match p.kind {
+        Kind::Bits => compare_bits(p.bits(), q.bits()),
+        Kind::Tuple => compare_tuples(p, q, mode),
+        _ => Walk::new().compare(a, b, mode),
     }
 }
 
-#[inline]
-fn rank_block(block: Block) -> u8 {
-    match block.kind {
-        Kind::Tuple => rank::TUPLE,
-        Kind::List => rank::LIST,
-        Kind::Map => rank::MAP,
-        Kind::Float | Kind::Integer => rank::NUMBER,
-        Kind::Bits => rank::BITS,
-        Kind::Foreign => match Foreign::of(block.head()) {
-            Foreign::Reference => rank::REFERENCE,
-            Foreign::Fun => rank::FUN,
-            Foreign::Binary => rank::BITS,
-            Foreign::Other => rank::OTHER,
-        },
-        Kind::External => rank_external(block.external()),
+fn compare_tuples<'a>(a: Block<'a>, b: Block<'a>, mode: Mode) -> Ordering {
+    let (m, n) = (layout::count(a.head()), layout::count(b.head()));
+    if m != n {
+        return m.cmp(&n);
     }
-}
-
-/// Port tags of the external term format; a leading version byte is skipped.
-fn rank_external(etf: &[u8]) -> u8 {
-    const VERSION: u8 = 131;
-    const PORTS: [u8; 3] = [b'f', b'Y', b'x'];
-    let tag = etf.iter().find(|&&byte| byte != VERSION);
-    if tag.is_some_and(|tag| PORTS.contains(tag)) { rank::PORT } else { rank::PID }
-}
-
-#[inline]
-pub(super) fn rank_of(term: Term) -> u8 {
-    let root = term.root();
-    if layout::is_immediate(root) { rank_immediate(root) } else { rank_block(term.block(root)) }
-}
-
-/// The length in bits and the bytes of a bit string, wherever they are.
-pub(super) fn bit_string<'a>(term: Term<'a>) -> Option<(usize, &'a [u8])> {
-    let root = term.root();
-    if layout::is_immediate(root) {
-        return None;
-    }
-    let block = term.block(root);
-    match block.kind {
-        Kind::Bits => Some(block.bits()),
-        Kind::Foreign if Foreign::of(block.head()) == Foreign::Binary => {
-            let (bytes, len) = (host().foreign_bytes)(term);
-            // SAFETY: the host promises that the contents live as long as the term.
-            Some((8 * len, unsafe { std::slice::from_raw_parts(bytes, len) }))
+    let run = Run { a: a.roots(0, m).as_ptr(), b: b.roots(0, n).as_ptr(), left: m, mode };
+    match run.advance() {
+        Step::Through => Ordering::Equal,
+        Step::Decided(order) => order,
+        Step::Pair(a, b, rest) => {
+            let mut walk = Walk::new();
+            walk.push(rest);
+            walk.compare(a, b, mode)
         }
-        _ => None,
     }
 }
 
@@ -186,11 +123,53 @@ pub(super) fn bit_string<'a>(term: Term<'a>) -> Option<(usize, &'a [u8])> {
 #[derive(Clone, Copy)]
 enum Frame {
     /// Two runs of root words, side by side.
-    Run { a: *const u64, b: *const u64, left: usize, mode: Mode },
+    Run(Run),
     /// All before it was equal: this decides.
     Decided(Ordering),
     /// The topmost pair of maps.
     Maps,
+}
+
+/// Two runs of `left` root words inside blocks.
+#[derive(Clone, Copy)]
+struct Run {
+    a: *const u64,
+    b: *const u64,
+    left: usize,
+    mode: Mode,
+}
+
+/// How far the immediates of a run go.
+enum Step<'a> {
+    Through,
+    Decided(Ordering),
+    Pair(Term<'a>, Term<'a>, Run),
+}
+
+impl Run {
+    /// Skips equal immediates.
+    #[inline(always)]
+    fn advance<'a>(self) -> Step<'a> {
+        // SAFETY: the run is inside blocks, which do not change while the terms are compared.
+        let (a, b) = unsafe {
+            (slice::from_raw_parts(self.a, self.left), slice::from_raw_parts(self.b, self.left))
+        };
+        let differ = |(x, y): (&u64, &u64)| x != y || !layout::is_immediate(*x);
+        let Some(at) = a.iter().zip(b).position(differ) else { return Step::Through };
+        if layout::is_immediate(a[at] & b[at]) {
+            return Step::Decided(compare_immediates(a[at], b[at]));
+        }
+        // SAFETY: `at` is inside the run, and the pointers may read the whole of their terms.
+        unsafe {
+            let rest = Run {
+                a: self.a.add(at + 1),
+                b: self.b.add(at + 1),
+                left: self.left - at - 1,
+                ..self
+            };
+            Step::Pair(Term::new(self.a.add(at)), Term::new(self.b.add(at)), rest)
+        }
+    }
 }
 
 /// Two maps of equal size of which at least one has to be read through an index.
@@ -257,7 +236,10 @@ impl<'a> Walk<'a> {
         if layout::is_immediate(x & y) {
             return compare_immediates(x, y);
         }
-        let (p, q) = (rank_of(a), rank_of(b));
+        if !layout::is_immediate(x | y) && Kind::of(x) == Kind::Bits && Kind::of(y) == Kind::Bits {
+            return compare_bits(a.block(x).bits(), b.block(y).bits());
+        }
+        let (p, q) = (rank::of(a), rank::of(b));
         if p != q {
             return p.cmp(&q);
         }
@@ -273,8 +255,14 @@ impl<'a> Walk<'a> {
 
     fn run(&mut self, a: Roots<'a>, b: Roots<'a>, mode: Mode) {
         let left = a.len().min(b.len());
-        if left > 0 {
-            self.frames.push(Frame::Run { a: a.as_ptr(), b: b.as_ptr(), left, mode });
+        self.push(Run { a: a.as_ptr(), b: b.as_ptr(), left, mode });
+    }
+
+    /// A run that is through leaves no frame.
+    #[inline]
+    fn push(&mut self, run: Run) {
+        if run.left > 0 {
+            self.frames.push(Frame::Run(run));
         }
     }
 
@@ -298,9 +286,9 @@ impl<'a> Walk<'a> {
             return m.cmp(&n);
         }
         let decided = if m < n {
-            rank_of(a.roots(m, 1).get(0)).cmp(&rank::LIST)
+            rank::of(a.roots(m, 1).get(0)).cmp(&rank::LIST)
         } else {
-            rank::LIST.cmp(&rank_of(b.roots(n, 1).get(0)))
+            rank::LIST.cmp(&rank::of(b.roots(n, 1).get(0)))
         };
         self.frames.push(Frame::Decided(decided));
         self.run(a.roots(0, m), b.roots(0, n), mode);
@@ -332,13 +320,14 @@ impl<'a> Walk<'a> {
             match self.frames.pop() {
                 None => return Next::Done(Ordering::Equal),
                 Some(Frame::Decided(order)) => return Next::Done(order),
-                Some(Frame::Run { a, b, left, mode }) => {
-                    // SAFETY: `run` took the pointers from runs of at least `left` root words.
-                    let (a, b) = unsafe { (Roots::new(a, left), Roots::new(b, left)) };
-                    if let Some(next) = self.resume(a, b, mode) {
-                        return next;
+                Some(Frame::Run(run)) => match run.advance() {
+                    Step::Through => (),
+                    Step::Decided(order) => return Next::Done(order),
+                    Step::Pair(a, b, rest) => {
+                        self.push(rest);
+                        return Next::Pair(a, b, run.mode);
                     }
-                }
+                },
                 Some(Frame::Maps) => {
                     if let Some(next) = self.resume_maps() {
                         return next;
@@ -346,23 +335,6 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-    }
-
-    /// Skips equal immediates; none if the run is through.
-    #[inline]
-    fn resume(&mut self, mut a: Roots<'a>, mut b: Roots<'a>, mode: Mode) -> Option<Next<'a>> {
-        while let (Some(p), Some(q)) = (a.next(), b.next()) {
-            let (x, y) = (p.root(), q.root());
-            if !layout::is_immediate(x & y) {
-                self.run(a, b, mode);
-                return Some(Next::Pair(p, q, mode));
-            }
-            let order = compare_immediates(x, y);
-            if order.is_ne() {
-                return Some(Next::Done(order));
-            }
-        }
-        None
     }
 
     /// The next pair of keys, then of values; none if the maps are through.
@@ -411,7 +383,7 @@ fn compare_exotic(a: Term, b: Term, mode: Mode) -> Ordering {
         }
         return (host().foreign_compare)(a, b);
     }
-    let same = || (host().foreign_equal)(a, b);
+    let same = || p[1] == q[1] && (host().foreign_equal)(a, b);
     match mode {
         Mode::Same if same() => Ordering::Equal,
         Mode::Same => Ordering::Less,

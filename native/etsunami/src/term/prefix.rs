@@ -16,10 +16,11 @@
 //! possible (a long text, a fraction) packing stops there. A stop fills up with zeros, or with ones
 //! where the rest stands above all that is complete at this point.
 
+use super::bits::bit_string;
 use super::host::host;
-use super::layout::{self, immediate};
+use super::layout::{self, Kind, immediate};
 use super::number::Number;
-use super::order::{bit_string, rank, rank_immediate, rank_of};
+use super::rank;
 use super::view::{Roots, Term, View};
 
 const RANK_SHIFT: u32 = 60;
@@ -32,7 +33,7 @@ pub fn prefix(term: Term) -> u64 {
         return number(immediate::small_value(root) as f64);
     }
     if layout::is_immediate(root) {
-        let rank = rank_immediate(root);
+        let rank = rank::of_immediate(root);
         let payload = if rank == rank::ATOM { leading((host().atom_text)(root)) >> 4 } else { 0 };
         return tagged(rank, payload);
     }
@@ -40,16 +41,16 @@ pub fn prefix(term: Term) -> u64 {
 }
 
 fn prefix_block(term: Term) -> u64 {
-    if let Some((_, bytes)) = bit_string(term) {
-        return tagged(rank::BITS, leading(bytes) >> 4);
-    }
-    match Number::of(term) {
-        Some(value) => number(nearest(value)),
-        None => {
+    match Kind::of(term.root()) {
+        Kind::Tuple | Kind::List | Kind::Map => {
             let mut packer = Packer { acc: 0, left: 64 };
-            packer.pack(term);
+            // Full or not, what is packed is the prefix.
+            _ = packer.term(term);
             packer.acc
         }
+        Kind::Bits => tagged(rank::BITS, leading(term.block(term.root()).bits().1) >> 4),
+        Kind::Float | Kind::Integer => number(Number::of(term).map_or(0.0, nearest)),
+        _ => tagged(rank::of(term), bit_string(term).map_or(0, |(_, bytes)| leading(bytes) >> 4)),
     }
 }
 
@@ -116,11 +117,6 @@ struct Packer {
 }
 
 impl Packer {
-    /// Packs a term as the last thing that is packed.
-    fn pack(&mut self, term: Term) {
-        _ = self.term(term);
-    }
-
     /// Appends the low `n` bits of `bits`, n < 64, as far as there is room.
     fn put(&mut self, bits: u64, n: u32) -> Result<(), Full> {
         if n > self.left {
@@ -139,20 +135,32 @@ impl Packer {
         Err(Full)
     }
 
+    #[inline]
     fn term(&mut self, term: Term) -> Result<(), Full> {
-        self.put(u64::from(rank_of(term)), 4)?;
+        let root = term.root();
+        if !layout::is_immediate(root) {
+            return self.block(term);
+        }
+        self.put(u64::from(rank::of_immediate(root)), 4)?;
+        match rank::of_immediate(root) {
+            rank::NUMBER => self.small(immediate::small_value(root)),
+            rank::ATOM => self.text((host().atom_text)(root)),
+            rank::NIL => Ok(()),
+            // Pids and ports of other nodes stand between those of this one.
+            _ => Err(Full),
+        }
+    }
+
+    fn block(&mut self, term: Term) -> Result<(), Full> {
+        self.put(u64::from(rank::of(term)), 4)?;
         match term.view() {
-            View::Nil => Ok(()),
-            View::Atom(word) => self.text((host().atom_text)(word)),
             View::Tuple(elements) => self.tuple(elements),
             View::List { elements, tail } => self.list(elements, tail),
-            View::Map(map) => {
-                self.size(map.len())?;
-                Err(Full)
+            View::Map(map) => self.size(map.len()).and(Err(Full)),
+            View::Integer { negative, limbs } => {
+                self.number(nearest(Number::Big { negative, limbs }))
             }
-            View::Small(value) => self.number(Number::Small(value)),
-            View::Integer { negative, limbs } => self.number(Number::Big { negative, limbs }),
-            View::Float(value) => self.number(Number::Float(value)),
+            View::Float(value) => self.number(value),
             _ => match bit_string(term) {
                 Some((bits, bytes)) => self.bits(bits, bytes),
                 None => Err(Full),
@@ -211,17 +219,27 @@ impl Packer {
         self.put(0, 1)
     }
 
-    /// Sign, then magnitude, complemented if negative. From 2^53 on the nearest double is all that
-    /// is told, and packing stops.
-    fn number(&mut self, value: Number) -> Result<(), Full> {
-        let value = nearest(value);
-        self.magnitude(value < 0.0, value)
+    /// What `number` writes for an integer below 2^53, at once.
+    #[inline]
+    fn small(&mut self, value: i64) -> Result<(), Full> {
+        let magnitude = value.unsigned_abs();
+        if magnitude >= 1 << 53 {
+            return self.number(value as f64);
+        }
+        let class = 64 - magnitude.leading_zeros();
+        let tail = class.saturating_sub(1);
+        let below = magnitude & ((1 << tail) - 1);
+        let bits = (u64::from(1 << 6 | class) << tail | below) << 1;
+        let n = 8 + tail;
+        self.put(if value < 0 { !bits & ((1 << n) - 1) } else { bits }, n)
     }
 
-    /// A class in 6 bits (0 below 1, the bit length of the integral part below 2^53, else 54), the
-    /// integral part without its leading bit, a 0 if there is no fraction.
-    fn magnitude(&mut self, negative: bool, value: f64) -> Result<(), Full> {
-        let flip = if negative { u64::MAX } else { 0 };
+    /// A sign, then the magnitude, complemented if negative: a class in 6 bits (0 below 1, the bit
+    /// length of the integral part below 2^53, else 54), the integral part without its leading bit,
+    /// a 0 if there is no fraction. Integers from 2^53 on come as the nearest double, so packing
+    /// stops there.
+    fn number(&mut self, value: f64) -> Result<(), Full> {
+        let flip = if value < 0.0 { u64::MAX } else { 0 };
         let mut put = |bits: u64, n: u32| self.put((bits ^ flip) & ((1 << n) - 1), n);
         let value = value.abs();
         // The sign itself: 1 for what is not negative.

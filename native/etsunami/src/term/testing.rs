@@ -343,11 +343,18 @@ pub fn pairs() -> BoxedStrategy<(Sample, Sample)> {
     .boxed()
 }
 
-/// Replaces a subterm that `seed` chooses, or turns an integer into its float.
+/// Changes a subterm that `seed` chooses a little, or replaces it.
 fn change(sample: &mut Sample, seed: u64, other: Sample) {
     let (at, seed) = (seed % 7, seed / 7);
     let pick = |n: usize| if n == 0 { 0 } else { at as usize % n };
     match sample {
+        Sample::List(parts, tail) if at == 1 => match other {
+            Sample::List(..) => parts.push(other),
+            other => **tail = other,
+        },
+        Sample::List(parts, _) if at == 2 && parts.len() > 1 => _ = parts.pop(),
+        Sample::Atom(text) if at == 1 => text.push('\0'),
+        Sample::Atom(text) if at == 2 => text.push('a'),
         Sample::Tuple(parts) | Sample::List(parts, _) if at != 0 && !parts.is_empty() => {
             let i = pick(parts.len());
             change(&mut parts[i], seed, other);

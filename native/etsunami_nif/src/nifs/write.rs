@@ -55,11 +55,20 @@ enum Mode {
 /// Lists longer than this go to a dirty scheduler.
 const LONG_LIST: usize = 256;
 
+/// How many objects of a long list are encoded before it is asked again whether the table and the
+/// caller are still there.
+const ASK_EVERY: usize = 1024;
+
 /// Inserts all objects of a list, or none, as one atomic step. Long lists are encoded and
 /// published on a dirty scheduler. The table is looked up again before anything is published: if
 /// it has gone or lost its name meanwhile, nothing is inserted.
 #[inline(never)]
-fn insert_list<'e>(env: Env<'e>, table: VmTerm<'e>, objects: VmTerm<'e>, mode: Mode) -> Answer<'e> {
+fn insert_list<'e>(
+    env: Env<'e>,
+    table: VmTerm<'e>,
+    objects: VmTerm<'e>,
+    mode: Mode,
+) -> Answer<'e> {
     let handle = {
         let guard = pin();
         resource::table(env, &guard, table, Need::Write)?.keep()
@@ -69,7 +78,14 @@ fn insert_list<'e>(env: Env<'e>, table: VmTerm<'e>, objects: VmTerm<'e>, mode: M
         return Err(Raise::Dirty);
     }
     let mut list = ListInsert::with_capacity(&handle.table, length);
+    let wanted = || env.is_current_alive() && !handle.table.is_dropped();
+    let mut since_asked = 0;
     args::for_each(env, objects, |object| {
+        since_asked += 1;
+        if since_asked == ASK_EVERY && !wanted() {
+            return Err(Cause::Id.into());
+        }
+        since_asked %= ASK_EVERY;
         with_object(env, &handle.table, object, |draft| Ok(list.push(draft)?))
     })?;
     let admitted = {
@@ -80,8 +96,8 @@ fn insert_list<'e>(env: Env<'e>, table: VmTerm<'e>, objects: VmTerm<'e>, mode: M
         return Err(Cause::Id.into());
     }
     match mode {
-        Mode::Insert => list.insert().map(|()| atoms().r#true).map_err(Raise::from),
-        Mode::InsertNew => list.insert_new().map(boolean).map_err(Raise::from),
+        Mode::Insert => list.insert(wanted).map(|()| atoms().r#true).map_err(Raise::from),
+        Mode::InsertNew => list.insert_new(wanted).map(boolean).map_err(Raise::from),
     }
 }
 

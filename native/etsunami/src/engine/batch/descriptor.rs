@@ -63,7 +63,7 @@ pub enum Placed {
     /// This word becomes visible if the batch commits. The batch owns it from now on: it will end
     /// in the slot, or be retired.
     Put {
-        /// A plain word, not [`Word::EMPTY`] unless the key is to be removed.
+        /// A plain word; [`Word::EMPTY`] if the key, which is present, is to be removed.
         word: Word,
         /// What the change adds to the counters if the batch commits.
         delta: Delta,
@@ -463,6 +463,9 @@ pub unsafe fn help(word: Word, guard: &Guard, budget: &mut usize) -> Helped {
 ///
 /// The owner calls [`Batch::run`] until it is done, then [`Batch::retire`]. Dropping the handle
 /// earlier aborts the batch if it is still pending, and lets the background thread finish it.
+///
+/// That thread pins and retires in the default collector ([`reclaim::pin`]); so whoever uses the
+/// target's engine must do so too, unless no batch is ever dropped early.
 pub struct Batch<T: BatchTarget> {
     /// From `Box`; freed by reclamation after `retire`.
     descriptor: NonNull<Descriptor<T>>,

@@ -34,6 +34,7 @@ impl Node {
     /// Decides what the node will show. For the batch's worker, before it is in a slot.
     pub fn fill(&self, prev: Word, new: Word) {
         debug_assert!(!prev.is_version() && !new.is_version());
+        debug_assert!(!prev.is_empty() || !new.is_empty(), "one of them has the key");
         self.prev.store(prev.0, Ordering::Relaxed);
         self.new.store(new.0, Ordering::Relaxed);
     }

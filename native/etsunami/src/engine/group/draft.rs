@@ -33,6 +33,12 @@ impl Draft {
         Draft { state: view.state, edit, shared: view.shared(), removed: Vec::new() }
     }
 
+    /// A view that no reader was led to yet, to be changed once more: what was made for it alone
+    /// is changed in place.
+    pub(super) fn again(view: &View) -> Draft {
+        Draft { edit: Edit::new(view.born), ..Draft::of(view) }
+    }
+
     /// The group's index.
     pub(super) fn index(&self) -> MutexGuard<'_, Index> {
         // SAFETY: the group is alive while a draft of it is made.
@@ -124,7 +130,7 @@ impl Draft {
         if let Some(old) = old
             && (!parts.is_empty() || !removed.is_empty())
         {
-            old.set_dying(Dying { parts, removed, group: None });
+            old.note_dying(Dying { parts, removed, group: None });
         }
         View::alloc(self.state, self.edit.born, self.shared)
     }

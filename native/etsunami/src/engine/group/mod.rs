@@ -6,7 +6,7 @@
 //! | --- | --- | --- |
 //! | 1 | the object | |
 //! | up to 16 | [`GROUP`], an immutable array of (object, number) | copies the array |
-//! | more | [`GROUP`], a [`View`]: one state of a persistent radix trie over insertion numbers | copies the path to a block of 64 |
+//! | more | [`GROUP`], a view: one state of a persistent radix trie over insertion numbers | copies the path to a block of 64 |
 //!
 //! Every member has an *insertion number*, which never changes while it is a member and orders the
 //! members. It serves as a cursor: a scan that goes on behind the last number that it was given
@@ -42,12 +42,13 @@
 //! - [`Groups::rollback`], if `new` is not to be: retires what `new` has and `old` has not, under
 //!   the same lock, before anybody else changes this key.
 //!
-//! A batch may make several changes before its decision, `a` to `b` to `c`, if all of them append:
-//! it calls `superseded(b, c)` at once, and `superseded(a, c)` or `rollback(a, c)` in the end.
+//! A batch that appends more objects of one key than it may at once goes on with
+//! [`Groups::append_more`], which changes a word that is still pending.
 //!
 //! What is not guaranteed: nothing here protects two writers of one key from each other; that is
 //! the key's lock. While a batch is pending no other writer may change the key.
 
+mod append;
 mod block;
 mod draft;
 mod edit;
@@ -55,6 +56,7 @@ mod index;
 mod iter;
 mod owner;
 mod packed;
+mod remove;
 mod small;
 #[cfg(test)]
 mod tests;
@@ -63,10 +65,9 @@ mod view;
 
 use super::Word;
 use crate::reclaim::Guard;
-use draft::Draft;
 pub use iter::Members;
-use small::{ARRAY_AGAIN, Array, Entry, Small};
-use view::{Dying, View};
+use small::Array;
+use view::View;
 
 /// The tag of a word that points to an array or a view.
 pub const GROUP: usize = 0b010;
@@ -266,117 +267,6 @@ impl<M: Member> Groups<M> {
         }
     }
 
-    /// Appends an object. The caller holds the key's lock, stores the word, and calls
-    /// [`Groups::superseded`]; or [`Groups::rollback`].
-    ///
-    /// # Safety
-    /// As for [`len`]; the caller holds the key's lock, and `current` is the key's newest state.
-    /// The object is alive and the caller's; unless it is a duplicate, the word owns it then.
-    pub unsafe fn append(&self, current: Word, object: usize, repeats: Repeats) -> Append {
-        // SAFETY: by contract.
-        let word = unsafe { self.append_many(current, &[object], repeats, |_| ()) };
-        if word == current { Append::Duplicate } else { Append::Word(word) }
-    }
-
-    /// Appends several objects in order; gives `current` itself if none was taken. `refused` gets
-    /// the place of each object that was there already (or stands in the list twice): these still
-    /// are the caller's. Bounded work for each object.
-    ///
-    /// # Safety
-    /// As for [`Groups::append`].
-    pub unsafe fn append_many(
-        &self,
-        current: Word,
-        objects: &[usize],
-        repeats: Repeats,
-        mut refused: impl FnMut(usize),
-    ) -> Word {
-        // SAFETY: by contract.
-        let Form::View(view) = (unsafe { Form::of(current) }) else {
-            // SAFETY: by contract.
-            return unsafe { self.append_small(current, objects, repeats, refused) };
-        };
-        // SAFETY: by contract.
-        let view = unsafe { &*view };
-        let mut draft = Draft::of(view);
-        // SAFETY: by contract.
-        let taken = unsafe { self.extend(&mut draft, objects, repeats, &mut refused) };
-        if taken == 0 { current } else { draft.finish(Some(view)).into() }
-    }
-
-    unsafe fn append_small(
-        &self,
-        current: Word,
-        objects: &[usize],
-        repeats: Repeats,
-        mut refused: impl FnMut(usize),
-    ) -> Word {
-        let (mut small, mut taken) = (Small::new(), 0);
-        // SAFETY: by contract of `append_many`; an array fits.
-        unsafe { Members::of_word(current, 0) }.for_each(|(number, one)| small.put(number, one));
-        for (place, &object) in objects.iter().enumerate() {
-            // SAFETY: members and the new object are alive.
-            let same = |entry: &Entry| unsafe { self.member.same(entry.object, object) };
-            if repeats == Repeats::Refuse && small.entries().iter().any(same) {
-                refused(place);
-            } else if small.is_full() {
-                let mut draft = self.spill(&small);
-                let mut refused = |rest: usize| refused(place + rest);
-                // SAFETY: by contract of `append_many`.
-                unsafe { self.extend(&mut draft, &objects[place..], repeats, &mut refused) };
-                return draft.finish(None).into();
-            } else {
-                small.put(small.end(), object);
-                taken += 1;
-            }
-        }
-        if taken == 0 { current } else { small.into_word() }
-    }
-
-    /// A large group with the members of an array.
-    fn spill(&self, small: &Small) -> Draft {
-        let mut draft = Draft::new(small.entries().first().map_or(0, |entry| entry.number));
-        for entry in small.entries() {
-            // SAFETY: members are alive with their word.
-            unsafe { self.push(&mut draft, entry.number, entry.object, None) };
-        }
-        draft
-    }
-
-    /// Appends to a draft; gives how many were taken.
-    unsafe fn extend(
-        &self,
-        draft: &mut Draft,
-        objects: &[usize],
-        repeats: Repeats,
-        refused: &mut dyn FnMut(usize),
-    ) -> usize {
-        let mut taken = 0;
-        for (place, &object) in objects.iter().enumerate() {
-            // SAFETY: by contract of `append_many` the objects are alive.
-            let hash = unsafe { self.member.hash(object) };
-            let known = repeats == Repeats::Refuse
-                && draft.index().find(hash, |n| self.is_same(draft.get(n), object)).is_some();
-            if known {
-                refused(place);
-            } else {
-                // SAFETY: as above.
-                unsafe { self.push(draft, draft.state.end, object, Some(hash)) };
-                taken += 1;
-            }
-        }
-        taken
-    }
-
-    unsafe fn push(&self, draft: &mut Draft, number: u64, object: usize, hash: Option<u64>) {
-        // SAFETY: the callers pass live objects.
-        unsafe {
-            let hash = hash.unwrap_or_else(|| self.member.hash(object));
-            draft.index().insert(hash, number);
-            draft.push(number, object, M::words(object));
-        }
-    }
-
     fn is_same(&self, member: Option<usize>, object: usize) -> bool {
         // SAFETY: members of the current state are alive, and so is the caller's object.
         member.is_some_and(|member| unsafe { self.member.same(member, object) })
@@ -399,90 +289,4 @@ impl<M: Member> Groups<M> {
             }
         }
     }
-
-    /// Removes all members that are equal to the probe. The caller goes on as after an append; the
-    /// removed members are retired by [`Groups::superseded`].
-    ///
-    /// # Safety
-    /// As for [`Groups::contains_equal`].
-    pub unsafe fn remove_equal(&self, current: Word, probe: usize) -> Removed {
-        // SAFETY: by contract.
-        unsafe {
-            let numbers: Vec<u64> = match Form::of(current) {
-                Form::View(view) => {
-                    let (view, hash) = (&*view, self.member.hash(probe));
-                    view.index().find_all(hash, |n| self.is_same(view.get(n), probe))
-                }
-                _ => Members::of_word(current, 0)
-                    .filter(|&(_, one)| self.member.same(one, probe))
-                    .map(|(number, _)| number)
-                    .collect(),
-            };
-            self.remove_numbers(current, &numbers)
-        }
-    }
-
-    /// Removes the members that have these insertion numbers (ascending).
-    ///
-    /// # Safety
-    /// As for [`Groups::append`]; the numbers were read from `current`, under the same lock.
-    pub unsafe fn remove_numbers(&self, current: Word, numbers: &[u64]) -> Removed {
-        // SAFETY: by contract.
-        let (before, form) = unsafe { (len(current), Form::of(current)) };
-        if numbers.is_empty() {
-            return Removed::Unchanged;
-        }
-        let left = before - numbers.len();
-        let word = match form {
-            Form::View(view) if left > ARRAY_AGAIN => {
-                // SAFETY: by contract.
-                unsafe { self.remove_large(&*view, numbers) }
-            }
-            // SAFETY: by contract.
-            _ => unsafe { remove_small(current, numbers) },
-        };
-        Removed::Word { word, objects: numbers.len() }
-    }
-
-    unsafe fn remove_large(&self, view: &View, numbers: &[u64]) -> Word {
-        let mut draft = Draft::of(view);
-        let mut hashed = Vec::with_capacity(numbers.len());
-        for &number in numbers {
-            let Some(object) = view.get(number) else { continue };
-            // SAFETY: by contract of `remove_numbers`, members are alive.
-            let (hash, words) = unsafe { (self.member.hash(object), M::words(object)) };
-            hashed.push((hash, number));
-            draft.remove(number, object, words);
-        }
-        // All numbers of one hash at once: equal objects share a list, which is walked once.
-        hashed.sort_unstable();
-        for equal in hashed.chunk_by(|a, b| a.0 == b.0) {
-            let gone: Vec<u64> = equal.iter().map(|&(_, number)| number).collect();
-            draft.index().remove(equal[0].0, &gone);
-        }
-        draft.finish(Some(view)).into()
-    }
-}
-
-/// Removes members where an array is enough for what is left. The structure of a large group stays
-/// as it is, so that a rollback finds it.
-unsafe fn remove_small(current: Word, numbers: &[u64]) -> Word {
-    let (mut small, mut removed) = (Small::new(), Vec::new());
-    // SAFETY: by contract of `remove_numbers`.
-    for (number, object) in unsafe { Members::of_word(current, 0) } {
-        match numbers.binary_search(&number) {
-            Ok(_) => removed.push((number, object)),
-            Err(_) => small.put(number, object),
-        }
-    }
-    let word = small.into_word();
-    // SAFETY: as above.
-    if let Form::View(view) = unsafe { Form::of(current) }
-        && !word.is_empty()
-    {
-        let dying = Dying { parts: Vec::new(), removed, group: Some(u64::MAX) };
-        // SAFETY: as above; the view is alive.
-        unsafe { &*view }.set_dying(dying);
-    }
-    word
 }

@@ -14,7 +14,7 @@ const FREE_AT_ONCE: usize = 1024;
 
 impl<M: Member> Groups<M> {
     /// Retires what `old` has and `new` has not. To be called once, after `new` took the place of
-    /// `old` in the slot, or was stacked on it inside a batch. `new` may be [`Word::EMPTY`].
+    /// `old` in the slot. `new` may be [`Word::EMPTY`].
     ///
     /// # Safety
     /// As for [`len`](super::len); `new` was made from `old` by this module, readers that come now
@@ -137,7 +137,7 @@ impl<M: Member> Groups<M> {
                     Array::free(array);
                 }
                 Form::View(view) => {
-                    (*view).set_dying(Dying { group: Some(0), ..Dying::default() });
+                    (*view).note_dying(Dying { group: Some(0), ..Dying::default() });
                     View::free::<M>(view);
                 }
             }
@@ -184,7 +184,7 @@ unsafe fn retire_view<M: Member>(guard: &Guard, view: *mut View, mut dying: Dyin
         let bytes = bytes_of(view, &dying);
         let much = dying.group.is_some() && (*view).state.len() > FREE_AT_ONCE;
         if dying.group.is_some() || !dying.parts.is_empty() {
-            (*view).set_dying(dying);
+            (*view).note_dying(dying);
         }
         guard.retire(view.cast(), if much { drop_group::<M> } else { drop_view::<M> }, bytes);
     }

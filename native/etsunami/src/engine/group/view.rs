@@ -105,8 +105,8 @@ pub(super) struct View {
     /// How many changes the group had.
     pub(super) born: Born,
     shared: *mut Shared,
-    /// Written once, under the key's lock, by the change that replaces this view; taken by
-    /// whoever retires it.
+    /// Written under the key's lock by the changes that lead to the next view; taken by whoever
+    /// retires this one, or takes those back.
     dying: AtomicPtr<Dying>,
 }
 
@@ -134,22 +134,21 @@ impl View {
         unsafe { self.state.get(number) }
     }
 
-    /// Notes what dies with this view. The caller holds the key's lock.
-    pub(super) fn set_dying(&self, dying: Dying) {
-        let new = Box::into_raw(Box::new(dying));
-        // Relaxed, here and below: the lock, or the hand-over of the retired view, orders them.
-        let old = self.dying.swap(new, Ordering::Relaxed);
-        debug_assert!(old.is_null(), "a word was changed twice without a rollback");
-        if !old.is_null() {
-            // SAFETY: from `set_dying`, and the swap gave it to us alone.
-            drop(unsafe { Box::from_raw(old) });
+    /// Notes what dies with this view, beside what was noted before. The caller holds the key's
+    /// lock, or retires the view.
+    pub(super) fn note_dying(&self, mut dying: Dying) {
+        if let Some(before) = self.take_dying() {
+            dying.parts.extend(before.parts);
+            dying.removed.extend(before.removed);
         }
+        // Relaxed, here and below: the lock, or the hand-over of the retired view, orders them.
+        self.dying.store(Box::into_raw(Box::new(dying)), Ordering::Relaxed);
     }
 
     /// Takes what was noted.
     pub(super) fn take_dying(&self) -> Option<Dying> {
         let old = self.dying.swap(std::ptr::null_mut(), Ordering::Relaxed);
-        // SAFETY: from `set_dying`, and the swap gives it to one caller only.
+        // SAFETY: from `note_dying`, and the swap gives it to one caller only.
         (!old.is_null()).then(|| *unsafe { Box::from_raw(old) })
     }
 

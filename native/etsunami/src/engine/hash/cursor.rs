@@ -15,11 +15,11 @@
 //! step the bucket that is being read keeps its words when it is frozen.
 
 use super::HashTable;
+use super::access::By;
 use super::geometry::{POSITION_BITS, SCAN_BUCKETS};
 use super::head::Hash;
 use crate::engine::{HashSchema, Word};
 use crate::reclaim::Guard;
-use crate::sync::Ordering as Memory;
 use std::cmp::Ordering;
 
 /// The position behind all others.
@@ -82,7 +82,7 @@ impl<S: HashSchema> HashTable<S> {
         is_behind: impl Fn(&Found) -> bool,
     ) -> Option<Word> {
         let mut least: Option<Found> = None;
-        bucket.line.for_each_word(Memory::Acquire, |word| {
+        bucket.line.for_each_word(By::Reader, |word| {
             let found = self.found(word);
             let is_less = least.is_none_or(|least| self.compare(&found, &least).is_lt());
             if is_less && is_behind(&found) && visible(word) {
@@ -117,7 +117,11 @@ impl<S: HashSchema> HashTable<S> {
                 return Some(batch[taken].position);
             }
             missing = missing.saturating_sub(taken);
-            position = bucket.segment.bucket_end(position);
+            position = if cfg!(feature = "weaken_hash_cursor") {
+                self.bucket(position, guard).segment.bucket_end(position)
+            } else {
+                bucket.segment.bucket_end(position)
+            };
         }
         (position < END).then_some(position)
     }
@@ -125,7 +129,7 @@ impl<S: HashSchema> HashTable<S> {
     /// Reads the words of a bucket from `position` on, in order, each key once.
     fn read_sorted(&self, bucket: &super::Bucket<'_>, position: u64, batch: &mut Vec<Found>) {
         batch.clear();
-        bucket.line.for_each_word(Memory::Acquire, |word| {
+        bucket.line.for_each_word(By::Reader, |word| {
             let found = self.found(word);
             if found.position >= position {
                 batch.push(found);

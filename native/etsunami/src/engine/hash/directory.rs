@@ -12,6 +12,7 @@
 //! they find may be outdated at once: then the buckets that they get to are frozen and lead on to
 //! the heirs. All changes are made under a lock that the caller holds ([`super::upkeep`]).
 
+use super::access::{Access, By};
 use super::geometry::{POSITION_BITS, ROOT_BITS};
 use super::segment::{SHIFT, Segment};
 use crate::reclaim::Guard;
@@ -134,8 +135,8 @@ impl Array {
                 index << (self.bits - bits)
             };
             // SAFETY: `from` is below 2^self.bits; the array lives, because its replacing needs
-            // the lock that our caller holds. Relaxed: all stores were made under that lock.
-            unsafe { slot(self.address, from) }.load(Ordering::Relaxed)
+            // the lock that our caller holds.
+            unsafe { slot(self.address, from) }.load_by(By::Owner)
         })
     }
 
@@ -168,27 +169,27 @@ impl Directory {
     /// The segment that covers a position, or one that it has been split from or merged into.
     #[inline(always)]
     pub(super) fn find<'g>(&'g self, position: u64, _guard: &'g Guard) -> Segment<'g> {
-        let root = self.root.load(Ordering::Acquire);
+        let root = self.root.load_by(By::Reader);
         let index = (position >> (root & SHIFT)) as usize;
         // SAFETY: the shift and the array belong together, so the index is in range; the array is
         // freed a grace period after the root word has been changed.
-        let mut entry = unsafe { slot(root & !SHIFT, index) }.load(Ordering::Acquire);
+        let mut entry = unsafe { slot(root & !SHIFT, index) }.load_by(By::Reader);
         if let Some(page) = Array::page(entry) {
-            entry = page.slot(position).load(Ordering::Acquire);
+            entry = page.slot(position).load_by(By::Reader);
         }
         // SAFETY: entries are made by `Segment::entry`, and a segment is freed a grace period
         // after it has been taken out of the directory.
         unsafe { Segment::from_entry(entry) }
     }
 
-    /// The root, for the holder of the lock. Relaxed: all stores are made under that lock.
+    /// The root, for the holder of the lock.
     fn array(&self) -> Array {
-        Array::root(self.root.load(Ordering::Relaxed))
+        Array::root(self.root.load_by(By::Owner))
     }
 
-    /// The prefix bits that the root distinguishes.
+    /// How many prefix bits the root distinguishes.
     pub(super) fn bits(&self) -> u32 {
-        self.array().bits
+        Array::root(self.root.load_by(By::Reader)).bits
     }
 
     /// Replaces a lone segment by another one.
@@ -199,12 +200,11 @@ impl Directory {
     /// Makes room for segments of this depth around `position`, and stores one there.
     pub(super) fn place(&self, position: u64, segment: Segment<'_>, guard: &Guard) {
         let depth = segment.depth();
-        if depth > self.bits() {
+        if depth > self.array().bits {
             self.deepen(position, depth, guard);
         }
         let root = self.array();
-        // Relaxed: stored under the lock that we hold.
-        let old = Array::page(root.slot(position).load(Ordering::Relaxed));
+        let old = Array::page(root.slot(position).load_by(By::Owner));
         match old {
             Some(page) if depth > ROOT_BITS => page.fill(position, depth, segment.entry()),
             _ => {
@@ -223,11 +223,11 @@ impl Directory {
         if depth <= ROOT_BITS {
             return self.resize_root(depth, guard);
         }
-        if self.bits() < ROOT_BITS {
+        if self.array().bits < ROOT_BITS {
             self.resize_root(ROOT_BITS, guard);
         }
         let slot = self.array().slot(position);
-        let entry = slot.load(Ordering::Relaxed);
+        let entry = slot.load_by(By::Owner);
         let bits = depth - ROOT_BITS;
         let old = Array::page(entry);
         let address = match old {
@@ -268,7 +268,7 @@ impl Directory {
         }
         // SAFETY: with nothing deeper than depth 0 the one segment stands in every entry. It lives
         // because only the holder of the lock takes it out.
-        let lone = unsafe { Segment::from_entry(old.slot(0).load(Ordering::Relaxed)) };
+        let lone = unsafe { Segment::from_entry(old.slot(0).load_by(By::Owner)) };
         self.set_lone(lone);
         // SAFETY: an array of more than one entry is allocated, and the root has left it.
         unsafe { old.retire(guard) };
@@ -276,13 +276,13 @@ impl Directory {
 
     /// The bytes of all arrays. The guard keeps them alive.
     pub(super) fn bytes(&self, _guard: &Guard) -> usize {
-        let root = Array::root(self.root.load(Ordering::Acquire));
+        let root = Array::root(self.root.load_by(By::Reader));
         if root.bits == 0 {
             return 0;
         }
         // SAFETY: the index is below the array's length; the array is freed a grace period after
         // the root word has been changed.
-        let entry = |index| unsafe { slot(root.address, index) }.load(Ordering::Acquire);
+        let entry = |index| unsafe { slot(root.address, index) }.load_by(By::Reader);
         let pages = (0..1 << root.bits).filter_map(|index| Array::page(entry(index)));
         layout(root.bits).size() + pages.map(|page| layout(page.bits).size()).sum::<usize>()
     }
@@ -298,7 +298,7 @@ impl Directory {
         }
         for index in 0..1 << root.bits {
             // SAFETY: the index is below the array's length, and the array has not been freed yet.
-            let entry = unsafe { slot(root.address, index) }.load(Ordering::Relaxed);
+            let entry = unsafe { slot(root.address, index) }.load_by(By::Owner);
             if let Some(page) = Array::page(entry) {
                 // SAFETY: pages are allocated; each stands in one entry of the root.
                 unsafe { free(base_of(page.address)) };

@@ -17,6 +17,7 @@
 //! some moment since the head was loaded. A tag without a word, or before another key's word,
 //! costs a look at the slot and nothing else.
 
+use super::access::{Access, By};
 use super::geometry::SLOTS;
 use super::head::{Hash, Head};
 use crate::engine::Word;
@@ -40,19 +41,34 @@ impl Line {
         }
     }
 
-    /// The head, and with Acquire everything that its last writer did before.
+    /// The head.
     #[inline(always)]
-    pub(super) fn head(&self, ordering: Ordering) -> Head {
-        Head(self.head.load(ordering))
+    pub(super) fn head(&self, by: By) -> Head {
+        Head(self.head.load_by(by))
+    }
+
+    /// The head as it may have been, for who is about to lock, or wants an estimate.
+    ///
+    /// Relaxed: an exchange follows that synchronizes, or nothing depends on it. Loom gets an
+    /// exchange that always fails, because it does not forget the loads of readers for that: see
+    /// [`super::access`].
+    #[inline(always)]
+    pub(super) fn glance(&self) -> Head {
+        #[cfg(not(loom))]
+        return Head(self.head.load(Ordering::Relaxed));
+        #[cfg(loom)]
+        self.head
+            .compare_exchange(!0, !0, Ordering::Relaxed, Ordering::Relaxed)
+            .map_or_else(Head, Head)
     }
 
     /// The word at `slot`, which came from [`Candidates`] or is below [`SLOTS`].
     #[inline(always)]
-    pub(super) fn word(&self, slot: usize, ordering: Ordering) -> Word {
+    pub(super) fn word(&self, slot: usize, by: By) -> Word {
         debug_assert!(slot < SLOTS);
         // SAFETY: slots are computed from masks that have bits for the first SLOTS tags only, or
         // by loops that end there.
-        Word(unsafe { self.slots.get_unchecked(slot) }.load(ordering))
+        Word(unsafe { self.slots.get_unchecked(slot) }.load_by(by))
     }
 
     #[inline(always)]
@@ -64,25 +80,25 @@ impl Line {
 
     /// The next overflow line of the chain. It lives as long as its bucket's guard.
     #[inline(always)]
-    pub(super) fn next(&self, ordering: Ordering) -> Option<&Line> {
+    pub(super) fn next(&self, by: By) -> Option<&Line> {
         // SAFETY: a link is null or leads to a line that is freed only by `release_chain`, or by
         // the grace period that follows its retirement; who holds `self` holds a guard that is
         // older, or owns the whole table.
-        unsafe { self.link.load(ordering).as_ref() }
+        unsafe { self.link.load_by(by).as_ref() }
     }
 
     /// Calls `f` with each stored word of the chain. Tags are ignored.
     #[inline]
-    pub(super) fn for_each_word(&self, ordering: Ordering, mut f: impl FnMut(Word)) {
+    pub(super) fn for_each_word(&self, by: By, mut f: impl FnMut(Word)) {
         let mut line = Some(self);
         while let Some(current) = line {
             for slot in 0..SLOTS {
-                let word = current.word(slot, ordering);
+                let word = current.word(slot, by);
                 if !word.is_empty() {
                     f(word);
                 }
             }
-            line = current.next(ordering);
+            line = current.next(by);
         }
     }
 
@@ -92,7 +108,7 @@ impl Line {
     /// Relaxed throughout: the bucket is published by the Release store of `MOVED` in the one that
     /// it takes over from.
     pub(super) fn put_private(&self, hash: Hash, word: Word) -> bool {
-        let head = self.head(Ordering::Relaxed);
+        let head = self.head(By::Owner);
         if let Some(slot) = head.free_slot() {
             self.store(slot, word, Ordering::Relaxed);
             self.head.store(head.with_tag(slot, hash).0, Ordering::Relaxed);
@@ -100,8 +116,8 @@ impl Line {
         }
         self.head.store(head.with_overflow(hash).0, Ordering::Relaxed);
         // Only the first line of a chain that is filled in this way has free slots.
-        if let Some(first) = self.next(Ordering::Relaxed) {
-            let head = first.head(Ordering::Relaxed);
+        if let Some(first) = self.next(By::Owner) {
+            let head = first.head(By::Owner);
             if let Some(slot) = head.free_slot() {
                 first.store(slot, word, Ordering::Relaxed);
                 first.head.store(head.with_tag(slot, hash).0, Ordering::Relaxed);
@@ -117,7 +133,7 @@ impl Line {
         let line = Line::new();
         line.head.store(Head(0).with_tag(0, hash).0, Ordering::Relaxed);
         line.store(0, word, Ordering::Relaxed);
-        line.link.store(self.link.load(Ordering::Relaxed), Ordering::Relaxed);
+        line.link.store(self.link.load_by(By::Owner), Ordering::Relaxed);
         self.link.store(Box::into_raw(Box::new(line)), ordering);
     }
 
@@ -126,11 +142,11 @@ impl Line {
     /// # Safety
     /// Nobody else can reach the bucket any more, and nobody will look at its link again.
     pub(super) unsafe fn free_chain(&self) {
-        let mut next = self.link.load(Ordering::Relaxed);
+        let mut next = self.link.load_by(By::Owner);
         while !next.is_null() {
             // SAFETY: `link_new` made the line of a box, and by the caller's promise it is ours.
             let line = unsafe { Box::from_raw(next) };
-            next = line.link.load(Ordering::Relaxed);
+            next = line.link.load_by(By::Owner);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the holder of a bucket's lock does.
 
+use super::access::{Access, By};
 use super::head::{Hash, Head, LOCKED, MOVED};
 use super::line::{Line, free_line};
 use super::segment::Segment;
@@ -51,8 +52,7 @@ impl<'g> Locked<'g> {
     /// Tries to lock a bucket of `segment`.
     #[inline(always)]
     pub(super) fn attempt(segment: Segment<'g>, line: &'g Line) -> Attempt<'g> {
-        // Relaxed: only the exchange that succeeds counts, and `MOVED` is seen with Acquire below.
-        let head = line.head(Ordering::Relaxed);
+        let head = line.glance();
         if head.0 & (LOCKED | MOVED) != 0 {
             if !head.is_moved() {
                 return Attempt::Busy;
@@ -70,8 +70,6 @@ impl<'g> Locked<'g> {
     }
 
     /// Finds the key with this hash for which `matches` says so.
-    ///
-    /// Relaxed loads, here and in the other methods: the lock orders us after its last holder.
     #[inline(always)]
     pub(super) fn find(&self, hash: Hash, matches: impl Fn(Word) -> bool) -> Option<Place<'g>> {
         let place = Self::find_in(self.line, self.head, hash, &matches);
@@ -89,19 +87,19 @@ impl<'g> Locked<'g> {
         matches: &impl Fn(Word) -> bool,
     ) -> Option<Place<'g>> {
         head.candidates(hash)
-            .map(|slot| Place { line, slot, word: line.word(slot, Ordering::Relaxed) })
+            .map(|slot| Place { line, slot, word: line.word(slot, By::Owner) })
             .find(|place| !place.word.is_empty() && matches(place.word))
     }
 
     #[inline(never)]
     fn find_overflow(&self, hash: Hash, matches: &impl Fn(Word) -> bool) -> Option<Place<'g>> {
-        let mut next = self.line.next(Ordering::Relaxed);
+        let mut next = self.line.next(By::Owner);
         while let Some(line) = next {
-            let place = Self::find_in(line, line.head(Ordering::Relaxed), hash, matches);
+            let place = Self::find_in(line, line.head(By::Owner), hash, matches);
             if place.is_some() {
                 return place;
             }
-            next = line.next(Ordering::Relaxed);
+            next = line.next(By::Owner);
         }
         None
     }
@@ -134,15 +132,15 @@ impl<'g> Locked<'g> {
             // Relaxed: who sees the word or the link by its Release store sees these bits.
             self.line.head.store(self.head.0 | LOCKED, Ordering::Relaxed);
         }
-        let mut next = self.line.next(Ordering::Relaxed);
+        let mut next = self.line.next(By::Owner);
         while let Some(line) = next {
-            let head = line.head(Ordering::Relaxed);
+            let head = line.head(By::Owner);
             if let Some(slot) = head.free_slot() {
                 line.head.store(head.with_tag(slot, hash).0, Ordering::Relaxed);
                 line.store(slot, word, Ordering::Release);
                 return Effect::None;
             }
-            next = line.next(Ordering::Relaxed);
+            next = line.next(By::Owner);
         }
         self.line.link_new(hash, word, Ordering::Release);
         self.segment.count_overflow(1);
@@ -171,25 +169,25 @@ impl<'g> Locked<'g> {
     /// unless it is the only one: it stays for the next key.
     #[inline(never)]
     fn untag_overflow(&mut self, line: &'g Line, slot: usize, guard: &Guard) {
-        let head = line.head(Ordering::Relaxed).without_tag(slot);
+        let head = line.head(By::Owner).without_tag(slot);
         // Release: who sees the tag gone sees the slot free.
         line.head.store(head.0, Ordering::Release);
         if !head.is_vacant() {
             return;
         }
         let mut before = self.line;
-        while let Some(next) = before.next(Ordering::Relaxed) {
+        while let Some(next) = before.next(By::Owner) {
             if std::ptr::eq(next, line) {
                 break;
             }
             before = next;
         }
-        let after = line.link.load(Ordering::Relaxed);
+        let after = line.link.load_by(By::Owner);
         if std::ptr::eq(before, self.line) && after.is_null() {
             self.head = self.head.without_overflow();
             return;
         }
-        let unlinked = before.link.load(Ordering::Relaxed);
+        let unlinked = before.link.load_by(By::Owner);
         // Release: pairs with the Acquire loads of readers, as the store that linked `after` did.
         before.link.store(after, Ordering::Release);
         self.segment.count_overflow(-1);
@@ -202,7 +200,7 @@ impl<'g> Locked<'g> {
     /// Copies all words into buckets that nobody else can reach yet: those of the segment that
     /// `heir` names for a position.
     pub(super) fn copy_to(&self, heir: impl Fn(u64) -> Segment<'g>, hash_of: impl Fn(Word) -> u64) {
-        self.line.for_each_word(Ordering::Relaxed, |word| {
+        self.line.for_each_word(By::Owner, |word| {
             let hash = Hash(hash_of(word));
             let segment = heir(hash.position());
             if segment.bucket(hash.position()).put_private(hash, word) {

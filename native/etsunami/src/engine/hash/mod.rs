@@ -44,6 +44,7 @@
 //! in which everything is linear: the seed of the hash must be secret where keys are chosen by
 //! strangers.
 
+mod access;
 mod cursor;
 mod directory;
 mod geometry;
@@ -60,6 +61,7 @@ mod upkeep;
 
 pub use shape::Shape;
 
+use self::access::By;
 use self::directory::Directory;
 use self::geometry::POSITION_BITS;
 use self::head::{Hash, Head};
@@ -68,7 +70,7 @@ use self::segment::{Segment, State};
 use self::upkeep::LazyUpkeep;
 use super::{HashSchema, Word};
 use crate::reclaim::Guard;
-use crate::sync::{Counters, Ordering};
+use crate::sync::Counters;
 
 /// See the [module documentation](self).
 pub struct HashTable<S: HashSchema> {
@@ -127,8 +129,7 @@ impl<S: HashSchema> HashTable<S> {
         let mut segment = self.directory.find(position, guard);
         loop {
             let line = segment.bucket(position);
-            // Acquire: pairs with the Release stores of tags, locks and `MOVED`.
-            let head = line.head(Ordering::Acquire);
+            let head = line.head(By::Reader);
             if !head.is_moved() {
                 return Bucket { segment, line, head };
             }
@@ -139,8 +140,7 @@ impl<S: HashSchema> HashTable<S> {
     #[inline(always)]
     fn get_in(&self, line: &Line, head: Head, hash: Hash, key: &S::Key) -> Option<Word> {
         for slot in head.candidates(hash) {
-            // Acquire: pairs with the Release store of the word, and orders what it points to.
-            let word = line.word(slot, Ordering::Acquire);
+            let word = line.word(slot, By::Reader);
             // SAFETY: the word was loaded under the guard that our caller holds.
             if !word.is_empty() && unsafe { self.schema.matches(key, word) } {
                 return Some(word);
@@ -151,15 +151,13 @@ impl<S: HashSchema> HashTable<S> {
 
     #[inline(never)]
     fn get_overflow(&self, line: &Line, hash: Hash, key: &S::Key) -> Option<Word> {
-        // Acquire: pairs with the Release store of the link.
-        let mut next = line.next(Ordering::Acquire);
+        let mut next = line.next(By::Reader);
         while let Some(line) = next {
-            // Acquire: as for the head of the bucket.
-            let word = self.get_in(line, line.head(Ordering::Acquire), hash, key);
+            let word = self.get_in(line, line.head(By::Reader), hash, key);
             if word.is_some() {
                 return word;
             }
-            next = line.next(Ordering::Acquire);
+            next = line.next(By::Reader);
         }
         None
     }
@@ -204,6 +202,6 @@ impl<S: HashSchema> HashTable<S> {
             return;
         }
         // SAFETY: nobody else can reach the word any more, because the table is being dropped.
-        line.for_each_word(Ordering::Relaxed, |word| unsafe { self.schema.release(word) });
+        line.for_each_word(By::Owner, |word| unsafe { self.schema.release(word) });
     }
 }

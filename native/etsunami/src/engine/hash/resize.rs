@@ -32,7 +32,8 @@ use std::sync::PoisonError;
 
 /// What an attempt to merge came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Merge {
+pub(super) enum Merge {
+    /// One merge was made.
     Done,
     /// Too many keys, or somebody else is at work there.
     Declined,
@@ -60,7 +61,7 @@ impl<S: HashSchema> HashTable<S> {
 
     /// Replaces a segment by two of the next depth, or by one of the next level while it is alone
     /// and not full-grown.
-    fn split<'g>(&'g self, segment: Segment<'g>, position: u64, guard: &'g Guard) {
+    pub(super) fn split<'g>(&'g self, segment: Segment<'g>, position: u64, guard: &'g Guard) {
         let level = segment.level();
         let heirs = if level < SEGMENT_BITS {
             [Segment::allocate(level + 1, position, State::Born); 2]
@@ -125,7 +126,7 @@ impl<S: HashSchema> HashTable<S> {
 
     /// Makes one merge: of the segment at `position` and its buddy; of a pair inside the buddy's
     /// interval, if that is split further.
-    fn merge_near(&self, position: u64, guard: &Guard) -> Merge {
+    pub(super) fn merge_near(&self, position: u64, guard: &Guard) -> Merge {
         let mut position = position;
         let mut segment = self.directory.find(position, guard);
         loop {
@@ -198,13 +199,14 @@ impl<S: HashSchema> HashTable<S> {
     /// are copied: the heir's bucket can be reached as soon as one of them is frozen.
     fn move_pairs(&self, segment: Segment<'_>) {
         for index in (0..segment.buckets()).step_by(2) {
-            let locked = [lock_line(segment, index), lock_line(segment, index + 1)];
-            for bucket in &locked {
-                self.copy(bucket, segment);
+            let [low, high] = [index, index + 1].map(|index| lock_line(segment, index));
+            self.copy(&low, segment);
+            if cfg!(feature = "weaken_hash_merge") {
+                low.announce_freeze();
             }
-            for bucket in locked {
-                bucket.freeze();
-            }
+            self.copy(&high, segment);
+            low.freeze();
+            high.freeze();
         }
     }
 }

@@ -9,6 +9,7 @@
 //! The header's first word is the segment's own directory entry, so the header of a lone segment
 //! is a directory of one entry, and a small table needs no other.
 
+use super::access::By;
 use super::geometry::{POSITION_BITS, SEGMENT_BITS, SLOTS};
 use super::head::Head;
 use super::line::Line;
@@ -226,12 +227,10 @@ impl<'g> Segment<'g> {
     }
 
     /// How many slots of the buckets themselves are in use, roughly; stops above `limit`.
-    ///
-    /// Relaxed: an estimate.
     pub(super) fn occupied_up_to(self, limit: usize) -> usize {
         let mut occupied = 0;
         for index in 0..self.buckets() {
-            occupied += self.line(index).head(Ordering::Relaxed).occupied() as usize;
+            occupied += self.line(index).glance().occupied() as usize;
             if occupied > limit {
                 break;
             }
@@ -273,5 +272,5 @@ impl<'g> Segment<'g> {
 
 /// True if a bucket is in the hands of this segment's heirs.
 pub(super) fn is_frozen(line: &Line) -> bool {
-    line.head(Ordering::Relaxed) == Head::FROZEN
+    line.head(By::Owner) == Head::FROZEN
 }

@@ -56,8 +56,7 @@ impl<S: HashSchema> HashTable<S> {
         self.upkeep.force().contended.fetch_add(1, Ordering::Relaxed);
         let line = segment.bucket(position);
         let mut backoff = Backoff::new();
-        // Relaxed: the attempt that follows synchronizes.
-        while line.head(Ordering::Relaxed).is_locked() {
+        while line.glance().is_locked() {
             backoff.wait();
         }
     }

@@ -276,7 +276,9 @@ fn readers_never_find_what_was_freed() {
         collector.collect();
     }
     over.store(true, Ordering::Relaxed);
-    readers.map(|reader| reader.join().unwrap());
+    for reader in readers {
+        reader.join().unwrap();
+    }
     drop(local);
     collector.collect();
     let live = cells.iter().filter(|cell| cell.live.load(Ordering::SeqCst)).count();

@@ -92,6 +92,19 @@ proptest! {
     }
 }
 
+/// Side by side in irregular terms, a binary hashes by content wherever it is held.
+#[test]
+fn held_binaries_hash_by_content() {
+    let bytes = vec![1, 2, 3];
+    let tuple = |binary| Sample::Tuple(vec![Sample::Reference(1), binary]);
+    let (held, inline) = (Sample::HeldBinary(bytes.clone()), Sample::Bits(bytes, 0));
+    for (x, y) in [(held.clone(), inline.clone()), (tuple(held), tuple(inline))] {
+        let (x, y) = (encode(&x, Place::Value), encode(&y, Place::Value));
+        assert!(equal(term(&x), term(&y)));
+        assert_eq!(hash_wide(term(&x), 3), hash_wide(term(&y), 3));
+    }
+}
+
 #[test]
 fn neighbours_below_2_to_the_48_have_different_prefixes() {
     for value in (0..48).flat_map(|bits| [(1i64 << bits) - 1, 1 << bits]).chain([0, 77, 123_456]) {
@@ -111,6 +124,45 @@ fn packed_prefixes_reach_the_second_element() {
     };
     assert!(tuple("k", 1) < tuple("k", 2));
     assert!(tuple("k", 2) < tuple("l", 1));
+}
+
+/// What follows an atom must not outweigh a longer atom that goes on with a zero byte.
+#[test]
+fn packed_texts_with_zero_bytes_stay_in_order() {
+    let tuple = |a: &str| {
+        let parts = vec![Sample::Atom(a.to_owned()), Sample::Bits(vec![0xff; 8], 0)];
+        encode(&Sample::Tuple(parts), Place::Key)
+    };
+    let texts = ["a", "a\0", "a\0b", "a\u{1}", "b"].map(tuple);
+    for pair in texts.windows(2) {
+        let (x, y) = (term(&pair[0]), term(&pair[1]));
+        assert!(compare(x, y).is_lt() && prefix(x) <= prefix(y), "{x:?} {y:?}");
+    }
+}
+
+/// `[1 | T]` against `[1, 2]`, for tails of every type.
+#[test]
+fn improper_tails_compare_with_lists() {
+    let one = || vec![Sample::Int(1.into())];
+    let longer =
+        Sample::List(vec![Sample::Int(1.into()), Sample::Int(2.into())], Box::new(Sample::Nil));
+    let tails = [
+        Sample::Int(9.into()),
+        Sample::Atom("z".into()),
+        Sample::Tuple(vec![]),
+        Sample::Map(vec![]),
+        Sample::Nil,
+        Sample::Bits(vec![], 0),
+        Sample::HeldBinary(vec![1]),
+    ];
+    for tail in tails {
+        let shorter = Sample::List(one(), Box::new(tail));
+        let (x, y) = (encode(&shorter, Place::Value), encode(&longer, Place::Value));
+        let expected = model_compare(&shorter, &longer, false);
+        assert_eq!(compare(term(&x), term(&y)), expected, "{shorter:?}");
+        assert_eq!(compare(term(&y), term(&x)), expected.reverse());
+        assert!(!equal(term(&x), term(&y)));
+    }
 }
 
 /// Counts per cell of a table of hash bits, for consecutive and strided integers.

@@ -98,7 +98,7 @@ fn loom_single_key_writer_helps_or_normalises() {
                 let local = table.collector.register();
                 let guard = local.pin();
                 table.write(0, table.object(0, 5), &guard);
-                assert_eq!(table.get(0, &guard).is_some(), true);
+                assert!(table.get(0, &guard).is_some());
             })
         };
         assert_eq!(insert(&table, 9, Policy::Replace), Outcome::Committed);

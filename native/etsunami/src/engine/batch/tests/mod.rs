@@ -9,6 +9,7 @@ use super::{Batch, BatchTarget, Helped, Placed, Settled, help, key_word, resolve
 use crate::engine::{Change, Delta, Word};
 use crate::reclaim::{Collector, Guard};
 use crate::sync::{Arc, AtomicI64, AtomicUsize, Mutex, Ordering, thread};
+use std::pin::Pin;
 
 /// A stored object. Never freed before the end of a test; its ends are counted instead.
 #[derive(Default)]
@@ -44,7 +45,7 @@ struct Slot {
 struct Table {
     collector: Collector,
     slots: Vec<Slot>,
-    objects: Mutex<Vec<Box<Object>>>,
+    objects: Mutex<Vec<Pin<Box<Object>>>>,
     size: AtomicI64,
 }
 
@@ -61,7 +62,7 @@ impl Table {
 
     /// A new object, not stored yet.
     fn object(&self, key: usize, value: usize) -> Word {
-        let object = Box::new(Object { key, value, ..Object::default() });
+        let object = Box::pin(Object { key, value, ..Object::default() });
         let word = Word(std::ptr::from_ref(&*object).expose_provenance());
         self.objects.lock().unwrap().push(object);
         word
@@ -104,6 +105,14 @@ impl Table {
         unsafe { guard.retire(ptr, count_freed, 1) };
     }
 
+    /// Takes back an object that nobody has seen.
+    fn undo(&self, guard: &Guard, visible: Word, undone: Word) {
+        let key = object(undone).key;
+        assert!(visible.is_empty() || object(visible).key == key, "one slot, one key");
+        assert!(self.slots[key].lock.try_lock().is_err(), "the slot is locked");
+        self.retire(guard, undone);
+    }
+
     /// A single-key writer: puts a new object, or removes the key. `help` when it is blocked.
     fn write(&self, key: usize, new: Word, guard: &Guard) {
         loop {
@@ -114,7 +123,11 @@ impl Table {
                 // SAFETY: the slot is locked, and we are pinned.
                 lost = match unsafe { settle(word) } {
                     Settled::Plain(visible) => [visible, Word::EMPTY],
-                    Settled::Decided { visible, loser } => [visible, loser],
+                    Settled::Decided { visible, loser, committed: false } => {
+                        self.undo(guard, visible, loser);
+                        [visible, Word::EMPTY]
+                    }
+                    Settled::Decided { visible, loser, .. } => [visible, loser],
                     Settled::Pending => {
                         blocked = Some(word);
                         return (Change::Keep, Delta::ZERO);
@@ -156,6 +169,7 @@ impl Table {
 enum Policy {
     Replace,
     Refuse,
+    #[cfg(not(loom))]
     Skip,
 }
 
@@ -193,6 +207,7 @@ unsafe impl BatchTarget for List {
     fn place(&self, index: usize, visible: Word) -> Placed {
         match self.policy {
             Policy::Refuse if !visible.is_empty() => Placed::Refuse,
+            #[cfg(not(loom))]
             Policy::Skip if !visible.is_empty() => Placed::Skip,
             _ => {
                 let word = Word(self.entries[index].1.swap(0, Ordering::Relaxed));
@@ -214,6 +229,10 @@ unsafe impl BatchTarget for List {
     fn retire(&self, guard: &Guard, loser: Word, survivor: Word) {
         assert_ne!(loser, survivor);
         self.table.retire(guard, loser);
+    }
+
+    fn undo(&self, guard: &Guard, visible: Word, undone: Word) {
+        self.table.undo(guard, visible, undone);
     }
 }
 

@@ -12,6 +12,8 @@ enum Change {
     Append(u64),
     /// So many values in a row, from this one on.
     AppendMany(u64, usize),
+    /// The same in two parts, while a batch is pending.
+    AppendMore(u64, usize),
     RemoveEqual(u64),
     /// All members whose place, in units of the step, is in this part of the group: from the
     /// begin, in percent, so many percent.
@@ -26,13 +28,23 @@ enum Change {
 #[derive(Clone, Debug)]
 struct Step {
     change: Change,
-    undo: bool,
+    after: After,
+}
+
+/// What becomes of a change.
+#[derive(Clone, Copy, Debug)]
+enum After {
+    Stored,
+    Undone,
+    /// Undone, made again, and stored.
+    MadeAgain,
 }
 
 fn changes() -> impl Strategy<Value = Change> {
     prop_oneof![
         6 => (0..40u64).prop_map(Change::Append),
         4 => (0..2000u64, 1..30usize).prop_map(|(from, n)| Change::AppendMany(from, n)),
+        4 => (0..2000u64, 1..150usize).prop_map(|(from, n)| Change::AppendMore(from, n)),
         2 => (0..2000u64, 100..700usize).prop_map(|(from, n)| Change::AppendMany(from, n)),
         6 => (0..2000u64).prop_map(Change::RemoveEqual),
         6 => (0..40u64).prop_map(Change::RemoveEqual),
@@ -43,8 +55,13 @@ fn changes() -> impl Strategy<Value = Change> {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (changes(), prop::bool::weighted(0.2));
-    prop::collection::vec(step.prop_map(|(change, undo)| Step { change, undo }), 1..60)
+    let after = prop_oneof![
+        8 => Just(After::Stored),
+        1 => Just(After::Undone),
+        1 => Just(After::MadeAgain),
+    ];
+    let step = (changes(), after).prop_map(|(change, after)| Step { change, after });
+    prop::collection::vec(step, 1..60)
 }
 
 /// The group, what it should hold, and all objects ever made for it.
@@ -89,10 +106,11 @@ impl Subject {
     }
 
     /// Makes a change; gives the new word and what it should hold.
-    fn change(&mut self, change: &Change) -> (Word, Vec<usize>) {
+    fn change(&mut self, change: &Change, guard: &Guard) -> (Word, Vec<usize>) {
         match *change {
             Change::Append(value) => self.append(value),
-            Change::AppendMany(from, n) => self.append_many(from, n),
+            Change::AppendMany(from, n) => self.append_many(from, n, usize::MAX, guard),
+            Change::AppendMore(from, n) => self.append_many(from, n, n / 3, guard),
             Change::RemoveEqual(value) => self.remove_equal(value),
             Change::RemovePart { step, begin, part } => self.remove_part(step, begin, part),
             Change::Discard => (Word::EMPTY, Vec::new()),
@@ -117,7 +135,14 @@ impl Subject {
         }
     }
 
-    fn append_many(&mut self, from: u64, n: usize) -> (Word, Vec<usize>) {
+    /// Appends in chunks of a size.
+    fn append_many(
+        &mut self,
+        from: u64,
+        n: usize,
+        chunk: usize,
+        guard: &Guard,
+    ) -> (Word, Vec<usize>) {
         // Some values stand in the list twice.
         let objects: Vec<usize> =
             (0..n as u64).map(|i| self.object(from + if i % 5 == 4 { i - 1 } else { i })).collect();
@@ -130,12 +155,17 @@ impl Subject {
                 expected.push(object);
             }
         }
-        let mut said = Vec::new();
-        let word = {
-            let note = |place: usize| said.push(objects[place]);
-            // SAFETY: the word is the newest one, of this thread alone.
-            unsafe { self.groups.append_many(self.word, &objects, self.repeats, note) }
-        };
+        let (mut said, mut word) = (Vec::new(), self.word);
+        for part in objects.chunks(chunk.max(1)) {
+            let note = |place: usize| said.push(part[place]);
+            // SAFETY: the word is the newest one, of this thread alone, as is what is made of it.
+            word = unsafe {
+                match chunk {
+                    usize::MAX => self.groups.append_many(word, part, self.repeats, note),
+                    _ => self.groups.append_more(guard, self.word, word, part, self.repeats, note),
+                }
+            };
+        }
         assert_eq!(said, refused);
         self.refused.extend(refused);
         (word, expected)
@@ -186,21 +216,25 @@ impl Subject {
     fn step(&mut self, step: &Step) {
         let guard = self.local.pin();
         let (old, before) = (self.word, self.expected.clone());
-        let (new, expected) = self.change(&step.change);
+        let (new, expected) = self.change(&step.change, &guard);
         check(new, &expected, &guard);
         check(old, &before, &guard);
         // SAFETY: `new` was made from `old`, and both are of this thread alone.
         unsafe {
-            if step.undo {
-                self.groups.rollback(&guard, old, new);
-            } else {
-                self.word = new;
-                self.expected = expected;
-                self.groups.superseded(&guard, old, new);
+            match step.after {
+                After::Stored => {
+                    self.word = new;
+                    self.expected = expected;
+                    self.groups.superseded(&guard, old, new);
+                }
+                After::Undone | After::MadeAgain => self.groups.rollback(&guard, old, new),
             }
         }
         check(old, &before, &guard);
         self.check_numbers(&guard);
+        if let After::MadeAgain = step.after {
+            self.step(&Step { change: step.change.clone(), after: After::Stored });
+        }
     }
 
     /// Numbers do not change, and chunks of any length make up the whole.

@@ -32,9 +32,11 @@ impl Timing {
     fn print(mut self, what: &str) {
         self.all.sort_unstable();
         let total: Duration = self.all.iter().sum();
+        let slow = self.all.iter().filter(|time| time.as_micros() >= 200).count();
         let at = |part: usize| self.all[(self.all.len() - 1) * part / 1000];
         println!(
-            "{what:>24}: mean {:>8.0?}  p50 {:>8.0?}  p99 {:>8.0?}  p99.9 {:>8.0?}  max {:>8.0?}",
+            "{what:>24}: mean {:>8.0?}  p50 {:>8.0?}  p99 {:>8.0?}  p99.9 {:>8.0?}  max {:>8.0?}  \
+             {slow} of 200 us",
             total / self.all.len() as u32,
             at(500),
             at(990),
@@ -71,53 +73,74 @@ fn scattered(n: usize) -> impl Iterator<Item = usize> {
     (0..n).map(move |i| i * 7919 % n)
 }
 
+/// A key's slot, and what its changes cost.
+struct Slot {
+    groups: Groups<Plain>,
+    word: Word,
+    change: Timing,
+    retire: Timing,
+}
+
+impl Slot {
+    /// Makes a change, and retires what it replaces.
+    fn change(&mut self, change: impl FnOnce(&Groups<Plain>, Word) -> Word) {
+        let (guard, old) = (pin(), self.word);
+        self.word = self.change.time(|| change(&self.groups, old));
+        // SAFETY: the word is of this thread alone.
+        self.retire.time(|| unsafe { self.groups.superseded(&guard, old, self.word) });
+    }
+
+    fn print(&mut self, what: &str) {
+        std::mem::take(&mut self.change).print(what);
+        std::mem::take(&mut self.retire).print("and superseded");
+    }
+}
+
+fn address(value: usize) -> usize {
+    value * 8 + 8
+}
+
+fn append(groups: &Groups<Plain>, word: Word, value: usize) -> Word {
+    // SAFETY: the word is of this thread alone.
+    match unsafe { groups.append(word, address(value), Repeats::Refuse) } {
+        Append::Word(word) => word,
+        Append::Duplicate => panic!("not there yet"),
+    }
+}
+
+fn remove(groups: &Groups<Plain>, word: Word, value: usize) -> Word {
+    // SAFETY: the word is of this thread alone.
+    match unsafe { groups.remove_equal(word, address(value)) } {
+        Removed::Word { word, .. } => word,
+        Removed::Unchanged => panic!("it is there"),
+    }
+}
+
+fn timing_of(n: usize) {
+    println!("{n} members");
+    let (change, retire) = (Timing::default(), Timing::default());
+    let mut slot = Slot { groups: Groups::new(Plain), word: Word::EMPTY, change, retire };
+    (0..n).for_each(|value| slot.change(|groups, word| append(groups, word, value)));
+    slot.print("append, checked");
+    let mut contains = Timing::default();
+    for value in scattered(n) {
+        // SAFETY: the word is of this thread alone.
+        let known = || unsafe { slot.groups.contains_equal(slot.word, address(value)) };
+        assert!(contains.time(known));
+    }
+    contains.print("contains");
+    let (guard, begun) = (pin(), now());
+    // SAFETY: the word is of this thread alone.
+    let count = unsafe { members(slot.word, &guard) }.count();
+    println!("{:>24}: {:?} each", "read", (now() - begun) / count as u32);
+    drop(guard);
+    scattered(n).for_each(|value| slot.change(|groups, word| remove(groups, word, value)));
+    slot.print("remove");
+    assert!(slot.word.is_empty());
+}
+
 #[test]
 #[ignore = "prints timings"]
 fn timing_of_single_changes() {
-    for n in [1_000, 100_000, 1_000_000] {
-        println!("{n} members");
-        let groups = Groups::new(Plain);
-        let object = |value: usize| value * 8 + 8;
-        let mut word = Word::EMPTY;
-        let mut timing = Timing::default();
-        for value in 0..n {
-            let guard = pin();
-            // SAFETY: the words are of this thread alone.
-            timing.time(|| unsafe {
-                let Append::Word(new) = groups.append(word, object(value), Repeats::Refuse) else {
-                    panic!("not there yet")
-                };
-                groups.superseded(&guard, word, new);
-                word = new;
-            });
-        }
-        timing.print("append, checked");
-        let mut timing = Timing::default();
-        for value in scattered(n) {
-            // SAFETY: as above.
-            timing.time(|| assert!(unsafe { groups.contains_equal(word, object(value)) }));
-        }
-        timing.print("contains");
-        let guard = pin();
-        let begun = now();
-        // SAFETY: as above.
-        let count = unsafe { members(word, &guard) }.count();
-        println!("{:>24}: {:?} each", "read", (now() - begun) / count as u32);
-        drop(guard);
-        let mut timing = Timing::default();
-        for value in scattered(n) {
-            let guard = pin();
-            // SAFETY: as above.
-            timing.time(|| unsafe {
-                let Removed::Word { word: new, .. } = groups.remove_equal(word, object(value))
-                else {
-                    panic!("it is there")
-                };
-                groups.superseded(&guard, word, new);
-                word = new;
-            });
-        }
-        timing.print("remove");
-        assert!(word.is_empty());
-    }
+    [1_000, 100_000, 1_000_000].into_iter().for_each(timing_of);
 }
