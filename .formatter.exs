@@ -1,5 +1,5 @@
 [
-  inputs: ["{mix,.formatter}.exs", "{lib,mix,test}/**/*.{ex,exs}"],
+  inputs: ["{mix,.formatter}.exs", "{lib,mix,test,demo,benches}/**/*.{ex,exs}"],
   line_length: 98,
   locals_without_parens: [
     assert_same: 2,

@@ -8,7 +8,10 @@
 //! - [`reclaim`]: when memory may be freed;
 //! - [`sync`]: the atomics, real or modelled by loom.
 
+pub mod catalog;
 pub mod engine;
+pub mod error;
 pub mod reclaim;
 pub mod sync;
+pub mod table;
 pub mod term;

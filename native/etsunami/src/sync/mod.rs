@@ -1,7 +1,8 @@
 //! The one place that names `std::sync::atomic` or loom.
 //!
 //! Everything else in the crate imports atomics, threads and locks from here, so that the loom
-//! models check the code that ships.
+//! models check the code that ships. The small tools that are built on them live here too:
+//! the [asymmetric barrier](barrier), [`CachePadded`], [`Backoff`] and the striped [`Counters`].
 
 #[cfg(not(loom))]
 mod real;
@@ -13,4 +14,15 @@ mod model;
 #[cfg(loom)]
 pub use model::*;
 
+pub mod word;
+
 pub use std::sync::atomic::Ordering;
+
+mod backoff;
+pub mod barrier;
+mod counter;
+mod padded;
+
+pub use backoff::Backoff;
+pub use counter::Counters;
+pub use padded::CachePadded;

@@ -1,0 +1,161 @@
+//! Retired memory: single items, bags of them, and the queue in which bags ripen.
+
+use super::epoch;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A bag is handed in at this many items: enough to spread the cost of the queue's lock thinly.
+pub(super) const BAG_ITEMS: usize = if cfg!(loom) { 2 } else { 512 };
+/// A bag is handed in at this many bytes, so that large objects do not wait for small ones.
+pub(super) const BAG_BYTES: usize = 256 << 10;
+
+/// Something to be freed.
+pub(super) struct Retired {
+    pub ptr: *mut u8,
+    pub drop: unsafe fn(*mut u8),
+    pub bytes: usize,
+}
+
+// SAFETY:
+// - `Guard::retire` lets its caller promise that nobody else reaches the memory and that `drop`
+//   may run on any thread;
+// - nothing else of an item is bound to a thread.
+unsafe impl Send for Retired {}
+
+impl Retired {
+    /// Frees the memory. A panic of `drop` ends here: it concerns this item alone, and whoever
+    /// happens to free it must not suffer from it.
+    ///
+    /// # Safety
+    /// No guard that was live when the item was retired is live any more.
+    pub unsafe fn free(self) {
+        // SAFETY: the caller promises the grace period, `retire`'s caller the rest; `self` is
+        // consumed, so it happens once.
+        let _ = catch_unwind(AssertUnwindSafe(|| unsafe { (self.drop)(self.ptr) }));
+    }
+}
+
+/// Retired items that ripen together.
+#[derive(Default)]
+pub(super) struct Bag {
+    pub items: Vec<Retired>,
+    pub bytes: usize,
+}
+
+impl Bag {
+    pub const fn new() -> Bag {
+        Bag { items: Vec::new(), bytes: 0 }
+    }
+
+    pub fn push(&mut self, item: Retired) {
+        if self.items.capacity() == 0 {
+            self.items.reserve(BAG_ITEMS.min(16));
+        }
+        self.bytes += item.bytes;
+        self.items.push(item);
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.items.len() >= BAG_ITEMS || self.bytes >= BAG_BYTES
+    }
+
+    /// Moves the last `count` items into a bag of their own.
+    fn split(&mut self, count: usize) -> Bag {
+        let at = self.items.len().saturating_sub(count);
+        let items = self.items.split_off(at);
+        let bytes = items.iter().map(|item| item.bytes).sum();
+        self.bytes -= bytes;
+        Bag { items, bytes }
+    }
+
+    /// Frees everything, in the order of addresses, which allocators like best.
+    ///
+    /// # Safety
+    /// As for [`Retired::free`], for every item.
+    pub unsafe fn free(mut self) {
+        self.items.sort_unstable_by_key(|item| item.ptr as usize);
+        for item in self.items {
+            // SAFETY: promised by the caller.
+            unsafe { item.free() };
+        }
+    }
+}
+
+/// A bag in the queue.
+struct Queued {
+    serial: u64,
+    /// The epoch stamped on the bag after a heavy barrier; none before.
+    stamp: Option<u64>,
+    bag: Bag,
+}
+
+/// A bag that was taken out of the queue to be freed; the serial is to be given back to
+/// [`Queue::finished`] afterwards.
+pub(super) struct Ripe {
+    pub serial: u64,
+    pub bag: Bag,
+}
+
+/// Bags in the order in which they were handed in, stamped ones first.
+#[derive(Default)]
+pub(super) struct Queue {
+    bags: VecDeque<Queued>,
+    /// Serials of what has been taken out and is being freed.
+    in_flight: Vec<u64>,
+    next_serial: u64,
+}
+
+impl Queue {
+    pub fn push(&mut self, bag: Bag) {
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        self.bags.push_back(Queued { serial, stamp: None, bag });
+    }
+
+    /// All bags handed in so far have serials below this.
+    pub fn watermark(&self) -> u64 {
+        self.next_serial
+    }
+
+    /// Stamps the bags that were handed in before `watermark` was taken.
+    pub fn stamp(&mut self, watermark: u64, epoch: u64) {
+        let unstamped = self.bags.iter_mut().rev().take_while(|queued| queued.stamp.is_none());
+        for queued in unstamped.filter(|queued| queued.serial < watermark) {
+            queued.stamp = Some(epoch);
+        }
+    }
+
+    /// Takes out at most `count` items that are ripe in `epoch`, all from the oldest bag.
+    pub fn take_ripe(&mut self, epoch: u64, count: usize) -> Option<Ripe> {
+        let front = self.bags.front_mut()?;
+        if !front.stamp.is_some_and(|stamp| epoch::is_ripe(stamp, epoch)) {
+            return None;
+        }
+        let serial = front.serial;
+        let bag = if front.bag.items.len() <= count {
+            self.bags.pop_front()?.bag
+        } else {
+            front.bag.split(count)
+        };
+        self.in_flight.push(serial);
+        Some(Ripe { serial, bag })
+    }
+
+    /// What was taken out under this serial has been freed.
+    pub fn finished(&mut self, serial: u64) {
+        if let Some(at) = self.in_flight.iter().position(|&other| other == serial) {
+            self.in_flight.swap_remove(at);
+        }
+    }
+
+    /// Whether everything that was handed in before `watermark` was taken has been freed.
+    pub fn is_done(&self, watermark: u64) -> bool {
+        self.bags.front().is_none_or(|queued| queued.serial >= watermark)
+            && self.in_flight.iter().all(|&serial| serial >= watermark)
+    }
+
+    /// Takes out everything, ripe or not.
+    pub fn drain(&mut self) -> impl Iterator<Item = Bag> + '_ {
+        self.bags.drain(..).map(|queued| queued.bag)
+    }
+}
