@@ -13,6 +13,7 @@ defmodule Etsunami.EtsCase do
   fresh table for each of them. Options of `table_test/3` are
 
     * `:types` - the types it is about, all four by default
+    * `:variants` - the options to go over, those of `variants/0` by default
     * `:differs` - the name of a difference from `differences.exs`: where it applies, the test
       is an expectation for `Etsunami` alone
     * `:needs` - a list of functions, as `{name, arity}`, that `:ets` must have to take part
@@ -43,14 +44,21 @@ defmodule Etsunami.EtsCase do
             line: __CALLER__.line,
             body: Macro.escape(body, unquote: true)
           ] do
-      function = :"table test at line #{line}"
+      function = :"table test #{title}, line #{line}"
       defp unquote(function)(unquote(context)), do: unquote(body)
 
       for ets <- Etsunami.EtsCase.modules(options), type <- Etsunami.EtsCase.types(options) do
         @tag subject: ets
         @tag table_type: type
         test "#{title} (#{inspect(ets)}, #{type})" do
-          Etsunami.EtsCase.each_variant(unquote(ets), unquote(type), &unquote(function)(&1))
+          variants = unquote(options[:variants] || Etsunami.EtsCase.variants())
+
+          Etsunami.EtsCase.each_variant(
+            unquote(ets),
+            unquote(type),
+            variants,
+            &unquote(function)(&1)
+          )
         end
       end
     end
@@ -91,8 +99,8 @@ defmodule Etsunami.EtsCase do
   end
 
   @doc false
-  def each_variant(ets, type, test) do
-    for variant <- variants() do
+  def each_variant(ets, type, variants, test) do
+    for variant <- variants do
       before = tables(ets)
       run(ets, type, variant, test)
       assert tables(ets) == before, "tables are left over with #{inspect(variant)}"
