@@ -1,7 +1,7 @@
 //! Inserting a list of objects as one atomic step.
 //!
 //! The objects are made first, by nobody's leave and in nobody's way. Then they are sorted into
-//! the engine's order, one entry per key, and published by a batch (see [`crate::engine::batch`]).
+//! one global order of keys, one entry per key, and published by a batch (see [`crate::engine::batch`]).
 //! Readers never wait for it; a writer that meets one of its nodes helps it to its end, however
 //! long its own thread may sleep.
 
@@ -82,7 +82,7 @@ impl<'t> ListInsert<'t> {
         }
     }
 
-    /// The objects in the engine's order, and one entry per key.
+    /// The objects in the global order of keys, and one entry per key.
     fn take_entries(&mut self) -> (Vec<Entry>, Vec<usize>) {
         let mut sorted = std::mem::take(&mut self.objects);
         let table = self.table;
@@ -173,14 +173,20 @@ pub(crate) fn help(guard: &Guard, pending: Word, budget: &mut usize) -> bool {
 const HELP_TRIES: usize = 8;
 
 impl Table {
-    /// The engine's order of two objects' keys.
+    /// The global order in which list inserts take their keys; any total order would do for their
+    /// progress. In hash tables it goes by the reversed bits of the position: so a long list
+    /// spreads over all buckets from its first objects on, and the table grows as it does under
+    /// single inserts. In the order of positions one bucket after the other would overflow.
     fn order(&self, a: (u64, ObjectPtr), b: (u64, ObjectPtr)) -> Order {
         let key = self.spec.keypos - 1;
         // SAFETY: both objects belong to the list, and have their keys.
         let (x, y) = unsafe { (a.1.element(key), b.1.element(key)) };
         match self.spec.kind {
             Kind::OrderedSet => a.0.cmp(&b.0).then_with(|| compare(x, y)),
-            _ => (a.0 >> 32).cmp(&(b.0 >> 32)).then_with(|| compare_exact(x, y)),
+            _ => {
+                let spread = |digest: u64| ((digest >> 32) as u32).reverse_bits();
+                spread(a.0).cmp(&spread(b.0)).then_with(|| compare_exact(x, y))
+            }
         }
     }
 }
