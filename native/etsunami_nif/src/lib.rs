@@ -1,4 +1,30 @@
 //! The BEAM boundary: decode, one call of the core, encode.
 
-use etsunami as _;
-use rustler as _;
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+pub mod args;
+pub mod atoms;
+pub mod budget;
+pub mod codec;
+mod codec_test;
+pub mod error;
+pub mod nifs;
+pub mod owner;
+pub mod raw;
+pub mod resource;
+pub mod vm;
+
+use rustler::{Env, Term};
+
+/// Runs once, when the VM loads the library and before any NIF can be called.
+fn load(env: Env, _info: Term) -> bool {
+    // SAFETY: the environment of the load callback lives until it returns.
+    let env = unsafe { vm::Env::new(env.as_c_arg()) };
+    atoms::load(env);
+    codec::tags::load(env);
+    codec::host::load(env);
+    resource::register(env)
+}
+
+rustler::init!("Elixir.Etsunami.Native", load = load);

@@ -17,9 +17,13 @@
 //! compare-and-set and read-modify-write are all closures given to it. Words that a closure
 //! replaces or removes are retired by the caller (see [`crate::reclaim`]), after `update` returned.
 
+pub mod ca_tree;
+pub mod group;
 pub mod hash;
 
 use std::cmp::Ordering;
+
+pub mod batch;
 
 /// What an engine stores for a key: a tagged pointer, never zero while stored.
 ///
@@ -46,6 +50,15 @@ impl Word {
     pub fn is_version(self) -> bool {
         self.0 & Word::VERSION != 0
     }
+}
+
+/// Which way an ordered cursor moves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// To greater keys.
+    Ascending,
+    /// To smaller keys.
+    Descending,
 }
 
 /// What an `update` closure wants done to the slot of its key.
@@ -153,6 +166,9 @@ pub unsafe trait OrderSchema: Send + Sync + 'static {
     /// # Safety
     /// As for [`OrderSchema::prefix_of`].
     unsafe fn compare_words(&self, a: Word, b: Word) -> Ordering;
+
+    /// `compare` between two keys. Called only when the prefixes are equal.
+    fn compare_keys(&self, a: &Self::Key, b: &Self::Key) -> Ordering;
 
     /// An owned separator for routing nodes and fences. It outlives the word it was made from.
     type Separator: Send + Sync + 'static;

@@ -42,8 +42,6 @@ const HELP_ITEMS: usize = 32;
 const ROUNDS: usize = 4;
 /// How long [`Shared::flush`] tries.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
-/// Between two attempts of [`Shared::flush`].
-const FLUSH_PAUSE: Duration = Duration::from_millis(1);
 
 /// A participant on cache lines of its own.
 pub(super) type Slot = CachePadded<Participant>;
@@ -169,7 +167,13 @@ impl Shared {
         if before < ROUSE_BYTES && before + bytes >= ROUSE_BYTES {
             self.worker.hurry();
         }
-        self.worker.rouse(self);
+        self.worker.rouse();
+    }
+
+    /// Whether so much waits that the background thread should not sleep.
+    #[cfg(not(loom))]
+    pub fn has_backlog(&self) -> bool {
+        self.queued_bytes.load(Ordering::Relaxed) >= ROUSE_BYTES
     }
 
     /// Whether those who retire should help to free.
@@ -252,34 +256,27 @@ impl Shared {
         last
     }
 
-    /// Waits until all jobs, all bags in the queue and those of idle participants are done with;
-    /// at most [`FLUSH_LIMIT`].
+    /// Waits until there is no job, and all bags in the queue and those of idle participants have
+    /// been freed; at most [`FLUSH_LIMIT`].
     pub fn flush(&self) -> Flushed {
         let deadline = Instant::now() + FLUSH_LIMIT;
-        let jobs = self.worker.watermark();
-        let mut bags = None;
-        loop {
+        let mut watermark = None;
+        while Instant::now() < deadline {
             self.worker.assist();
             if self.collect() == Round::Lost {
-                return Flushed::TimedOut;
+                break;
             }
-            if self.worker.is_done(jobs) {
-                // The jobs' own garbage lies in bags that the next rounds steal.
-                match bags {
-                    None if self.round() != Round::Busy => {
-                        bags = Some(lock(&self.queue).watermark());
-                    }
-                    Some(bags) if lock(&self.queue).is_done(bags) => return Flushed::Done,
-                    _ => {}
+            match watermark {
+                // After the last job one whole round takes what idle participants have, the
+                // jobs' own garbage included.
+                None if self.worker.is_idle() && self.round() != Round::Busy => {
+                    watermark = Some(lock(&self.queue).watermark());
                 }
-            }
-            if Instant::now() >= deadline {
-                return Flushed::TimedOut;
-            }
-            if bags.is_some_and(|bags| !lock(&self.queue).is_done(bags)) || bags.is_none() {
-                pause();
+                Some(watermark) if lock(&self.queue).is_done(watermark) => return Flushed::Done,
+                _ => pause(),
             }
         }
+        Flushed::TimedOut
     }
 }
 
@@ -294,10 +291,14 @@ pub enum Flushed {
 }
 
 /// Gives others time to unpin.
+#[cfg(not(loom))]
 fn pause() {
-    #[cfg(not(loom))]
-    thread::sleep(FLUSH_PAUSE);
-    #[cfg(loom)]
+    thread::sleep(Duration::from_millis(1));
+}
+
+/// Gives others time to unpin.
+#[cfg(loom)]
+fn pause() {
     thread::yield_now();
 }
 

@@ -2,7 +2,7 @@
 //! collector.
 
 use super::bag::Retired;
-use super::collector::{Flushed, Round, Shared, Slot};
+use super::collector::{Flushed, Shared, Slot};
 use super::worker::Job;
 use crate::sync::Arc;
 use std::fmt;
@@ -84,8 +84,7 @@ impl Guard {
 
     /// Runs a job on the background thread, soon.
     pub fn defer(&self, job: Job) {
-        let shared = self.slot().shared();
-        shared.worker().post(job, shared);
+        self.slot().shared().worker().post(job);
     }
 
     /// Unpins and pins again, unless there is an outer guard: lets reclamation advance in a long
@@ -150,8 +149,8 @@ impl Collector {
     }
 
     /// Tries to advance by one epoch, without freeing anything.
-    #[cfg(test)]
-    pub(super) fn round(&self) -> Round {
+    #[cfg(all(test, loom))]
+    pub(super) fn round(&self) -> super::collector::Round {
         self.shared.round()
     }
 
@@ -191,6 +190,7 @@ impl Local {
     }
 
     /// The slot, for the thread's fast path to it.
+    #[cfg(not(loom))]
     pub(super) fn as_slot(&self) -> NonNull<Slot> {
         self.slot
     }
@@ -202,7 +202,7 @@ impl Local {
         unsafe { Guard::new(self.slot) }
     }
 
-    /// Hands in the open bag.
+    /// Hands in the open bag, as if it were full.
     pub fn seal(&self) {
         let _guard = self.pin();
         self.slot().seal();

@@ -62,9 +62,10 @@ pub fn pin() -> Guard {
 
 /// Runs a job on the background thread, for cleanups and for freeing that takes long. Jobs run
 /// one after another, in the order in which they are handed in; they may pin, retire and defer.
+/// A job that would take longer than some milliseconds does a part and defers the rest, because
+/// nothing is freed while it runs.
 pub fn defer(job: Box<dyn FnOnce() + Send>) {
-    let shared = global::collector().shared();
-    shared.worker().post(job, shared);
+    global::collector().shared().worker().post(job);
 }
 
 /// Bytes that were retired and are not freed yet.
@@ -78,8 +79,8 @@ pub fn pending_items() -> usize {
 }
 
 /// Hands in this thread's garbage and waits, for some seconds at most, until everything that was
-/// retired before by this thread and by idle ones has been freed, and all jobs deferred before
-/// have been run. For tests and shutdown; a thread that is pinned waits in vain.
+/// retired before by this thread and by idle ones has been freed, and no deferred job is left.
+/// For tests and shutdown; a thread that is pinned waits in vain.
 pub fn flush() -> Flushed {
     global::collector().flush()
 }

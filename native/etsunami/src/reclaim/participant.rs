@@ -201,7 +201,7 @@ impl Participant {
         if full {
             self.hand_in();
         } else if items == 1 {
-            self.shared().worker().rouse(self.shared());
+            self.shared().worker().rouse();
         }
     }
 

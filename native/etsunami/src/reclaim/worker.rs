@@ -1,7 +1,7 @@
 //! The background thread: it frees what is ripe, and runs deferred jobs.
 //!
 //! It starts with the first garbage or job. While anything is pending it wakes up every
-//! [`TICK`]; otherwise it sleeps until it is roused, and costs nothing.
+//! ten milliseconds; otherwise it sleeps until it is roused, and costs nothing.
 //!
 //! # Falling asleep without missing anything
 //!
@@ -9,24 +9,18 @@
 //! that puts the first item into its bag passes a light barrier and then looks at the state.
 //! Either the one finds the item, or the other finds `PARKED`.
 
-use super::collector::{Shared, lock};
-use crate::sync::barrier::{heavy_barrier, light_barrier};
+use super::collector::lock;
+use crate::sync::barrier::light_barrier;
 use crate::sync::{AtomicU8, Condvar, Mutex, Ordering, thread};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
-/// How long garbage waits at most for the next attempt to free it.
-const TICK: Duration = Duration::from_millis(10);
-
-/// There is no thread, and there shall be none.
-const NONE: u8 = 0;
 /// The thread has not been started.
-const UNBORN: u8 = 1;
+const UNBORN: u8 = 0;
 /// The thread works, or sleeps for a tick.
-const AWAKE: u8 = 2;
+const AWAKE: u8 = 1;
 /// The thread sleeps until somebody calls.
-const PARKED: u8 = 3;
+const PARKED: u8 = 2;
 
 /// Something to be done in the background.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
@@ -34,6 +28,7 @@ pub(super) type Job = Box<dyn FnOnce() + Send>;
 /// The background thread's mailbox.
 pub(super) struct Worker {
     state: AtomicU8,
+    /// The thread's body; none in a collector that shall have no thread.
     service: Option<fn()>,
     mail: Mutex<Mail>,
     called: Condvar,
@@ -42,27 +37,24 @@ pub(super) struct Worker {
 #[derive(Default)]
 struct Mail {
     jobs: VecDeque<Job>,
-    /// Jobs handed in so far.
-    posted: u64,
-    /// Serials of jobs that are running.
-    running: Vec<u64>,
+    /// How many jobs are running.
+    running: usize,
     /// Somebody wants the thread not to sleep.
     call: bool,
 }
 
 impl Mail {
-    fn take(&mut self) -> Option<(u64, Job)> {
-        let serial = self.posted - self.jobs.len() as u64;
+    fn take(&mut self) -> Option<Job> {
         let job = self.jobs.pop_front()?;
-        self.running.push(serial);
-        Some((serial, job))
+        self.running += 1;
+        Some(job)
     }
 }
 
 impl Worker {
     pub fn new(service: Option<fn()>) -> Worker {
         Worker {
-            state: AtomicU8::new(if service.is_some() { UNBORN } else { NONE }),
+            state: AtomicU8::new(UNBORN),
             service,
             mail: Mutex::new(Mail::default()),
             called: Condvar::new(),
@@ -71,17 +63,20 @@ impl Worker {
 
     /// Makes sure that somebody takes care of garbage that the caller has just retired.
     #[inline]
-    pub fn rouse(&self, shared: &Shared) {
-        // Pairs with the heavy barrier in `sleep`.
+    pub fn rouse(&self) {
+        if self.service.is_none() {
+            return;
+        }
+        // Pairs with the heavy barrier in `park`.
         light_barrier();
         let state = self.state.load(Ordering::Relaxed);
         if state == PARKED || state == UNBORN {
-            self.wake(shared);
+            self.wake();
         }
     }
 
     #[cold]
-    fn wake(&self, _shared: &Shared) {
+    fn wake(&self) {
         // Relaxed: the state only selects the one caller who wakes; mail passes under its lock.
         let from = self.state.load(Ordering::Relaxed);
         let won = (from == PARKED || from == UNBORN)
@@ -112,93 +107,121 @@ impl Worker {
     }
 
     /// Hands in a job.
-    pub fn post(&self, job: Job, shared: &Shared) {
+    pub fn post(&self, job: Job) {
         {
             let mut mail = lock(&self.mail);
             mail.jobs.push_back(job);
-            mail.posted += 1;
             mail.call = true;
         }
         self.called.notify_one();
-        self.rouse(shared);
+        self.rouse();
     }
 
-    /// All jobs handed in so far have serials below this.
-    pub fn watermark(&self) -> u64 {
-        lock(&self.mail).posted
-    }
-
-    /// Whether all jobs handed in before `watermark` was taken have been run.
-    pub fn is_done(&self, watermark: u64) -> bool {
+    /// Whether no job waits or runs.
+    pub fn is_idle(&self) -> bool {
         let mail = lock(&self.mail);
-        let waiting = mail.posted - mail.jobs.len() as u64;
-        waiting >= watermark && mail.running.iter().all(|&serial| serial >= watermark)
+        mail.jobs.is_empty() && mail.running == 0
     }
 
-    /// Runs the jobs that wait now if there is no thread to run them.
+    /// Runs the jobs that wait now if there shall be no thread to run them.
     pub fn assist(&self) {
-        if self.state.load(Ordering::Relaxed) == NONE {
+        if self.service.is_none() {
             self.run_jobs();
         }
     }
 
-    /// Runs the jobs that wait. A job that panics hurts nobody else.
-    pub fn run_jobs(&self) {
-        loop {
+    /// Runs the jobs that wait now; what they hand in has to wait for the next call, so that
+    /// long work in many jobs leaves room for collecting. A job that panics hurts nobody else.
+    fn run_jobs(&self) {
+        let waiting = lock(&self.mail).jobs.len();
+        for _ in 0..waiting {
             let taken = lock(&self.mail).take();
-            let Some((serial, job)) = taken else { return };
+            let Some(job) = taken else { return };
             let _ = catch_unwind(AssertUnwindSafe(job));
-            lock(&self.mail).running.retain(|&other| other != serial);
+            lock(&self.mail).running -= 1;
         }
     }
+}
 
-    /// The thread's life.
-    #[cfg(not(loom))]
-    pub fn serve(&self, shared: &Shared) -> ! {
-        loop {
-            self.run_jobs();
-            shared.collect();
-            self.sleep(shared);
-        }
-    }
+/// The thread itself. Models do without it: they collect when they like.
+#[cfg(not(loom))]
+mod life {
+    use super::{AWAKE, Mail, PARKED, Worker};
+    use crate::reclaim::collector::{Round, Shared, lock};
+    use crate::sync::barrier::heavy_barrier;
+    use crate::sync::{MutexGuard, Ordering};
+    use std::sync::PoisonError;
+    use std::time::Duration;
 
-    /// Sleeps for a tick, or until somebody calls if there is nothing to wait for.
-    #[cfg(not(loom))]
-    fn sleep(&self, shared: &Shared) {
-        let mail = lock(&self.mail);
-        // If the barrier has failed the garbage can never be freed: do not wake up for it.
-        let tick = shared.pending_items() > 0 && !shared.is_barrier_lost();
-        if tick || !self.park(shared) {
-            self.doze(mail);
-            return;
-        }
-        let mut mail = mail;
-        while !mail.call {
-            mail = self.called.wait(mail).unwrap_or_else(std::sync::PoisonError::into_inner);
-        }
-        mail.call = false;
-        // Relaxed: whoever called has done the same; this covers spurious calls.
-        self.state.store(AWAKE, Ordering::Relaxed);
-    }
+    /// How long garbage waits at most for the next attempt to free it.
+    const TICK: Duration = Duration::from_millis(10);
 
-    #[cfg(not(loom))]
-    fn doze(&self, mut mail: crate::sync::MutexGuard<'_, Mail>) {
-        if !mail.call {
-            let woken = self.called.wait_timeout(mail, TICK);
-            mail = woken.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+    impl Worker {
+        /// The thread's life.
+        pub fn serve(&self, shared: &Shared) -> ! {
+            unbind();
+            loop {
+                self.run_jobs();
+                let last = shared.collect();
+                if last != Round::Advanced || !shared.has_backlog() {
+                    self.sleep(shared);
+                }
+            }
         }
-        mail.call = false;
-    }
 
-    /// Announces that the thread will sleep; false if it must not (module documentation).
-    #[cfg(not(loom))]
-    fn park(&self, shared: &Shared) -> bool {
-        self.state.store(PARKED, Ordering::Relaxed);
-        let sure = heavy_barrier().is_ok() || shared.is_barrier_lost();
-        let quiet = sure && (shared.pending_items() == 0 || shared.is_barrier_lost());
-        if !quiet {
+        /// Sleeps for a tick, or until somebody calls if there is nothing to wait for.
+        fn sleep(&self, shared: &Shared) {
+            let mut mail = lock(&self.mail);
+            // If the barrier has failed the garbage can never be freed: do not wake up for it.
+            let tick = shared.pending_items() > 0 && !shared.is_barrier_lost();
+            if tick || !self.park(shared) {
+                self.doze(mail).call = false;
+                return;
+            }
+            while !mail.call {
+                mail = self.called.wait(mail).unwrap_or_else(PoisonError::into_inner);
+            }
+            mail.call = false;
+            // Relaxed: whoever called has done the same; this covers spurious calls.
             self.state.store(AWAKE, Ordering::Relaxed);
         }
-        quiet
+
+        /// Sleeps for a tick, unless somebody has called.
+        fn doze<'a>(&self, mail: MutexGuard<'a, Mail>) -> MutexGuard<'a, Mail> {
+            if mail.call {
+                return mail;
+            }
+            self.called.wait_timeout(mail, TICK).unwrap_or_else(PoisonError::into_inner).0
+        }
+
+        /// Announces that the thread will sleep; false if it must not (module documentation).
+        fn park(&self, shared: &Shared) -> bool {
+            self.state.store(PARKED, Ordering::Relaxed);
+            let sure = heavy_barrier().is_ok() || shared.is_barrier_lost();
+            let quiet = sure && (shared.pending_items() == 0 || shared.is_barrier_lost());
+            if !quiet {
+                self.state.store(AWAKE, Ordering::Relaxed);
+            }
+            quiet
+        }
     }
+
+    /// Gives the thread the processors of the process's first thread. It has inherited those of
+    /// the thread that happened to start it, which may be bound to a single one (as schedulers
+    /// are on request) that it has no business to share.
+    #[cfg(target_os = "linux")]
+    fn unbind() {
+        // SAFETY: a processor set is plain bits, for which zero is valid; the calls read and
+        // write that set only. If they fail the thread stays where it is.
+        unsafe {
+            let mut processors: libc::cpu_set_t = std::mem::zeroed();
+            let size = size_of::<libc::cpu_set_t>();
+            if libc::sched_getaffinity(libc::getpid(), size, &mut processors) == 0 {
+                libc::sched_setaffinity(0, size, &processors);
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn unbind() {}
 }

@@ -9,8 +9,9 @@ pub struct Backoff {
     step: u32,
 }
 
-/// Beyond 2⁶ pauses (about 1 µs) a yield is cheaper than what it may save.
-const SPIN_STEPS: u32 = if cfg!(loom) { 0 } else { 6 };
+/// Beyond 2⁶ pauses (about 1 µs) a yield is cheaper than what it may save. Under loom a pause is a
+/// yield.
+const SPIN_STEPS: u32 = if cfg!(loom) { 1 } else { 6 };
 
 impl Backoff {
     /// A backoff that begins with one pause.

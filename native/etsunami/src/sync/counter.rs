@@ -122,3 +122,93 @@ impl Counters {
         })
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::Counters;
+
+    #[test]
+    fn sums_are_exact_at_rest() {
+        let counters = Counters::new(3);
+        assert_eq!(counters.stripes.len(), 4);
+        for stripe in 0..10 {
+            counters.add(stripe, 3, 20);
+            counters.add(stripe + 1, -1, -5);
+        }
+        assert_eq!((counters.objects(), counters.words()), (20, 150));
+    }
+
+    #[test]
+    fn removals_in_another_stripe_than_the_additions_balance() {
+        let counters = Counters::new(2);
+        counters.add(0, 1_000_000_000_000 / 4, 7);
+        counters.add(1, -1_000_000_000_000 / 4 + 5, -8);
+        assert_eq!((counters.objects(), counters.words()), (5, 0));
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::Counters;
+    use crate::sync::{Arc, thread};
+
+    fn model(body: impl Fn() + Sync + Send + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(body);
+    }
+
+    #[test]
+    fn loom_size_never_decreases_while_only_inserts_run() {
+        model(|| {
+            let counters = Arc::new(Counters::new(2));
+            let writers = [0, 1].map(|stripe| {
+                let counters = counters.clone();
+                thread::spawn(move || counters.add(stripe, 1, 0))
+            });
+            let first = counters.objects();
+            let second = counters.objects();
+            assert!(first <= second && second <= 2, "{first}, then {second}");
+            for writer in writers {
+                writer.join().unwrap();
+            }
+            assert_eq!(counters.objects(), 2);
+        });
+    }
+
+    #[test]
+    fn loom_size_passed_from_reader_to_reader_never_decreases() {
+        model(|| {
+            let counters = Arc::new(Counters::new(2));
+            let writer = {
+                let counters = counters.clone();
+                thread::spawn(move || {
+                    counters.add(1, 1, 0);
+                    counters.add(0, 1, 0);
+                })
+            };
+            // Who sees the second addition sees the first as well, which it followed.
+            let first = counters.objects();
+            let second = counters.objects();
+            assert!(first <= second && second <= 2, "{first}, then {second}");
+            writer.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn loom_object_that_moves_between_stripes_is_counted_once() {
+        model(|| {
+            let counters = Arc::new(Counters::new(2));
+            counters.add(0, 1, 0);
+            let writer = {
+                let counters = counters.clone();
+                thread::spawn(move || {
+                    counters.add(1, 1, 0);
+                    counters.add(0, -1, 0);
+                })
+            };
+            assert_ne!(counters.objects(), 0, "never empty");
+            writer.join().unwrap();
+        });
+    }
+}

@@ -14,6 +14,8 @@ mod model;
 #[cfg(loom)]
 pub use model::*;
 
+pub mod word;
+
 pub use std::sync::atomic::Ordering;
 
 mod backoff;

@@ -7,7 +7,7 @@
 //! tells whether the block is irregular, which the caller passes on by closing its parent with
 //! [`Buffer::mark_irregular`].
 
-use super::layout::{self, IRREGULAR, Kind, MAX_WORDS, NEGATIVE, block_ref, header};
+use super::layout::{self, IRREGULAR, Kind, MAX_WORDS, NEGATIVE, SORTED, block_ref, header};
 
 /// The object would be larger than [`MAX_WORDS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +37,11 @@ impl Buffer {
         &self.words
     }
 
+    /// The words that fit without another allocation.
+    pub fn capacity(&self) -> usize {
+        self.words.capacity()
+    }
+
     /// True if a foreign block was appended since the last `clear`.
     pub fn has_foreign(&self) -> bool {
         self.foreign
@@ -49,8 +54,26 @@ impl Buffer {
         if n > MAX_WORDS - at.min(MAX_WORDS) {
             return Err(TooLarge);
         }
+        self.words.try_reserve(n).map_err(|_| TooLarge)?;
         self.words.resize(at + n, layout::immediate::NIL);
         Ok(at)
+    }
+
+    /// Appends one root word.
+    #[inline]
+    pub fn push(&mut self, word: u64) -> Result<(), TooLarge> {
+        if self.words.len() == self.words.capacity() {
+            self.reserve(1)?;
+            self.words.pop();
+        }
+        self.words.push(word);
+        Ok(())
+    }
+
+    /// Overwrites the words from `at` on.
+    #[inline]
+    pub fn fill(&mut self, at: usize, words: &[u64]) {
+        self.words[at..at + words.len()].copy_from_slice(words);
     }
 
     /// Writes an immediate root word.
@@ -59,7 +82,13 @@ impl Buffer {
         self.words[at] = word;
     }
 
-    fn open(&mut self, at: usize, kind: Kind, count: usize, roots: usize) -> Result<usize, TooLarge> {
+    fn open(
+        &mut self,
+        at: usize,
+        kind: Kind,
+        count: usize,
+        roots: usize,
+    ) -> Result<usize, TooLarge> {
         let block = self.reserve(1 + roots)?;
         self.words[at] = block_ref(kind, block - at);
         self.words[block] = header(count, 1 + roots);
@@ -69,6 +98,21 @@ impl Buffer {
     /// Opens a tuple at root position `at`; gives the block's position, elements follow it.
     pub fn open_tuple(&mut self, at: usize, arity: usize) -> Result<usize, TooLarge> {
         self.open(at, Kind::Tuple, arity, arity)
+    }
+
+    /// Opens a tuple whose elements' words are known; those that are no immediates are to be
+    /// replaced by opening blocks at them.
+    #[inline]
+    pub fn open_tuple_of(&mut self, at: usize, elements: &[u64]) -> Result<usize, TooLarge> {
+        let (block, words) = (self.words.len(), 1 + elements.len());
+        if words > MAX_WORDS - block.min(MAX_WORDS) {
+            return Err(TooLarge);
+        }
+        self.words.try_reserve(words).map_err(|_| TooLarge)?;
+        self.words.push(header(elements.len(), words));
+        self.words.extend_from_slice(elements);
+        self.words[at] = block_ref(Kind::Tuple, block - at);
+        Ok(block)
     }
 
     /// Opens a list of `n` elements; the tail's root word (preset to `[]`) stands behind them.
@@ -85,12 +129,17 @@ impl Buffer {
     pub fn close(&mut self, block: usize) {
         let words = self.words.len() - block;
         let old = self.words[block];
-        self.words[block] = header(layout::count(old), words) | (old & (IRREGULAR | NEGATIVE));
+        self.words[block] = header(layout::count(old), words) | (old & (IRREGULAR | SORTED));
     }
 
     /// Marks a compound as one that cannot be compared word for word.
     pub fn mark_irregular(&mut self, block: usize) {
         self.words[block] |= IRREGULAR;
+    }
+
+    /// Marks a map as one whose keys stand in the exact term order.
+    pub fn mark_sorted(&mut self, block: usize) {
+        self.words[block] |= SORTED;
     }
 
     /// Appends a float.
@@ -150,9 +199,13 @@ impl Buffer {
 
 /// Copies bytes into words in memory order; the rest of the last word is 0.
 fn pack(words: &mut [u64], bytes: &[u8]) {
-    for (word, chunk) in words.iter_mut().zip(bytes.chunks(8)) {
+    let (whole, rest) = bytes.as_chunks();
+    for (word, raw) in words.iter_mut().zip(whole) {
+        *word = u64::from_ne_bytes(*raw);
+    }
+    if !rest.is_empty() {
         let mut raw = [0; 8];
-        raw[..chunk.len()].copy_from_slice(chunk);
-        *word = u64::from_ne_bytes(raw);
+        raw[..rest.len()].copy_from_slice(rest);
+        words[whole.len()] = u64::from_ne_bytes(raw);
     }
 }

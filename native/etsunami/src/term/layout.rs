@@ -17,7 +17,7 @@
 //! | --- | --- | --- |
 //! | `Tuple` | header(arity) | arity root words, blocks of the elements |
 //! | `List` | header(n) | n root words, the tail's root word (`[]` if proper), blocks |
-//! | `Map` | header(n) | n keys, n values (root words), blocks |
+//! | `Map` | header(n), [`SORTED`] | n keys, n values (root words), blocks |
 //! | `Float` | the bits of the double | |
 //! | `Integer` | header(limbs), [`NEGATIVE`] | limbs, least significant first, top limb not 0 |
 //! | `Bits` | length in bits | the bytes in memory order, unused bits and bytes 0 |
@@ -25,10 +25,12 @@
 //! | `External` | header(bytes) | external term format of a pid or port of another node |
 //!
 //! A `header` holds the count in its low 32 bits and the words of the whole block, nested blocks
-//! and header included, in bits 32..62; bit 62 is [`NEGATIVE`], bit 63 is [`IRREGULAR`].
+//! and header included, in bits 32..62; bit 62 is [`NEGATIVE`] or [`SORTED`], bit 63 is
+//! [`IRREGULAR`].
 //!
-//! Map keys: inside a *key* they stand in the exact term order (integers before equal floats);
-//! elsewhere in the VM's own order, which is the same for equal maps of one VM run.
+//! Map keys: inside a *key* they stand in the exact term order (all integers before all floats), and
+//! the map is flagged [`SORTED`]; elsewhere in the VM's own order, which is the same for equal maps
+//! of one VM run.
 //! Small integers are those of the VM: 60 bits. `Integer` blocks hold only what does not fit.
 //! A list is one block for all its cells. `Bits` of the root level hold binaries of any size.
 
@@ -86,11 +88,27 @@ pub enum Foreign {
     Other = 3,
 }
 
+impl Foreign {
+    /// The subkind in the header of a `Foreign` block.
+    #[inline(always)]
+    pub fn of(header: u64) -> Foreign {
+        match count(header) {
+            0 => Foreign::Reference,
+            1 => Foreign::Fun,
+            2 => Foreign::Binary,
+            _ => Foreign::Other,
+        }
+    }
+}
+
 /// Set in a block's header if the term cannot be compared word for word: it contains a zero float
 /// on a release where `0.0 =:= -0.0`, a foreign or an external term. Inherited by all enclosing blocks.
 pub const IRREGULAR: u64 = 1 << 63;
 /// Set in an `Integer` header if the number is negative.
 pub const NEGATIVE: u64 = 1 << 62;
+/// Set in a `Map` header if the keys stand in the exact term order. Every map inside a key has it,
+/// so comparing keys never has to sort.
+pub const SORTED: u64 = 1 << 62;
 /// The most words of one encoded object (1 GiB). Beyond it: `system_limit`.
 pub const MAX_WORDS: usize = 1 << 27;
 

@@ -1,8 +1,9 @@
 //! Models of the protocol's races. The memory that a model retires is not freed but marked, so
 //! that a reader that still reaches it can tell.
 
-use crate::reclaim::{Collector, Local};
+use crate::reclaim::{self, Collector, Flushed, Local};
 use crate::sync::{Arc, AtomicBool, AtomicPtr, Ordering, thread};
+use std::pin::Pin;
 use std::ptr::null_mut;
 
 /// An object with a mark in place of a free.
@@ -29,12 +30,12 @@ unsafe fn mark(ptr: *mut u8) {
 struct World {
     collector: Collector,
     shared: AtomicPtr<Object>,
-    objects: Vec<Box<Object>>,
+    objects: Vec<Pin<Box<Object>>>,
 }
 
 impl World {
     fn new(objects: usize) -> Arc<World> {
-        let objects: Vec<_> = (0..objects).map(|_| Box::new(Object::new())).collect();
+        let objects: Vec<_> = (0..objects).map(|_| Box::pin(Object::new())).collect();
         let first: *const Object = &*objects[0];
         Arc::new(World {
             collector: Collector::new(),
@@ -197,5 +198,24 @@ fn loom_two_collectors_of_one_queue() {
         other.join().unwrap();
         world.collector.collect();
         assert!(world.objects[0].freed.load(Ordering::Relaxed), "never freed");
+    });
+}
+
+#[test]
+fn loom_default_collector_of_an_execution() {
+    model(2, || {
+        let object = Arc::new(Object::new());
+        let retiring = {
+            let object = object.clone();
+            thread::spawn(move || {
+                let ptr = std::ptr::from_ref::<Object>(&object).cast_mut();
+                // SAFETY: `object` is kept by the model; `mark` fits it and takes no lock.
+                unsafe { reclaim::pin().retire(ptr.cast(), mark, 1) };
+            })
+        };
+        drop(reclaim::pin());
+        retiring.join().unwrap();
+        assert_eq!(reclaim::flush(), Flushed::Done);
+        assert!(object.freed.load(Ordering::Relaxed), "never freed");
     });
 }

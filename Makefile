@@ -1,0 +1,46 @@
+# Every recipe is one script of ci/, which can be run alone as well.
+export LC_ALL ?= C.UTF-8
+
+.DEFAULT_GOAL := test
+.PHONY: setup demo test fmt loom otp-suite bench-quick bench-memory clean
+
+# Installs Erlang and Elixir on Debian where they are missing.
+setup:
+	@ci/setup.sh
+
+# Loads this machine's package database into Etsunami and into :ets, and compares.
+demo: setup
+	@ci/demo.sh $(ARGS)
+
+# Everything that must hold before a change is merged.
+test: setup
+	@ci/fmt.sh
+	@ci/clippy.sh
+	@ci/rust-test.sh
+	@ci/loom.sh
+	@ci/elixir.sh
+	@ci/dependency.sh
+
+fmt:
+	@cargo fmt --all
+	@mix format
+
+# All interleavings, also those of the deliberately weakened protocols.
+loom:
+	@ci/loom.sh
+	@ci/loom-weakened.sh
+
+# OTP's own ETS suites against Etsunami; ARGS="case1 case2", FULL=1, OTP_SRC=dir.
+otp-suite: setup
+	@ci/otp-suite.sh $(ARGS)
+
+# Single-process speed against :ets, a few minutes.
+bench-quick: setup
+	@ci/bench.sh quick $(ARGS)
+
+# Resident memory of a million objects against :ets.
+bench-memory: setup
+	@ci/bench.sh memory $(ARGS)
+
+clean:
+	@rm -rf _build priv target test/otp/out .demo

@@ -1,0 +1,111 @@
+defmodule Etsunami.Native do
+  @moduledoc false
+
+  # The functions of the native library, and nothing else: arguments go over as they came, and an
+  # error is raised as `{:etsunami_error, reason, cause}`, which `Etsunami` turns into the
+  # exception that `:ets` would raise.
+
+  @compile {:autoload, false}
+  @on_load :load
+
+  @type type :: :set | :ordered_set | :bag | :duplicate_bag
+  @type access :: :public | :protected | :private
+  @type heir :: :none | {pid} | {pid, term}
+  @type options :: %{
+          read_concurrency: boolean,
+          write_concurrency: boolean | :auto | {:debug_hash_fixed_number_of_locks, pos_integer},
+          decentralized_counters: boolean,
+          compressed: boolean
+        }
+  @type cursor :: term
+
+  @doc false
+  def load do
+    case :erlang.load_nif(path(), 0) do
+      :ok -> :ok
+      # The library has been loaded into this very module before.
+      {:error, {:reload, _text}} -> :ok
+      error -> error
+    end
+  end
+
+  defp path do
+    priv =
+      case :code.priv_dir(:etsunami) do
+        {:error, :bad_name} -> beside(:code.which(__MODULE__))
+        directory -> directory
+      end
+
+    :filename.join(priv, 'libetsunami_nif')
+  end
+
+  # The directory of the beam file need not be called "etsunami-VSN/ebin".
+  defp beside(beam), do: :filename.join([:filename.dirname(beam), '..', 'priv'])
+
+  # Tables and owners
+
+  @spec new_table(atom, boolean, type, access, pos_integer, heir, options) :: Etsunami.table()
+  def new_table(_name, _named?, _type, _access, _keypos, _heir, _options), do: stub()
+  def delete_table(_table), do: stub()
+  def rename(_table, _name), do: stub()
+  def give_away(_table, _pid, _gift), do: stub()
+  def setopts(_table, _heir, _access), do: stub()
+  def safe_fixtable(_table, _fix?), do: stub()
+
+  # Reading
+
+  def lookup(_table, _key), do: stub()
+  def lookup_element(_table, _key, _position), do: stub()
+  def lookup_element(_table, _key, _position, _default), do: stub()
+  def member(_table, _key), do: stub()
+
+  # Writing
+
+  def insert(_table, _objects), do: stub()
+  def insert_new(_table, _objects), do: stub()
+  def take(_table, _key), do: stub()
+  def delete_key(_table, _key), do: stub()
+  def delete_object(_table, _object), do: stub()
+  def delete_all_objects(_table), do: stub()
+
+  # Updating
+
+  def update_counter(_table, _key, _update), do: stub()
+  def update_counter(_table, _key, _update, _default), do: stub()
+  def update_element(_table, _key, _spec), do: stub()
+  def update_element(_table, _key, _spec, _default), do: stub()
+
+  # Traversing
+
+  def first(_table), do: stub()
+  def last(_table), do: stub()
+  def next(_table, _key), do: stub()
+  def prev(_table, _key), do: stub()
+  def first_lookup(_table), do: stub()
+  def last_lookup(_table), do: stub()
+  def next_lookup(_table, _key), do: stub()
+  def prev_lookup(_table, _key), do: stub()
+  def slot(_table, _index), do: stub()
+
+  @spec scan(Etsunami.table(), :start | cursor, :forward | :backward, pos_integer) ::
+          {[tuple], cursor} | :"$end_of_table"
+  def scan(_table, _cursor, _direction, _limit), do: stub()
+
+  # Information
+
+  def info(_table), do: stub()
+  def info(_table, _item), do: stub()
+  def stats(_table), do: stub()
+  def all, do: stub()
+  def whereis(_name), do: stub()
+
+  # The codec and the term order, for the tests
+
+  def codec_roundtrip(_term), do: stub()
+  def codec_compare(_a, _b), do: stub()
+  def codec_equal(_a, _b), do: stub()
+  def codec_hash(_term, _seed), do: stub()
+  def codec_cost(_term, _times), do: stub()
+
+  defp stub, do: :erlang.nif_error(:nif_not_loaded)
+end

@@ -1,0 +1,201 @@
+//! The contention-adapting ordered map.
+
+mod adapt;
+mod cursor;
+mod descent;
+mod leaf;
+mod node;
+mod relink;
+mod route;
+mod search;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+pub use node::{Geometry, Wide};
+pub use shape::Shape;
+
+use crate::engine::{Change, Delta, Direction, OrderSchema, Word};
+use crate::reclaim::{self, Guard};
+use crate::sync::{AtomicPtr, Backoff, Counters};
+use leaf::{Held, Leaf};
+use node::{Entry, Fence, Gap, Link, Node, Probe};
+use route::Route;
+use search::Torn;
+use shape::Tally;
+use std::marker::PhantomData;
+
+/// A concurrent ordered map from the keys of a schema to words.
+pub struct CaTree<S: OrderSchema, G: Geometry = Wide> {
+    root: AtomicPtr<()>,
+    schema: S,
+    counters: Counters,
+    tally: Tally,
+    _geometry: PhantomData<G>,
+}
+
+impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
+    /// An empty map.
+    pub fn new(schema: S, counters: Counters) -> Self {
+        CaTree {
+            root: AtomicPtr::default(),
+            schema,
+            counters,
+            tally: Tally::default(),
+            _geometry: PhantomData,
+        }
+    }
+
+    /// The schema it was made with.
+    pub fn schema(&self) -> &S {
+        &self.schema
+    }
+
+    /// The counters that updates add to.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The word of a key. Linearization point: the load of the word, or, if the key is absent, the
+    /// load of the sequence word that began the read.
+    #[inline]
+    pub fn get(&self, guard: &Guard, key: &S::Key) -> Option<Word> {
+        let probe = Probe::new(&self.schema, key);
+        let mut backoff = Backoff::new();
+        loop {
+            let view = self.read_leaf(guard, &Gap::Before(probe), Direction::Ascending)?;
+            if let Ok(place) = view.find(&self.schema, probe)
+                && view.holds()
+            {
+                return place.found.map(|(_, word)| word);
+            }
+            backoff.wait();
+        }
+    }
+
+    /// Reads, decides and writes one key under the lock of its leaf. `f` gets the key's word and
+    /// tells what to do, how the counters change, and what to return; it runs once. If it panics
+    /// nothing changes.
+    ///
+    /// Linearization points: the store of the word for a key that is there, the publication for an
+    /// insert or a remove, the store that kills the leaf for an insert that makes it grow or split.
+    #[inline]
+    pub fn update<R>(
+        &self,
+        guard: &Guard,
+        key: &S::Key,
+        f: impl FnOnce(Option<Word>) -> (Change, Delta, R),
+    ) -> R {
+        let probe = Probe::new(&self.schema, key);
+        let mut held = self.lock_leaf(guard, probe);
+        let place = match held.view().find(&self.schema, probe) {
+            Ok(place) => place,
+            Err(Torn) => unreachable!("a locked leaf is not overwritten"),
+        };
+        let (change, delta, result) = f(place.found.map(|(_, word)| word));
+        self.shrink(guard, delta);
+        let mut removed = false;
+        match (change, place.found) {
+            (Change::Put(word), Some((slot, _))) => held.replace(slot, word),
+            (Change::Put(word), None) => {
+                let entry = Entry { prefix: probe.prefix, bits: word.0 as u64 };
+                if held.is_full() {
+                    let fresh = self.insert_by_growth(guard, held, place.position, entry, probe);
+                    self.grow(guard, delta);
+                    drop(fresh);
+                    return result;
+                }
+                held.insert(place.position, entry);
+            }
+            (Change::Remove, Some(_)) => {
+                held.remove(place.position);
+                removed = true;
+            }
+            (Change::Remove, None) | (Change::Keep, _) => {}
+        }
+        self.grow(guard, delta);
+        self.settle(guard, held, probe, removed);
+        result
+    }
+
+    /// Counts what an update takes away, before its store.
+    #[inline(always)]
+    fn shrink(&self, guard: &Guard, delta: Delta) {
+        if delta.objects < 0 || delta.words < 0 {
+            self.counters.add(guard.stripe(), delta.objects.min(0), delta.words.min(0));
+        }
+    }
+
+    /// Counts what an update brings, after its store.
+    #[inline(always)]
+    fn grow(&self, guard: &Guard, delta: Delta) {
+        if delta.objects > 0 || delta.words > 0 {
+            self.counters.add(guard.stripe(), delta.objects.max(0), delta.words.max(0));
+        }
+    }
+
+    /// The tree's shape. Counts are read one after the other.
+    pub fn shape(&self) -> Shape {
+        let guard = reclaim::pin();
+        let mut depth = 0;
+        let mut link = self.root();
+        while link.is_route() {
+            // SAFETY: a link from this tree, loaded under the guard; the bit tells a route.
+            if let Node::Route(route) = unsafe { link.node::<S>(&guard) } {
+                link = route.child(0);
+            }
+            depth += 1;
+        }
+        self.tally.shape(depth)
+    }
+}
+
+impl<S: OrderSchema, G: Geometry> Drop for CaTree<S, G> {
+    fn drop(&mut self) {
+        let root = self.root();
+        if !root.is_none() {
+            self.free(&reclaim::pin(), root);
+        }
+    }
+}
+
+impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
+    /// Frees what is below a link; as deep as the tree is. To be called by `drop` only.
+    fn free(&self, guard: &Guard, link: Link) {
+        // SAFETY: from a slot of this tree; nobody else has the tree any more.
+        match unsafe { link.node::<S>(guard) } {
+            Node::Leaf(leaf) => {
+                let held = leaf.lock().expect("a leaf in the tree is alive");
+                release_words(&self.schema, &held);
+                drop(held);
+                // SAFETY: nobody else can reach the leaf; dead nodes are not followed any more.
+                unsafe { Leaf::<S>::free(link.address()) };
+            }
+            Node::Route(route) => {
+                let draft = route.draft();
+                draft.children.iter().for_each(|&child| self.free(guard, child));
+                for fence in draft.fences {
+                    // SAFETY: each live fence stands in one live routing node: this one.
+                    unsafe { Fence::<S>::free(fence.cast()) };
+                }
+                // SAFETY: as for the leaf.
+                unsafe { Route::<S>::free(link.address()) };
+            }
+        }
+    }
+}
+
+fn release_words<S: OrderSchema>(schema: &S, held: &Held<'_, S>) {
+    let mut entries = Vec::with_capacity(held.len());
+    held.entries(&mut entries);
+    for entry in entries {
+        // SAFETY: the word is still stored, and the tree is being dropped.
+        unsafe { schema.release(entry.word()) };
+    }
+}
+
+// SAFETY: the raw pointers are to nodes that the tree owns and shares by the protocol in the module
+// documentation; schema, separators and counters are `Send` and `Sync`, words belong to the schema.
+unsafe impl<S: OrderSchema, G: Geometry> Send for CaTree<S, G> {}
+// SAFETY: as above.
+unsafe impl<S: OrderSchema, G: Geometry> Sync for CaTree<S, G> {}

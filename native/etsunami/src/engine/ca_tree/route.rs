@@ -1,0 +1,271 @@
+//! The routing node: immutable separators, child slots that are stored to under its lock.
+//!
+//! A change of the separators makes a new routing node, which replaces the old one in its parent;
+//! the old one dies under its lock, and its slots keep for ever what they held. So a reader loads
+//! child pointers (Acquire) and validates nothing: see the module documentation of
+//! [`ca_tree`](super) for why a dead routing node still leads right.
+
+use super::node::{self, Fence, Gap, Link, Probe};
+use super::search::{partition, partition_by_key};
+use crate::engine::{Direction, OrderSchema};
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
+use std::marker::PhantomData;
+
+const FREE: usize = 0;
+const LOCKED: usize = 1;
+const DEAD: usize = 2;
+
+/// The fixed part: the lock, and the child left of all separators.
+#[repr(C)]
+pub(super) struct Head<S: OrderSchema> {
+    state: AtomicUsize,
+    branches: usize,
+    link: Link,
+    first: AtomicPtr<()>,
+    _schema: PhantomData<fn(S)>,
+}
+
+/// A separator and the child to the right of it.
+#[repr(C)]
+pub(super) struct Branch<S: OrderSchema> {
+    prefix: u64,
+    fence: *mut Fence<S>,
+    child: AtomicPtr<()>,
+}
+
+/// A routing node.
+#[repr(C)]
+pub(super) struct Route<S: OrderSchema> {
+    head: Head<S>,
+    branches: [Branch<S>],
+}
+
+/// The separators and children of a routing node that is being built.
+pub(super) struct Draft<S: OrderSchema> {
+    pub children: Vec<Link>,
+    /// `fences[i]` stands between children `i` and `i + 1`.
+    pub fences: Vec<*mut Fence<S>>,
+}
+
+impl<S: OrderSchema> Draft<S> {
+    /// Two children.
+    pub fn pair(left: Link, fence: *mut Fence<S>, right: Link) -> Self {
+        Draft { children: vec![left, right], fences: vec![fence] }
+    }
+
+    /// Replaces child `at` by two children.
+    pub fn divide(&mut self, at: usize, left: Link, fence: *mut Fence<S>, right: Link) {
+        self.children[at] = left;
+        self.children.insert(at + 1, right);
+        self.fences.insert(at, fence);
+    }
+
+    /// Drops child `at` and fence `fence`, which is next to it.
+    pub fn drop_child(&mut self, at: usize, fence: usize) -> *mut Fence<S> {
+        self.children.remove(at);
+        self.fences.remove(fence)
+    }
+
+    /// Cuts off what is right of the middle; gives the fence between.
+    pub fn cut(&mut self, changed: usize) -> (*mut Fence<S>, Draft<S>) {
+        let all = self.children.len();
+        // Growth at an end goes on at this end: leave the other side full.
+        let middle = match changed {
+            0 => 2,
+            last if last + 2 == all => all - 2,
+            _ => all / 2,
+        };
+        let children = self.children.split_off(middle);
+        let fences = self.fences.split_off(middle);
+        let between = self.fences.pop().expect("more than two children");
+        (between, Draft { children, fences })
+    }
+
+    /// The bytes of the routing node.
+    pub fn bytes(&self) -> usize {
+        node::bytes::<Head<S>, Branch<S>>(self.fences.len())
+    }
+
+    /// Makes the routing node.
+    pub fn build(&self) -> Link {
+        debug_assert!(self.children.len() >= 2 && self.fences.len() + 1 == self.children.len());
+        let head = |address| Head {
+            state: AtomicUsize::new(FREE),
+            branches: self.fences.len(),
+            link: Link::to_route(address),
+            first: AtomicPtr::new(self.children[0].raw()),
+            _schema: PhantomData,
+        };
+        let branch = |i: usize| Branch {
+            // SAFETY: the fences of a draft are alive: the builder holds the locks of the nodes
+            // that they come from, or has just made them.
+            prefix: unsafe { (*self.fences[i]).prefix },
+            fence: self.fences[i],
+            child: AtomicPtr::new(self.children[i + 1].raw()),
+        };
+        let len = self.fences.len();
+        let branches = (0..len).map(branch);
+        Link::to_route(node::allocate::<Head<S>, Branch<S>>(head, len, branches, align_of::<u64>()))
+    }
+}
+
+impl<S: OrderSchema> Route<S> {
+    /// The routing node at an address.
+    ///
+    /// # Safety
+    /// The address is that of a routing node of a tree of this schema that lives during `'g`.
+    #[inline(always)]
+    pub unsafe fn from_address<'g>(address: *mut u8) -> &'g Route<S> {
+        // SAFETY: `branches` is immutable and tells the true length; the cast keeps it.
+        unsafe {
+            let branches = (*address.cast::<Head<S>>()).branches;
+            &*(std::ptr::slice_from_raw_parts(address, branches) as *const Route<S>)
+        }
+    }
+
+    /// Frees a routing node (not its fences and children).
+    ///
+    /// # Safety
+    /// `address` is that of a routing node that nobody can reach any more.
+    pub unsafe fn free(address: *mut u8) {
+        // SAFETY: the length is immutable; the layout follows from it.
+        unsafe {
+            let branches = (*address.cast::<Head<S>>()).branches;
+            node::deallocate::<Head<S>, Branch<S>>(address, branches, align_of::<u64>());
+        }
+    }
+
+    pub fn bytes(&self) -> usize {
+        node::bytes::<Head<S>, Branch<S>>(self.branches.len())
+    }
+
+    pub fn link(&self) -> Link {
+        self.head.link
+    }
+
+    /// The number of children.
+    pub fn len(&self) -> usize {
+        self.branches.len() + 1
+    }
+
+    #[inline(always)]
+    fn slot(&self, child: usize) -> &AtomicPtr<()> {
+        if child == 0 { &self.head.first } else { &self.branches[child - 1].child }
+    }
+
+    #[inline(always)]
+    pub fn child(&self, at: usize) -> Link {
+        // Acquire: partner of the Release store in `Place::store`, for the child's contents.
+        Link::from_raw(self.slot(at).load(Ordering::Acquire))
+    }
+
+    /// Which child leads on from a gap.
+    #[inline(always)]
+    pub fn position(&self, schema: &S, gap: &Gap<'_, S>, direction: Direction) -> usize {
+        match gap {
+            Gap::Start => 0,
+            Gap::End => self.branches.len(),
+            Gap::Before(probe) | Gap::After(probe) => self.search(schema, gap, *probe, direction),
+        }
+    }
+
+    #[inline(always)]
+    fn search(
+        &self,
+        schema: &S,
+        gap: &Gap<'_, S>,
+        probe: Probe<'_, S>,
+        direction: Direction,
+    ) -> usize {
+        let all = self.branches.len();
+        let branch = |i: usize| {
+            debug_assert!(i < all);
+            // SAFETY: `partition` asks about indices below `all` only, and so do we below.
+            unsafe { self.branches.get_unchecked(i) }
+        };
+        let lower = partition(0, all, |i| branch(i).prefix < probe.prefix);
+        if lower == all || branch(lower).prefix != probe.prefix {
+            return lower;
+        }
+        let upper = partition(lower + 1, all, |i| branch(i).prefix <= probe.prefix);
+        partition_by_key(lower, upper, |i| gap.is_right_of(schema, self.fence(i), direction))
+    }
+
+    #[inline(always)]
+    fn fence(&self, at: usize) -> &Fence<S> {
+        // SAFETY: a fence is retired by the join that kills the routing node it stands in; who
+        // holds the node under a guard may read the fence.
+        unsafe { &*self.branches[at].fence }
+    }
+
+    /// Locks the node; none if it is dead.
+    pub fn lock<'g>(&'g self) -> Option<RouteHeld<'g, S>> {
+        let mut backoff = crate::sync::Backoff::new();
+        loop {
+            match self.take() {
+                Ok(held) => return Some(held),
+                Err(DEAD) => return None,
+                Err(_) => backoff.wait(),
+            }
+        }
+    }
+
+    /// Locks the node if it is alive and free.
+    pub fn try_lock(&self) -> Option<RouteHeld<'_, S>> {
+        self.take().ok()
+    }
+
+    fn take(&self) -> Result<RouteHeld<'_, S>, usize> {
+        // Acquire: partner of the Release stores that unlock and kill.
+        self.head
+            .state
+            .compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Acquire)
+            .map(|_| RouteHeld { route: self, dead: false })
+    }
+
+    /// Its separators and children. For lock holders.
+    pub fn draft(&self) -> Draft<S> {
+        // Room for one more: a split comes next as often as a join.
+        let mut draft = Draft {
+            children: Vec::with_capacity(self.len() + 1),
+            fences: Vec::with_capacity(self.len()),
+        };
+        draft.children.push(self.child(0));
+        for (i, branch) in self.branches.iter().enumerate() {
+            draft.fences.push(branch.fence);
+            draft.children.push(self.child(i + 1));
+        }
+        draft
+    }
+}
+
+/// A locked routing node: its holder alone stores to its slots. Unlocks when dropped.
+pub(super) struct RouteHeld<'g, S: OrderSchema> {
+    route: &'g Route<S>,
+    dead: bool,
+}
+
+impl<'g, S: OrderSchema> RouteHeld<'g, S> {
+    pub fn route(&self) -> &'g Route<S> {
+        self.route
+    }
+
+    /// Puts a child into a slot.
+    pub fn store(&self, at: usize, child: Link) {
+        // Release: partner of the Acquire load in `Route::child`.
+        self.route.slot(at).store(child.raw(), Ordering::Release);
+    }
+
+    /// The node has been replaced.
+    pub fn kill(mut self) {
+        self.dead = true;
+    }
+}
+
+impl<S: OrderSchema> Drop for RouteHeld<'_, S> {
+    fn drop(&mut self) {
+        let state = if self.dead { DEAD } else { FREE };
+        // Release: partner of the Acquire CAS in `Route::take`.
+        self.route.head.state.store(state, Ordering::Release);
+    }
+}

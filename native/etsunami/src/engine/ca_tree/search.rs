@@ -1,0 +1,184 @@
+//! Search in one leaf: branch-free over prefixes, then by whole keys where prefixes are equal.
+
+use super::leaf::View;
+use super::node::{Gap, Probe};
+use crate::engine::{Direction, OrderSchema, Word};
+use std::cmp::Ordering as Order;
+
+/// The publication that was being read has been overwritten.
+#[derive(Debug)]
+pub(super) struct Torn;
+
+/// Where a key is, or would be.
+pub(super) struct Place {
+    /// The number of smaller keys.
+    pub position: usize,
+    /// The key's slot and word, if it is there.
+    pub found: Option<(usize, Word)>,
+}
+
+/// The least index in `from..to` for which `goes_right` is false; it is monotone. Without branches
+/// that depend on it, and with three questions at a time, because their memory accesses overlap.
+#[inline(always)]
+pub(super) fn partition(from: usize, to: usize, goes_right: impl Fn(usize) -> bool) -> usize {
+    let mut base = from;
+    let mut len = to - from;
+    // The answer lies in base..=base + len.
+    while len > 3 {
+        let quarter = len / 4;
+        let ask = |i: usize| usize::from(goes_right(base + i * quarter - 1));
+        base += quarter * (ask(1) + ask(2) + ask(3));
+        len -= 3 * quarter;
+    }
+    let ask = |i: usize| usize::from(goes_right(base + i));
+    match len {
+        0 => base,
+        1 => base + ask(0),
+        2 => base + ask(0) + ask(1),
+        _ => base + ask(0) + ask(1) + ask(2),
+    }
+}
+
+/// The same with as few questions as possible, because they are dear.
+pub(super) fn partition_by_key(
+    from: usize,
+    to: usize,
+    goes_right: impl Fn(usize) -> bool,
+) -> usize {
+    let (mut low, mut high) = (from, to);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if goes_right(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+impl<S: OrderSchema> View<'_, S> {
+    /// Finds a key. The answer is right if the view still [`holds`](View::holds).
+    #[inline]
+    pub fn find(&self, schema: &S, probe: Probe<'_, S>) -> Result<Place, Torn> {
+        let len = self.len();
+        let lower = partition(0, len, |i| self.prefix(i) < probe.prefix);
+        if lower == len || self.prefix(lower) != probe.prefix {
+            return Ok(Place { position: lower, found: None });
+        }
+        let (slot, word, order) = self.compare(schema, probe, lower)?;
+        match order {
+            Order::Equal => Ok(Place { position: lower, found: Some((slot, word)) }),
+            Order::Less => Ok(Place { position: lower, found: None }),
+            Order::Greater => self.find_in_run(schema, probe, lower + 1),
+        }
+    }
+
+    /// Finds a key among the entries from `from` on whose prefix is the key's.
+    fn find_in_run(&self, schema: &S, probe: Probe<'_, S>, from: usize) -> Result<Place, Torn> {
+        let upper = partition(from, self.len(), |i| self.prefix(i) <= probe.prefix);
+        let (mut low, mut high) = (from, upper);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let (slot, word, order) = self.compare(schema, probe, middle)?;
+            match order {
+                Order::Equal => return Ok(Place { position: middle, found: Some((slot, word)) }),
+                Order::Less => high = middle,
+                Order::Greater => low = middle + 1,
+            }
+        }
+        Ok(Place { position: low, found: None })
+    }
+
+    /// Compares the probe with the key at a position.
+    #[inline(always)]
+    fn compare(
+        &self,
+        schema: &S,
+        probe: Probe<'_, S>,
+        position: usize,
+    ) -> Result<(usize, Word, Order), Torn> {
+        let (slot, word) = self.word(position)?;
+        // SAFETY: `word` was in the table under the guard that this leaf is read under.
+        Ok((slot, word, unsafe { schema.compare(probe.key, word) }))
+    }
+
+    /// The slot and the word at a position. The word may be followed, whether or not the view
+    /// holds afterwards.
+    #[inline(always)]
+    pub fn word(&self, position: usize) -> Result<(usize, Word), Torn> {
+        let slot = self.slot(position);
+        // Before the word is read: an order array that is being overwritten may name slots that
+        // hold words removed, and freed, long ago.
+        if self.holds() { Ok((slot, self.word_in(slot))) } else { Err(Torn) }
+    }
+
+    /// The number of entries before a gap.
+    #[inline]
+    pub fn before(&self, schema: &S, gap: &Gap<'_, S>) -> Result<usize, Torn> {
+        match *gap {
+            Gap::Start => Ok(0),
+            Gap::End => Ok(self.len()),
+            Gap::Before(probe) => Ok(self.find(schema, probe)?.position),
+            Gap::After(probe) => {
+                let place = self.find(schema, probe)?;
+                Ok(place.position + usize::from(place.found.is_some()))
+            }
+        }
+    }
+
+    /// The first word from a gap on that is `visible`.
+    #[inline]
+    pub fn first_visible(
+        &self,
+        schema: &S,
+        gap: &Gap<'_, S>,
+        direction: Direction,
+        visible: impl Fn(Word) -> bool,
+    ) -> Result<Option<Word>, Torn> {
+        let at = self.before(schema, gap)?;
+        let mut found = None;
+        match direction {
+            Direction::Ascending => {
+                for position in at..self.len() {
+                    let (_, word) = self.word(position)?;
+                    if visible(word) {
+                        found = Some(word);
+                        break;
+                    }
+                }
+            }
+            Direction::Descending => {
+                for position in (0..at).rev() {
+                    let (_, word) = self.word(position)?;
+                    if visible(word) {
+                        found = Some(word);
+                        break;
+                    }
+                }
+            }
+        }
+        if self.holds() { Ok(found) } else { Err(Torn) }
+    }
+
+    /// Appends up to `limit` words from a gap on; true if the leaf has more of them. On `Torn`
+    /// what was appended is garbage.
+    #[inline]
+    pub fn collect(
+        &self,
+        schema: &S,
+        gap: &Gap<'_, S>,
+        direction: Direction,
+        limit: usize,
+        out: &mut Vec<Word>,
+    ) -> Result<bool, Torn> {
+        let at = self.before(schema, gap)?;
+        let there = if direction == Direction::Ascending { self.len() - at } else { at };
+        let take = there.min(limit);
+        match direction {
+            Direction::Ascending => {
+                out.extend((at..at + take).map(|i| self.word_in(self.slot(i))));
+            }
+            Direction::Descending => {
+                out.extend((at - take..at).rev().map(|i| self.word_in(self.slot(i))));
+            }
+        }
+        if self.holds() { Ok(there > take) } else { Err(Torn) }
+    }
+}

@@ -1,0 +1,133 @@
+//! Figures for steering, not checks:
+//! `cargo test -p etsunami --lib --release tree_figures -- --ignored --nocapture`.
+
+use super::{Integers, Tree};
+use crate::engine::ca_tree::{CaTree, Wide};
+use crate::engine::{Change, Delta, Direction, Word};
+use crate::reclaim;
+use crate::sync::Counters;
+use std::hint::black_box;
+use std::ops::Bound;
+
+/// Keys in an order that looks random: multiplication by an odd number is a bijection.
+fn shuffled(i: u64) -> u64 {
+    i.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The processor time of this thread, which other work on the machine disturbs less than the clock.
+fn cpu_time() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is valid for writing.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Prints the least time of `rounds` runs, per item.
+fn timed(what: &str, n: u64, rounds: u32, mut work: impl FnMut()) {
+    let run = |_| {
+        let start = cpu_time();
+        work();
+        cpu_time() - start
+    };
+    let best = (0..rounds).map(run).min().unwrap_or(0);
+    println!("{what:24} {:8.1} ns", best as f64 / n as f64);
+}
+
+fn baseline(n: u64, key: impl Fn(u64) -> u64 + Copy, words: &[Word]) {
+    let mut map = std::collections::BTreeMap::new();
+    timed("BTreeMap insert", n, 1, || {
+        for i in 0..n {
+            map.insert(key(i), words[i as usize]);
+        }
+    });
+    timed("BTreeMap get", n, 10, || {
+        for i in 0..n {
+            let word = map.get(&key(i * 40503 % n)).expect("there");
+            black_box(super::item(*word).key);
+        }
+    });
+}
+
+fn figures(n: u64, key: impl Fn(u64) -> u64 + Copy) {
+    let live = std::sync::Arc::default();
+    let map = CaTree::<Integers, Wide>::new(Integers { coarse: 0, live }, Counters::new(4));
+    let keeper = Tree::<Wide>::new(0);
+    let words: Vec<Word> = (0..n).map(|i| keeper.make(key(i), i)).collect();
+    baseline(n, key, &words);
+    let put = |i: u64| {
+        let guard = reclaim::pin();
+        map.update(&guard, &key(i), |_| {
+            (Change::Put(words[i as usize]), Delta { objects: 1, words: 0 }, ())
+        });
+    };
+    timed("insert", n, 1, || (0..n).for_each(put));
+    let bytes = map.shape().bytes as f64 / n as f64;
+    println!("{:?}, {bytes:.1} bytes per entry", map.shape());
+    points(n, key, &map);
+    timed("replace", n, 10, || (0..n).for_each(|i| put(i * 40503 % n)));
+    scans(n, key, &map);
+    timed("remove", n, 1, || {
+        for i in 0..n {
+            let guard = reclaim::pin();
+            map.update(&guard, &key(i * 40503 % n), |_| {
+                (Change::Remove, Delta { objects: -1, words: 0 }, ())
+            });
+        }
+    });
+    println!("{:?}\n", map.shape());
+}
+
+fn points(n: u64, key: impl Fn(u64) -> u64, map: &CaTree<Integers>) {
+    timed("get", n, 10, || {
+        for i in 0..n {
+            let guard = reclaim::pin();
+            black_box(map.get(&guard, &key(i * 40503 % n)));
+        }
+    });
+    timed("get missing", n, 10, || {
+        for i in 0..n {
+            let guard = reclaim::pin();
+            black_box(map.get(&guard, &(key(i * 40503 % n) ^ 1 << 62)));
+        }
+    });
+    timed("next", n, 10, || {
+        for i in 0..n {
+            let guard = reclaim::pin();
+            let from = key(i * 40503 % n);
+            black_box(map.next(&guard, Bound::Excluded(&from), |_| true));
+        }
+    });
+}
+
+fn scans(n: u64, key: impl Fn(u64) -> u64, map: &CaTree<Integers>) {
+    let mut out = Vec::with_capacity(10_000);
+    for limit in [100, 10_000] {
+        let mut scanned = 0;
+        let start = cpu_time();
+        for i in 0..n / limit {
+            let guard = reclaim::pin();
+            out.clear();
+            let from = key(i * 40503 % n);
+            let from = Bound::Included(&from);
+            map.scan(&guard, from, Direction::Ascending, limit as usize, &mut out);
+            scanned += out.len();
+        }
+        let time = (cpu_time() - start) as f64 / scanned as f64;
+        println!("scan of {limit:<16} {time:8.1} ns");
+    }
+}
+
+#[test]
+#[ignore = "figures for steering"]
+fn tree_figures() {
+    println!("4 Ki random");
+    figures(1 << 12, shuffled);
+    println!("64 Ki random");
+    figures(1 << 16, shuffled);
+    println!("64 Ki ascending");
+    figures(1 << 16, |i| i);
+    println!("1 Mi random");
+    figures(1 << 20, shuffled);
+    println!("1 Mi ascending");
+    figures(1 << 20, |i| i);
+}

@@ -1,0 +1,82 @@
+//! An encoded object before it is stored.
+
+use super::Key;
+use crate::error::Error;
+use crate::term::layout;
+use crate::term::object::ObjectPtr;
+use crate::term::view::Term;
+
+/// The words of a tuple: its element roots, then their blocks (what `term::Buffer` holds after
+/// encoding an object). A draft that has foreign blocks owns their keepers; make it an object at
+/// once, also to throw it away.
+#[derive(Clone, Copy)]
+pub struct Draft<'a> {
+    words: &'a [u64],
+    arity: usize,
+}
+
+impl<'a> Draft<'a> {
+    /// A draft of `arity` element roots and their blocks.
+    ///
+    /// # Safety
+    /// The words are a well-formed encoding that owns the keepers of its foreign blocks.
+    #[inline(always)]
+    pub unsafe fn new(words: &'a [u64], arity: usize) -> Draft<'a> {
+        Draft { words, arity }
+    }
+
+    /// The number of elements.
+    #[inline(always)]
+    pub fn arity(&self) -> usize {
+        self.arity
+    }
+
+    /// An element, 0-based.
+    #[inline(always)]
+    pub fn element(&self, index: usize) -> Term<'a> {
+        // SAFETY: a draft is a well-formed encoding (see the type).
+        unsafe { Term::at(self.words, index) }
+    }
+
+    /// The root word of the other element, if this is a pair of two immediates.
+    #[inline(always)]
+    pub(crate) fn flat_pair(&self, keypos: usize) -> Option<(u64, u64)> {
+        let &[a, b] = self.words else { return None };
+        let flat = self.arity == 2 && layout::is_immediate(a) && layout::is_immediate(b);
+        flat.then_some(if keypos == 1 { (a, b) } else { (b, a) })
+    }
+
+    /// Allocates the object.
+    #[inline]
+    pub(crate) fn allocate(&self, hash: u64) -> Result<ObjectPtr, Error> {
+        // SAFETY: a draft is a well-formed encoding that owns its keepers (see the type).
+        unsafe { ObjectPtr::new(hash, self.arity, self.words) }.map_err(|_| Error::SystemLimit)
+    }
+}
+
+/// An object that is not stored in any table. Freed when dropped.
+pub struct Detached(ObjectPtr);
+
+impl Detached {
+    /// Makes an object of a draft, to be stored under this key, if at all.
+    pub fn new(draft: Draft<'_>, key: Key<'_>) -> Result<Detached, Error> {
+        draft.allocate(key.digest).map(Detached)
+    }
+
+    /// Takes over an object that is not stored.
+    pub(crate) fn of(object: ObjectPtr) -> Detached {
+        Detached(object)
+    }
+
+    /// The object.
+    pub(crate) fn object(&self) -> ObjectPtr {
+        self.0
+    }
+}
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        // SAFETY: never stored, so ours alone.
+        unsafe { self.0.free() };
+    }
+}

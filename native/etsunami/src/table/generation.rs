@@ -1,0 +1,269 @@
+//! The contents of a table between two `delete_all_objects`: one engine with its counters.
+//!
+//! A table points to its current generation; clearing swaps in an empty one, which is the whole
+//! atomic step. Every operation uses one generation from start to end. The old one is freed in
+//! the background when no guard and no list insert refers to it any more.
+
+use std::ops::Bound;
+
+use crate::engine::ca_tree::CaTree;
+use crate::engine::hash::HashTable;
+use crate::engine::batch::{self, Settled};
+use crate::engine::{Change, Delta, Direction, Word};
+use crate::reclaim::Guard;
+use crate::sync::{Arc, AtomicBool, Counters, Ordering};
+
+use super::groups::Owned;
+use super::keys::{GHOST, Held, Key, Keys, ghost_stamp, held, is_ghost};
+use super::options::{Kind, Spec, WriteConcurrency};
+
+/// The engine of a table, by type.
+pub(crate) enum Engine {
+    /// `set`, `bag`, `duplicate_bag`.
+    Hash(HashTable<Keys>),
+    /// `ordered_set`.
+    Tree(CaTree<Keys>),
+}
+
+/// See the module's documentation.
+pub(crate) struct Generation {
+    pub(crate) engine: Engine,
+    /// Set when the table itself has gone, so that list inserts end without effect.
+    closed: AtomicBool,
+}
+
+/// What a decision closure wants done, given what its key holds now.
+pub(crate) struct Step<R> {
+    pub(crate) change: Change,
+    pub(crate) delta: Delta,
+    pub(crate) result: R,
+}
+
+impl<R> Step<R> {
+    /// Change nothing.
+    #[inline(always)]
+    pub(crate) fn keep(result: R) -> Step<R> {
+        Step { change: Change::Keep, delta: Delta::ZERO, result }
+    }
+}
+
+/// What an update left behind, for the caller to free.
+struct Left {
+    /// The raw word before.
+    before: Word,
+    /// The raw word after (EMPTY: removed); equal to `before` if nothing was stored.
+    after: Word,
+}
+
+/// The slot is held by a list insert that is not decided yet.
+pub(crate) struct Undecided(pub(crate) Word);
+
+impl Generation {
+    /// An empty generation for a table.
+    pub(crate) fn new(spec: &Spec, seed: u64) -> Arc<Generation> {
+        let keys = Keys {
+            keypos: spec.keypos,
+            owned: Owned::new(spec.kind, seed),
+        };
+        let counters = Counters::new(stripes(spec));
+        let engine = match spec.kind {
+            Kind::OrderedSet => Engine::Tree(CaTree::new(keys, counters)),
+            _ => Engine::Hash(HashTable::new(keys, counters)),
+        };
+        Arc::new(Generation { engine, closed: AtomicBool::new(false) })
+    }
+
+    /// The table has gone: nothing more may be published here.
+    pub(crate) fn close(&self) {
+        // Relaxed: a list insert that runs beside the deletion may come before or after it.
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    /// True after `close`.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// The schema.
+    pub(crate) fn keys(&self) -> &Keys {
+        match &self.engine {
+            Engine::Hash(table) => table.schema(),
+            Engine::Tree(tree) => tree.schema(),
+        }
+    }
+
+    /// The counters of objects and memory words.
+    pub(crate) fn counters(&self) -> &Counters {
+        match &self.engine {
+            Engine::Hash(table) => table.counters(),
+            Engine::Tree(tree) => tree.counters(),
+        }
+    }
+
+    /// What the key holds now.
+    #[inline(always)]
+    pub(crate) fn get(&self, guard: &Guard, key: Key<'_>) -> Held {
+        match self.raw(guard, key) {
+            // SAFETY: loaded under this guard.
+            Some(word) => held(unsafe { batch::resolve(word) }),
+            None => Held::Absent,
+        }
+    }
+
+    /// The raw slot word of a key: version nodes and ghosts are visible here.
+    #[inline(always)]
+    pub(crate) fn raw(&self, guard: &Guard, key: Key<'_>) -> Option<Word> {
+        // SAFETY: the engine does not keep the key after the call.
+        let key = unsafe { key.erase() };
+        match &self.engine {
+            Engine::Hash(table) => table.get(guard, &key),
+            Engine::Tree(tree) => tree.get(guard, &key),
+        }
+    }
+
+    /// The engine's update: `f` decides under the key's lock.
+    #[inline(always)]
+    pub(crate) fn update<R>(
+        &self,
+        guard: &Guard,
+        key: Key<'_>,
+        f: impl FnOnce(Option<Word>) -> (Change, Delta, R),
+    ) -> R {
+        // SAFETY: the engine does not keep the key after the call.
+        let key = unsafe { key.erase() };
+        match &self.engine {
+            Engine::Hash(table) => table.update(guard, &key, f),
+            Engine::Tree(tree) => tree.update(guard, &key, f),
+        }
+    }
+
+    /// Decides and changes one key atomically. Settles a decided version node on the way, and
+    /// retires what the change left behind. `ghost` makes a ghost of a key that is being removed, in
+    /// hash tables that are fixed.
+    ///
+    /// `f` is called at most once.
+    #[inline(always)]
+    pub(crate) fn modify<R>(
+        &self,
+        guard: &Guard,
+        key: Key<'_>,
+        ghost: impl FnOnce(Key<'_>) -> Option<Word>,
+        f: impl FnOnce(Held) -> Step<R>,
+    ) -> Result<R, Undecided> {
+        let keys = self.keys();
+        let (result, left) = self.update(guard, key, |current| {
+            let before = current.unwrap_or(Word::EMPTY);
+            // SAFETY: the engine loaded the word under this guard, and the slot is locked.
+            let visible = match unsafe { batch::settle(before) } {
+                Settled::Plain(word) => word,
+                Settled::Pending => {
+                    let left = Left { before, after: before };
+                    return (Change::Keep, Delta::ZERO, (Err(Undecided(before)), left));
+                }
+                Settled::Decided { visible, loser, committed } => {
+                    if !committed {
+                        keys.owned.undo(guard, visible, loser);
+                    }
+                    visible
+                }
+            };
+            let step = f(held(visible));
+            let change = match step.change {
+                Change::Keep if before.is_version() && visible.is_empty() => Change::Remove,
+                Change::Keep if before.is_version() => Change::Put(visible),
+                Change::Remove if !visible.is_empty() && visible.0 & GHOST == 0 => {
+                    // The stored key, not the caller's: that one may borrow a term of a process.
+                    // SAFETY: the guard keeps the word.
+                    let stored = Key { term: unsafe { keys.key_of(visible) }, digest: key.digest };
+                    ghost(stored).map_or(Change::Remove, Change::Put)
+                }
+                Change::Remove if visible.0 & GHOST != 0 => Change::Keep,
+                other => other,
+            };
+            let after = match change {
+                Change::Keep => before,
+                Change::Put(word) => word,
+                Change::Remove => Word::EMPTY,
+            };
+            (change, step.delta, (Ok(step.result), Left { before, after }))
+        });
+        if left.before != left.after && !left.before.is_empty() {
+            keys.owned.dispose(guard, left.before, left.after);
+        }
+        result
+    }
+
+    /// Removes the ghost of a key if it still stands there and carries this stamp.
+    pub(crate) fn remove_ghost(&self, guard: &Guard, key: Key<'_>, stamp: u64) {
+        let before = self.update(guard, key, |current| match current {
+            Some(word) if is_ghost(word) && ghost_stamp(word) == stamp => {
+                (Change::Remove, Delta::ZERO, word)
+            }
+            _ => (Change::Keep, Delta::ZERO, Word::EMPTY),
+        });
+        if !before.is_empty() {
+            self.keys().owned.dispose(guard, before, Word::EMPTY);
+        }
+    }
+
+    /// The least visible word after a key (`None`: from the start), in the engine's order.
+    pub(crate) fn next(
+        &self,
+        guard: &Guard,
+        after: Option<Key<'_>>,
+        visible: impl Fn(Word) -> bool,
+    ) -> Option<Word> {
+        // SAFETY: the engines do not keep the key after the call.
+        let after = after.map(|key| unsafe { key.erase() });
+        match &self.engine {
+            Engine::Hash(table) => table.next(guard, after.as_ref(), visible),
+            Engine::Tree(tree) => {
+                tree.next(guard, after.as_ref().map_or(Bound::Unbounded, Bound::Excluded), visible)
+            }
+        }
+    }
+
+    /// The greatest visible word before a key (`None`: from the end). In hash tables, whose order
+    /// means nothing, the same as `next`, as in ETS.
+    pub(crate) fn prev(
+        &self,
+        guard: &Guard,
+        before: Option<Key<'_>>,
+        visible: impl Fn(Word) -> bool,
+    ) -> Option<Word> {
+        match &self.engine {
+            Engine::Hash(_) => self.next(guard, before, visible),
+            Engine::Tree(tree) => {
+                // SAFETY: the engine does not keep the key after the call.
+                let before = before.map(|key| unsafe { key.erase() });
+                tree.prev(guard, before.as_ref().map_or(Bound::Unbounded, Bound::Excluded), visible)
+            }
+        }
+    }
+
+    /// Raw words of an ordered engine in key order.
+    pub(crate) fn scan_tree(
+        &self,
+        tree: &CaTree<Keys>,
+        guard: &Guard,
+        from: Option<Key<'_>>,
+        direction: Direction,
+        limit: usize,
+        out: &mut Vec<Word>,
+    ) -> bool {
+        // SAFETY: the engine does not keep the key after the call.
+        let from = from.map(|key| unsafe { key.erase() });
+        let bound = from.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        tree.scan(guard, bound, direction, limit, out)
+    }
+}
+
+/// One stripe of counters for tables that promise nothing about concurrency, one per thread
+/// (up to 16) for the others.
+fn stripes(spec: &Spec) -> usize {
+    let concurrent = spec.decentralized_counters || spec.write_concurrency != WriteConcurrency::Off;
+    if !concurrent {
+        return 1;
+    }
+    std::thread::available_parallelism().map_or(4, |n| n.get()).next_power_of_two().min(16)
+}

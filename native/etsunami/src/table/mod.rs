@@ -1,0 +1,218 @@
+//! ETS tables: the semantics over the engines.
+//!
+//! A [`Table`] holds a pointer to its current [`generation`], what ETS knows about a table (type,
+//! key position, fixations) and nothing of the BEAM: who owns it, which names it has and whether
+//! its owner lives is the business of [`crate::catalog`] and of the boundary.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | [`options`] | what is fixed when a table is made |
+//! | `keys` | how engines read keys out of slot words |
+//! | `generation` | the contents between two clears; deciding and changing one key atomically |
+//! | `groups` | what a slot word owns, and who frees it |
+//! | `draft` | an encoded object before it is stored |
+//! | `read`, `write`, `update`, `list` | the operations |
+//! | `traverse` | first, next, prev, slot, chunked scans |
+//! | `fixation` | `safe_fixtable`: ghosts of deleted keys |
+//!
+//! Guards are opened by the caller of an operation and live as long as the borrowed results.
+//!
+//! # Atomicity
+//!
+//! Each single-key operation is one engine operation and linearizes there. A list insert is
+//! published by one store (see [`crate::engine::batch`]). Clearing swaps the generation.
+
+mod draft;
+mod fixation;
+mod generation;
+mod groups;
+mod keys;
+mod list;
+pub mod options;
+mod read;
+mod traverse;
+mod update;
+mod write;
+
+use crate::error::{Error, Stop};
+use crate::reclaim::Guard;
+use crate::sync::{Arc, AtomicBool, AtomicPtr, Ordering};
+use crate::term::hash::hash;
+use crate::term::prefix::prefix;
+use crate::term::view::Term;
+
+pub use draft::{Detached, Draft};
+pub use fixation::Fixer;
+use fixation::Fixation;
+use generation::{Engine, Generation};
+pub use keys::Key;
+pub use list::ListInsert;
+use options::{Kind, Spec};
+pub use read::{Hit, Objects};
+pub use traverse::{Cursor, Direction, Place};
+pub use update::{CounterOp, Update};
+
+/// One table. All operations take `&self` and may run on any number of threads.
+pub struct Table {
+    spec: Spec,
+    seed: u64,
+    /// An `Arc<Generation>` turned raw; replaced by `clear`, and never null.
+    generation: AtomicPtr<Generation>,
+    dropped: AtomicBool,
+    fixation: Fixation,
+}
+
+impl Table {
+    /// An empty table. The seed decides the order of hash tables; take it from a random source.
+    pub fn new(spec: Spec, seed: u64) -> Table {
+        let generation = Generation::new(&spec, seed);
+        Table {
+            spec,
+            seed,
+            generation: AtomicPtr::new(Arc::into_raw(generation).cast_mut()),
+            dropped: AtomicBool::new(false),
+            fixation: Fixation::default(),
+        }
+    }
+
+    /// What the table is made of.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// A key to look up.
+    #[inline(always)]
+    pub fn key<'a>(&self, term: Term<'a>) -> Key<'a> {
+        let digest = match self.spec.kind {
+            Kind::OrderedSet => prefix(term),
+            _ => hash(term, self.seed),
+        };
+        Key { term, digest }
+    }
+
+    /// The current generation.
+    #[inline(always)]
+    fn generation<'g>(&self, _guard: &'g Guard) -> &'g Generation {
+        // Acquire: pairs with the swap in `replace`; the new generation is initialised.
+        let pointer = self.generation.load(Ordering::Acquire);
+        // SAFETY: the table owns one reference of the generation it points to, and gives it up by
+        // retiring it, so it outlives every guard that was live when it was loaded.
+        unsafe { &*pointer }
+    }
+
+    /// A counted reference to the current generation.
+    fn share_generation(&self, guard: &Guard) -> Arc<Generation> {
+        let generation: *const Generation = self.generation(guard);
+        // SAFETY: `generation` came from `Arc::into_raw` and the guard keeps the table's count.
+        unsafe {
+            Arc::increment_strong_count(generation);
+            Arc::from_raw(generation)
+        }
+    }
+
+    /// Swaps in an empty generation and gives up the old one.
+    fn replace(&self, guard: &Guard) -> Arc<Generation> {
+        let fresh = Arc::into_raw(Generation::new(&self.spec, self.seed)).cast_mut();
+        // Release: whoever loads the new pointer sees it initialised. Acquire: so do we with the
+        // old one.
+        let old = self.generation.swap(fresh, Ordering::AcqRel);
+        // SAFETY: `old` is the table's own reference, which the swap handed to us alone.
+        let old = unsafe { Arc::from_raw(old) };
+        retire_generation(guard, old.clone());
+        old
+    }
+
+    /// Removes all objects, atomically. O(1); the memory is freed in the background.
+    pub fn clear(&self, guard: &Guard) {
+        let old = self.replace(guard);
+        self.fixation.remember_cleared(old);
+    }
+
+    /// Marks the table as gone and frees its contents in the background. Operations that began
+    /// before may still finish on the old contents; those that begin later find it gone.
+    /// Gives false if it was gone already.
+    pub fn drop_contents(&self, guard: &Guard) -> bool {
+        // AcqRel: one caller wins; `is_dropped` readers that see true see nothing else of ours.
+        if self.dropped.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        self.replace(guard).close();
+        self.fixation.forget();
+        true
+    }
+
+    /// True after `drop_contents`.
+    #[inline(always)]
+    pub fn is_dropped(&self) -> bool {
+        // Acquire: pairs with the swap in `drop_contents`.
+        self.dropped.load(Ordering::Acquire)
+    }
+
+    /// The number of objects: exact at rest, never negative, never decreasing while only inserts
+    /// run.
+    pub fn size(&self, guard: &Guard) -> u64 {
+        self.generation(guard).counters().objects()
+    }
+
+    /// Memory words, a function of the contents: see the module `groups`.
+    pub fn memory_words(&self, guard: &Guard) -> u64 {
+        TABLE_WORDS + self.generation(guard).counters().words()
+    }
+
+    fn require_unique(&self) -> Result<(), Stop> {
+        if self.spec.kind.is_unique() { Ok(()) } else { Err(Error::TableType.into()) }
+    }
+
+    /// Figures of the engine, by name: its shape, how it has adapted, what contention it met.
+    /// Walks over the engine's structure, not over the objects.
+    pub fn statistics(&self, guard: &Guard) -> Vec<(&'static str, u64)> {
+        match &self.generation(guard).engine {
+            Engine::Hash(table) => {
+                let shape = table.shape();
+                vec![
+                    ("segments", shape.segments),
+                    ("splits", shape.splits),
+                    ("merges", shape.merges),
+                    ("overflow_lines", shape.overflow_lines),
+                    ("contended_locks", shape.contended_locks),
+                    ("engine_bytes", shape.bytes),
+                ]
+            }
+            Engine::Tree(tree) => {
+                let shape = tree.shape();
+                vec![
+                    ("base_nodes", shape.leaves),
+                    ("route_nodes", shape.routes),
+                    ("depth", shape.depth),
+                    ("splits", shape.splits),
+                    ("joins", shape.joins),
+                    ("contended_locks", shape.waits),
+                    ("engine_bytes", shape.bytes),
+                ]
+            }
+        }
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        let pointer = self.generation.load(Ordering::Relaxed);
+        // SAFETY: `&mut self`: nobody uses the table any more; the reference is the table's own.
+        drop(unsafe { Arc::from_raw(pointer) });
+    }
+}
+
+/// The fixed share of a table in `info(memory)`, in words: handle, generation, first bucket.
+const TABLE_WORDS: u64 = 64;
+
+/// Gives up one reference after a grace period.
+fn retire_generation(guard: &Guard, generation: Arc<Generation>) {
+    unsafe fn give_up(pointer: *mut u8) {
+        // SAFETY: made by `Arc::into_raw` below, retired once.
+        drop(unsafe { Arc::from_raw(pointer as *const Generation) });
+    }
+    let bytes = generation.counters().words() as usize * 8;
+    let pointer = Arc::into_raw(generation).cast_mut();
+    // SAFETY: the table no longer points to it; `give_up` takes back exactly this reference.
+    unsafe { guard.retire(pointer.cast(), give_up, bytes) };
+}

@@ -1,0 +1,287 @@
+//! Read-modify-write of one object: `update_counter` and `update_element`.
+
+use crate::engine::{Change, Delta};
+use crate::error::{Error, Result, Stop};
+use crate::reclaim::Guard;
+use crate::term::buffer::Buffer;
+use crate::term::layout::immediate;
+use crate::term::number::Int;
+use crate::term::object::{ObjectPtr, Replacement};
+use crate::term::view::Term;
+
+use super::generation::Step;
+use super::groups::object_words;
+use super::keys::{Held, Key, word_of};
+use super::{Detached, Table};
+
+/// One step of `update_counter`.
+#[derive(Clone, Debug)]
+pub struct CounterOp {
+    /// The 1-based position of the counter.
+    pub position: usize,
+    /// What to add.
+    pub increment: Int,
+    /// `{Threshold, SetValue}`: a result beyond the threshold, seen in the direction of the
+    /// increment, becomes the set value.
+    pub limit: Option<(Int, Int)>,
+}
+
+impl CounterOp {
+    /// The value after this step.
+    fn apply(&self, value: &Int) -> Int {
+        let sum = value + &self.increment;
+        match &self.limit {
+            Some((threshold, set)) if self.exceeds(&sum, threshold) => set.clone(),
+            _ => sum,
+        }
+    }
+
+    fn exceeds(&self, sum: &Int, threshold: &Int) -> bool {
+        if self.increment.is_negative() { sum < threshold } else { sum > threshold }
+    }
+}
+
+/// New values of elements, for `update_element`: 1-based positions. Later entries win.
+pub type Update<'a> = [(usize, Term<'a>)];
+
+/// What a decision closure found out.
+type Verdict<T> = std::result::Result<T, Error>;
+
+/// The object that an update starts from.
+#[derive(Clone, Copy)]
+enum Base {
+    /// It is stored.
+    Stored(ObjectPtr),
+    /// It is the caller's default, for a key that holds nothing.
+    Default(ObjectPtr),
+}
+
+impl Base {
+    fn of(held: Held, default: Option<&Detached>) -> Option<Base> {
+        match (held, default) {
+            (Held::Object(object), _) => Some(Base::Stored(object)),
+            (_, default) => default.map(|default| Base::Default(default.object())),
+        }
+    }
+
+    fn object(self) -> ObjectPtr {
+        match self {
+            Base::Stored(object) | Base::Default(object) => object,
+        }
+    }
+
+    /// Store a changed copy.
+    fn replace<R>(self, fresh: ObjectPtr, result: R) -> Step<R> {
+        let words = object_words(fresh);
+        let delta = match self {
+            Base::Stored(old) => Delta { objects: 0, words: words - object_words(old) },
+            Base::Default(_) => Delta { objects: 1, words },
+        };
+        Step { change: Change::Put(word_of(fresh)), delta, result }
+    }
+
+    /// A copy with some elements replaced (0-based, each at most once).
+    fn with(self, mut changes: Vec<Replacement<'_>>) -> Verdict<ObjectPtr> {
+        changes.sort_unstable_by_key(|change| change.at);
+        // SAFETY: the caller holds the key's lock, or owns the default: it lives and stays as it
+        // is.
+        unsafe { self.object().clone_with(&changes) }.map_err(|_| Error::SystemLimit)
+    }
+}
+
+impl Table {
+    /// Applies the steps in order to the counters of one object, atomically, and gives the value
+    /// after each. With a default, an absent object is first taken to be the default under this
+    /// key, which must then own its foreign terms. All or nothing.
+    pub fn update_counter(
+        &self,
+        guard: &Guard,
+        key: Key<'_>,
+        steps: &[CounterOp],
+        default: Option<&Detached>,
+    ) -> Result<Vec<Int>> {
+        self.require_unique()?;
+        let default = self.default_for(key, default)?;
+        let done = self.modify(guard, self.generation(guard), key, |held| {
+            let base = Base::of(held, default.as_ref()).ok_or(Error::BadKey);
+            match base.and_then(|base| self.count(base, steps)) {
+                Ok(step) => step,
+                Err(error) => Step::keep(Err(error)),
+            }
+        });
+        done?.map_err(Stop::from)
+    }
+
+    /// Adds a small integer to the one counter of a stored pair, in place, if there is nothing
+    /// more to it: the pair is there, the sum of the two small integers is small. Else nothing is
+    /// done, and `update_counter` has the answer.
+    #[inline]
+    pub fn count_small(
+        &self,
+        guard: &Guard,
+        key: Key<'_>,
+        position: usize,
+        increment: i64,
+    ) -> Option<i64> {
+        if !self.spec.kind.is_unique() || position != 3 - self.spec.keypos.min(3) {
+            return None;
+        }
+        let done = self.modify(guard, self.generation(guard), key, |held| {
+            let Held::Object(object) = held else { return Step::keep(None) };
+            Step::keep(add_in_place(object, position - 1, increment))
+        });
+        done.ok().flatten()
+    }
+
+    /// The decision of `update_counter`, under the lock.
+    fn count(&self, base: Base, steps: &[CounterOp]) -> Verdict<Step<Verdict<Vec<Int>>>> {
+        let object = base.object();
+        let mut values = Vec::with_capacity(steps.len());
+        let mut changed: Vec<(usize, Int)> = Vec::with_capacity(steps.len().min(object.arity()));
+        for step in steps {
+            let slot = self.counter_slot(object, step.position)?;
+            let value = match changed.iter_mut().find(|(at, _)| *at == slot) {
+                Some((_, value)) => {
+                    *value = step.apply(value);
+                    value.clone()
+                }
+                None => {
+                    let value = step.apply(&read_counter(object, slot)?);
+                    changed.push((slot, value.clone()));
+                    value
+                }
+            };
+            values.push(value);
+        }
+        if let Base::Stored(object) = base
+            && (changed.is_empty() || count_in_place(object, &changed))
+        {
+            return Ok(Step::keep(Ok(values)));
+        }
+        let fresh = replace_counters(base, &changed)?;
+        Ok(base.replace(fresh, Ok(values)))
+    }
+
+    /// The 0-based element of a counter.
+    fn counter_slot(&self, object: ObjectPtr, position: usize) -> Verdict<usize> {
+        if position == 0 || position > object.arity() {
+            Err(Error::Position)
+        } else if position == self.spec.keypos {
+            Err(Error::KeyPosition)
+        } else {
+            Ok(position - 1)
+        }
+    }
+
+    /// Replaces elements of one object, atomically. Gives false if the key holds nothing and
+    /// there is no default; with one, the default is inserted under this key first, which must then
+    /// own its foreign terms.
+    pub fn update_element(
+        &self,
+        guard: &Guard,
+        key: Key<'_>,
+        updates: &Update<'_>,
+        default: Option<&Detached>,
+    ) -> Result<bool> {
+        self.require_unique()?;
+        if updates.iter().any(|&(position, _)| position == self.spec.keypos) {
+            return Err(Error::KeyPosition.into());
+        }
+        let default = self.default_for(key, default)?;
+        let done = self.modify(guard, self.generation(guard), key, |held| {
+            match Base::of(held, default.as_ref()) {
+                None => Step::keep(Ok(false)),
+                Some(base) => assign(base, updates).unwrap_or_else(|error| Step::keep(Err(error))),
+            }
+        });
+        done?.map_err(Stop::from)
+    }
+
+    /// The default with this key in it.
+    fn default_for(&self, key: Key<'_>, default: Option<&Detached>) -> Verdict<Option<Detached>> {
+        let Some(given) = default else { return Ok(None) };
+        if given.object().arity() < self.spec.keypos {
+            return Err(Error::BadArgument);
+        }
+        let change = Replacement { at: self.spec.keypos - 1, term: key.term };
+        let base = Base::Default(given.object());
+        base.with(vec![change]).map(|object| Some(Detached::of(object)))
+    }
+}
+
+/// The decision of `update_element`, under the lock.
+fn assign(base: Base, updates: &Update<'_>) -> Verdict<Step<Verdict<bool>>> {
+    let arity = base.object().arity();
+    if updates.iter().any(|&(position, _)| position == 0 || position > arity) {
+        return Err(Error::Position);
+    }
+    if let (Base::Stored(_), true) = (base, updates.is_empty()) {
+        return Ok(Step::keep(Ok(true)));
+    }
+    let fresh = base.with(last_of_each(updates))?;
+    Ok(base.replace(fresh, Ok(true)))
+}
+
+fn read_counter(object: ObjectPtr, slot: usize) -> Verdict<Int> {
+    // SAFETY: the slot is inside the object, which the lock or the caller's ownership keeps.
+    Int::from_term(unsafe { object.element(slot) }).ok_or(Error::BadArgument)
+}
+
+/// Changes one small counter of a pair by one store, which readers see before or after. In larger
+/// objects two counters could be changed one after the other while a reader copies the object, and
+/// it would see the second change without the first.
+fn count_in_place(object: ObjectPtr, changed: &[(usize, Int)]) -> bool {
+    let &[(slot, ref value)] = changed else { return false };
+    let Some(word) = value.to_immediate().filter(|_| object.arity() == 2) else { return false };
+    // SAFETY: the caller holds the key's lock: the object is stored, and nobody else writes it.
+    unsafe {
+        let small = immediate::is_small(object.element(slot).root());
+        if small {
+            object.set_immediate(slot, word);
+        }
+        small
+    }
+}
+
+/// Adds to a small counter of a pair by one store, which readers see before or after.
+#[inline(always)]
+fn add_in_place(object: ObjectPtr, slot: usize, increment: i64) -> Option<i64> {
+    if object.arity() != 2 {
+        return None;
+    }
+    // SAFETY: the caller holds the key's lock: the object is stored, and nobody else writes it.
+    unsafe {
+        let word = object.element(slot).root();
+        if !immediate::is_small(word) {
+            return None;
+        }
+        let sum = immediate::small_value(word).checked_add(increment)?;
+        object.set_immediate(slot, immediate::small(sum)?);
+        Some(sum)
+    }
+}
+
+fn replace_counters(base: Base, changed: &[(usize, Int)]) -> Verdict<ObjectPtr> {
+    let mut buffer = Buffer::new();
+    buffer.reserve(changed.len()).map_err(|_| Error::SystemLimit)?;
+    for (root, (_, value)) in changed.iter().enumerate() {
+        value.to_buffer(&mut buffer, root).map_err(|_| Error::SystemLimit)?;
+    }
+    let changes = changed
+        .iter()
+        .enumerate()
+        // SAFETY: root `i` of the buffer was written above, with its block.
+        .map(|(i, &(at, _))| Replacement { at, term: unsafe { Term::at(buffer.words(), i) } })
+        .collect();
+    base.with(changes)
+}
+
+/// The last update of each position, 0-based.
+fn last_of_each<'a>(updates: &Update<'a>) -> Vec<Replacement<'a>> {
+    let mut kept: Vec<Replacement<'a>> = Vec::with_capacity(updates.len());
+    for &(position, term) in updates {
+        kept.retain(|known| known.at != position - 1);
+        kept.push(Replacement { at: position - 1, term });
+    }
+    kept
+}

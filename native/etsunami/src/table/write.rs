@@ -1,0 +1,232 @@
+//! Inserts and deletes of one key.
+
+use crate::engine::{Change, Delta, Word};
+use crate::error::{Error, Result, Stop};
+use crate::reclaim::Guard;
+use crate::term::layout;
+use crate::term::object::ObjectPtr;
+
+use super::generation::{Generation, Step, Undecided};
+use super::groups::object_words;
+use super::keys::{Held, Key, word_of};
+use super::options::Kind;
+use super::{Draft, Hit, Table};
+
+impl Table {
+    /// Retries a modification until no undecided list insert is in its way; helps those.
+    #[inline(always)]
+    pub(crate) fn modify<R>(
+        &self,
+        guard: &Guard,
+        generation: &Generation,
+        key: Key<'_>,
+        mut f: impl FnMut(Held) -> Step<R>,
+    ) -> Result<R> {
+        match generation.modify(guard, key, |key| self.ghost_for(key), &mut f) {
+            Ok(result) => Ok(result),
+            Err(undecided) => self.modify_slowly(guard, generation, key, undecided, &mut f),
+        }
+    }
+
+    #[cold]
+    fn modify_slowly<R>(
+        &self,
+        guard: &Guard,
+        generation: &Generation,
+        key: Key<'_>,
+        mut undecided: Undecided,
+        f: &mut impl FnMut(Held) -> Step<R>,
+    ) -> Result<R> {
+        let mut budget = HELP_BUDGET;
+        loop {
+            if !super::list::help(guard, undecided.0, &mut budget) {
+                return Err(Stop::Busy);
+            }
+            match generation.modify(guard, key, |key| self.ghost_for(key), &mut *f) {
+                Ok(result) => return Ok(result),
+                Err(again) => undecided = again,
+            }
+        }
+    }
+
+    /// The key of a draft, checked against its arity.
+    #[inline(always)]
+    pub fn key_of_draft<'a>(&self, draft: &Draft<'a>) -> Key<'a> {
+        self.key(draft.element(self.spec.keypos - 1))
+    }
+
+    /// Inserts an object; in `set` and `ordered_set` it replaces the one with its key, in `bag`
+    /// an equal object is not stored twice. Atomic.
+    #[inline]
+    pub fn insert(&self, guard: &Guard, draft: Draft<'_>) -> Result {
+        let generation = self.generation(guard);
+        let key = self.key_of_draft(&draft);
+        match self.spec.kind {
+            Kind::Set | Kind::OrderedSet => match draft.flat_pair(self.spec.keypos) {
+                Some((key_word, value)) => {
+                    self.put_pair(guard, generation, key, draft, key_word, value)
+                }
+                None => self.put(guard, generation, key, draft.allocate(key.digest)?),
+            },
+            Kind::Bag | Kind::DuplicateBag => {
+                let object = draft.allocate(key.digest)?;
+                self.append(guard, generation, key, object)
+            }
+        }
+    }
+
+    /// Replaces or inserts a pair of immediates. An object that is such a pair under the very same
+    /// key word is changed in place: one atomic store, no allocation. Readers see the one word
+    /// that changes before or after the store.
+    #[inline]
+    fn put_pair(
+        &self,
+        guard: &Guard,
+        generation: &Generation,
+        key: Key<'_>,
+        draft: Draft<'_>,
+        key_word: u64,
+        value: u64,
+    ) -> Result {
+        let keypos = self.spec.keypos;
+        let outcome = self.modify(guard, generation, key, |held| {
+            if let Held::Object(old) = held
+                && overwrite_pair(old, keypos, key_word, value)
+            {
+                return Step::keep(Ok(()));
+            }
+            match draft.allocate(key.digest) {
+                Ok(object) => put_step(held, object).map_ok(),
+                Err(error) => Step::keep(Err(error)),
+            }
+        })?;
+        outcome.map_err(Stop::from)
+    }
+
+    fn put(
+        &self,
+        guard: &Guard,
+        generation: &Generation,
+        key: Key<'_>,
+        object: ObjectPtr,
+    ) -> Result {
+        let done = self.modify(guard, generation, key, |held| put_step(held, object));
+        if done.is_err() {
+            // SAFETY: it was not stored, so it is still ours alone.
+            unsafe { object.free() };
+        }
+        done
+    }
+
+    fn append(
+        &self,
+        guard: &Guard,
+        generation: &Generation,
+        key: Key<'_>,
+        object: ObjectPtr,
+    ) -> Result {
+        let owned = &generation.keys().owned;
+        let stored = self.modify(guard, generation, key, |held| owned.append(held, object));
+        if stored != Ok(true) {
+            // SAFETY: a duplicate, or refused: it was not stored and is still ours alone.
+            unsafe { object.free() };
+        }
+        stored.map(|_| ())
+    }
+
+    /// Inserts an object if its key holds nothing. Atomic. Gives whether it did.
+    pub fn insert_new(&self, guard: &Guard, draft: Draft<'_>) -> Result<bool> {
+        let generation = self.generation(guard);
+        let key = self.key_of_draft(&draft);
+        let object = draft.allocate(key.digest)?;
+        let inserted = self.modify(guard, generation, key, |held| match held {
+            Held::Absent => put_step(held, object).with(true),
+            _ => Step::keep(false),
+        });
+        if inserted != Ok(true) {
+            // SAFETY: the object was not stored, so it is still ours alone.
+            unsafe { object.free() };
+        }
+        inserted
+    }
+
+    /// Deletes all objects of a key. Atomic. Gives nothing: ETS answers `true` either way.
+    pub fn delete(&self, guard: &Guard, key: Key<'_>) -> Result {
+        self.modify(guard, self.generation(guard), key, |held| remove_step(held, ()))
+    }
+
+    /// Deletes all objects of a key and gives them. Atomic; they stay readable under the guard.
+    pub fn take<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Hit<'g>> {
+        self.modify(guard, self.generation(guard), key, |held| remove_step(held, Hit::new(guard, held)))
+    }
+
+    /// Deletes the objects that are equal (`=:=`) to the given one. Atomic.
+    pub fn delete_object(&self, guard: &Guard, draft: Draft<'_>) -> Result {
+        let generation = self.generation(guard);
+        let key = self.key_of_draft(&draft);
+        let probe = draft.allocate(key.digest)?;
+        let owned = &generation.keys().owned;
+        let done = self.modify(guard, generation, key, |held| owned.remove_equal(held, probe));
+        // SAFETY: the probe was never stored.
+        unsafe { probe.free() };
+        done
+    }
+
+    /// A ghost for a key that is being removed, if the table is fixed and needs it.
+    #[inline(always)]
+    fn ghost_for(&self, key: Key<'_>) -> Option<Word> {
+        if self.spec.kind == Kind::OrderedSet || !self.fixation.is_fixed() {
+            return None;
+        }
+        self.fixation.make_ghost(key)
+    }
+}
+
+/// How much of somebody else's list insert one call completes before it asks to be called again.
+const HELP_BUDGET: usize = 4096;
+
+/// Changes the value of a stored pair of immediates in place, if it has this very key word.
+#[inline(always)]
+fn overwrite_pair(old: ObjectPtr, keypos: usize, key_word: u64, value: u64) -> bool {
+    // SAFETY: the caller holds the key's lock, so the object is stored and nobody else writes it.
+    unsafe {
+        let elements = old.elements();
+        let fits = elements.len() == 2
+            && elements.get(keypos - 1).root() == key_word
+            && layout::is_immediate(elements.get(2 - keypos).root());
+        if fits {
+            old.set_immediate(2 - keypos, value);
+        }
+        fits
+    }
+}
+
+/// Store `object` in place of what the key holds.
+#[inline(always)]
+fn put_step(held: Held, object: ObjectPtr) -> Step<()> {
+    let words = object_words(object);
+    let delta = match held {
+        Held::Object(old) => Delta { objects: 0, words: words - object_words(old) },
+        _ => Delta { objects: 1, words },
+    };
+    Step { change: Change::Put(word_of(object)), delta, result: () }
+}
+
+fn remove_step<R>(held: Held, result: R) -> Step<R> {
+    let delta = match held {
+        Held::Absent => return Step::keep(result),
+        Held::Object(old) => Delta { objects: -1, words: -object_words(old) },
+        Held::Group(word) => super::groups::removal(word),
+    };
+    Step { change: Change::Remove, delta, result }
+}
+
+impl Step<()> {
+    fn with<R>(self, result: R) -> Step<R> {
+        Step { change: self.change, delta: self.delta, result }
+    }
+
+    fn map_ok(self) -> Step<std::result::Result<(), Error>> {
+        self.with(Ok(()))
+    }
+}

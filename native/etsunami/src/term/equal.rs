@@ -1,0 +1,64 @@
+//! `=:=` over encoded terms.
+//!
+//! Immediates are equal if their words are. Regular blocks are equal if their words are: one
+//! comparison of two slices answers for keys that match. If the words differ, the terms may be equal,
+//! since a map that stands in a key has its keys in term order and one that stands elsewhere in the
+//! VM's; and irregular blocks have to be asked piece by piece anyway. That is the walk of
+//! [`super::order`], run once from the top, so the whole stays linear.
+
+use std::cmp::Ordering;
+
+use super::bits::bit_string;
+use super::host::host;
+use super::layout::{self, Kind};
+use super::order::{Mode, compare_in};
+use super::view::{Block, Term};
+
+/// True if `a =:= b`.
+#[inline]
+pub fn equal(a: Term, b: Term) -> bool {
+    let (x, y) = (a.root(), b.root());
+    // The lowest bit tells immediates from blocks: at least one is an immediate.
+    if layout::is_immediate(x | y) { x == y } else { equal_blocks(a, x, b, y) }
+}
+
+fn equal_blocks(a: Term, x: u64, b: Term, y: u64) -> bool {
+    let (p, q) = (a.block(x), b.block(y));
+    if p.kind != q.kind {
+        return equal_binaries(a, b);
+    }
+    match p.kind {
+        Kind::Bits => p.head() == q.head() && p.words() == q.words(),
+        Kind::Float => equal_floats(p, q),
+        Kind::Integer | Kind::External => p.words() == q.words(),
+        Kind::Foreign => p.head() == q.head() && equal_foreign(a, p, b, q),
+        Kind::Tuple | Kind::List | Kind::Map => equal_compounds(a, p, b, q),
+    }
+}
+
+fn equal_floats(a: Block, b: Block) -> bool {
+    a.head() == b.head() || (host().zero_floats_equal && (a.head() | b.head()) << 1 == 0)
+}
+
+/// A binary may be held by reference in one term and stand in the other.
+fn equal_binaries(a: Term, b: Term) -> bool {
+    match (bit_string(a), bit_string(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => false,
+    }
+}
+
+fn equal_foreign(a: Term, p: Block, b: Term, q: Block) -> bool {
+    if p.foreign().what == layout::Foreign::Binary {
+        return equal_binaries(a, b);
+    }
+    p.foreign().hash == q.foreign().hash && (host().foreign_equal)(a, b)
+}
+
+fn equal_compounds(a: Term, p: Block, b: Term, q: Block) -> bool {
+    if layout::count(p.head()) != layout::count(q.head()) {
+        return false;
+    }
+    // Irregular or not: the same words are the same term.
+    p.words() == q.words() || compare_in(a, b, Mode::Same) == Ordering::Equal
+}

@@ -1,0 +1,157 @@
+//! Seeded hashes of terms that agree with `=:=`.
+//!
+//! An immediate is mixed by two rounds of a folded multiplication (the halves of the 128-bit product,
+//! xored), with the seed entering before each: one round alone would keep arithmetic structure that
+//! an attacker can use without knowing the seed. A regular block is hashed over its words, by
+//! `foldhash`; an irregular one piece by piece, each piece contributing what all its equals share:
+//! a zero float its absolute value where the zeros are equal, a foreign term the VM's hash, a binary
+//! its contents.
+//!
+//! Equal terms have equal hashes if their maps stand in the same order and their binaries on the
+//! same side (held by reference or not). Keys satisfy it, their maps being sorted and their binaries
+//! never held by reference; objects do too, because the VM iterates equal maps alike and the
+//! boundary decides by size what to hold by reference.
+//!
+//! Only [`MASK`]'s bits of a key's hash are kept: 32 bits of position and 8 bits of tag, which is
+//! what an object's header can give back.
+
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::SharedSeed;
+use foldhash::fast::SeedableRandomState;
+
+use super::bits::bit_string;
+use super::host::host;
+use super::layout::{self, Kind};
+use super::stack::Stack;
+use super::view::{Block, Roots, Term};
+
+/// The bits of a key's hash: its position (upper half) and its tag (low byte).
+pub const MASK: u64 = 0xffff_ffff_0000_00ff;
+
+const FIRST: u64 = 0x9e37_79b9_7f4a_7c15;
+const SECOND: u64 = 0xd1b5_4a32_d192_ed03;
+
+/// The hash of a key, reduced to [`MASK`].
+#[inline]
+pub fn hash(key: Term, seed: u64) -> u64 {
+    hash_wide(key, seed) & MASK
+}
+
+/// The hash of a term, all 64 bits of it.
+#[inline]
+pub fn hash_wide(term: Term, seed: u64) -> u64 {
+    let root = term.root();
+    if layout::is_immediate(root) { mix(root, seed) } else { hash_block(term, root, seed) }
+}
+
+/// The halves of the product, xored.
+#[inline(always)]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product as u64 ^ (product >> 64) as u64
+}
+
+#[inline(always)]
+pub(super) fn mix(word: u64, seed: u64) -> u64 {
+    fold(fold(word ^ seed, FIRST) ^ seed.rotate_left(32), SECOND)
+}
+
+fn hash_block(term: Term, root: u64, seed: u64) -> u64 {
+    let block = term.block(root);
+    if !block.is_irregular() {
+        return hash_regular(block, seed);
+    }
+    bit_string(term).map_or_else(|| Walk::new(seed).hash(term), |bits| hash_bits(bits, seed))
+}
+
+fn hash_regular(block: Block, seed: u64) -> u64 {
+    match block.kind {
+        Kind::Bits => hash_bits(block.bits(), seed),
+        Kind::Float => hash_float(block.head(), seed),
+        kind => mix(hash_words(block.words(), seed) ^ kind as u64, seed),
+    }
+}
+
+fn hash_float(bits: u64, seed: u64) -> u64 {
+    let zero = bits << 1 == 0 && host().zero_floats_equal;
+    mix(if zero { 0 } else { bits } ^ Kind::Float as u64, !seed)
+}
+
+fn hash_bits((bits, bytes): (usize, &[u8]), seed: u64) -> u64 {
+    mix(hash_bytes(bytes, seed) ^ (bits as u64) << 8 ^ Kind::Bits as u64, seed)
+}
+
+fn hash_words(words: &[u64], seed: u64) -> u64 {
+    // SAFETY: words are readable as their bytes.
+    hash_bytes(unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), 8 * words.len()) }, seed)
+}
+
+#[inline]
+fn hash_bytes(bytes: &[u8], seed: u64) -> u64 {
+    let mut hasher =
+        SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()).build_hasher();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+/// The walk over an irregular term, iterative. Sizes enter before contents, so that the sequence of
+/// what is mixed in tells the term.
+struct Walk<'a> {
+    seed: u64,
+    state: u64,
+    runs: Stack<Roots<'a>, 12>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(seed: u64) -> Walk<'a> {
+        Walk { seed, state: seed, runs: Stack::new() }
+    }
+
+    fn hash(mut self, term: Term<'a>) -> u64 {
+        self.term(term);
+        while let Some(mut run) = self.runs.pop() {
+            while let Some(term) = run.next() {
+                if self.is_leaf(term) {
+                    continue;
+                }
+                if run.len() > 0 {
+                    self.runs.push(run);
+                }
+                self.term(term);
+                break;
+            }
+        }
+        mix(self.state, self.seed)
+    }
+
+    fn add(&mut self, word: u64) {
+        self.state = fold(self.state ^ word, FIRST).wrapping_add(SECOND);
+    }
+
+    /// Takes an immediate, a regular term or a binary.
+    fn is_leaf(&mut self, term: Term<'a>) -> bool {
+        let root = term.root();
+        let leaf = layout::is_immediate(root)
+            || !term.block(root).is_irregular()
+            || bit_string(term).is_some();
+        if leaf {
+            self.add(hash_wide(term, self.seed));
+        }
+        leaf
+    }
+
+    /// Takes an irregular term, or pushes its parts.
+    fn term(&mut self, term: Term<'a>) {
+        let block = term.block(term.root());
+        let count = layout::count(block.head());
+        self.add(block.kind as u64 | (count as u64) << 8);
+        match block.kind {
+            Kind::Tuple => self.runs.push(block.roots(0, count)),
+            Kind::List => self.runs.push(block.roots(0, count + 1)),
+            Kind::Map => self.runs.push(block.roots(0, 2 * count)),
+            Kind::Foreign => self.add(block.foreign().hash),
+            _ => self.add(hash_words(block.words(), self.seed)),
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Stored tuples: one allocation each.
+//!
+//! ```text
+//! word 0          position of the key's hash : 32 | arity : 24 | tag of the key's hash : 8
+//! words 1..=arity root words of the elements
+//! then            their blocks, depth first
+//! ```
+//!
+//! So the header gives back exactly the bits of the key's hash that [`hash`](super::hash::hash)
+//! keeps, and an object of immediates is one word longer than its elements. Nothing else is stored:
+//! the length follows from the last element that is a block, and whether something has to be
+//! released from the blocks' own [`IRREGULAR`](layout::IRREGULAR) flags.
+//!
+//! An object does not change once it is shared, but for [`ObjectPtr::set_immediate`].
+//!
+//! Each foreign block of an object owns one count of its keeper, which `free` gives back.
+
+use std::alloc::Layout;
+use std::ptr::NonNull;
+
+use super::equal::equal;
+use super::hash::{self, hash_wide};
+use super::host::host;
+use super::layout::{self, Kind, MAX_WORDS};
+use super::stack::Stack;
+use super::view::{Block, Roots, Term};
+use crate::sync::word;
+
+/// The greatest arity of a tuple in the VM, and what the header has room for.
+pub const MAX_ARITY: usize = (1 << 24) - 1;
+const ARITY_SHIFT: u32 = 8;
+
+/// The object is larger than [`MAX_WORDS`] or [`MAX_ARITY`], or there is no memory for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SystemLimit;
+
+/// A pointer to a stored object. Copying it copies no ownership; bits 0 to 2 are 0.
+///
+/// Methods that read are safe to call only while the object lives: who keeps an `ObjectPtr` knows
+/// why it does (it owns the object, or a guard does), and says so where it turns an address back
+/// into one with [`ObjectPtr::from_addr`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[repr(transparent)]
+pub struct ObjectPtr(NonNull<u64>);
+
+/// What [`ObjectPtr::clone_with`] puts in place of an element.
+#[derive(Clone, Copy, Debug)]
+pub struct Replacement<'a> {
+    /// The element's index, from 0.
+    pub at: usize,
+    /// The new element; blocks are copied, keepers retained.
+    pub term: Term<'a>,
+}
+
+/// Header and layout of an allocation.
+fn allocate(hash: u64, arity: usize, words: usize) -> Result<NonNull<u64>, SystemLimit> {
+    if arity > MAX_ARITY || words > MAX_WORDS {
+        return Err(SystemLimit);
+    }
+    let layout = Layout::array::<u64>(1 + words).map_err(|_| SystemLimit)?;
+    // SAFETY: the layout is not empty: it has the header.
+    let first = NonNull::new(unsafe { std::alloc::alloc(layout) }).ok_or(SystemLimit)?.cast();
+    // SAFETY: freshly allocated, aligned, at least one word.
+    unsafe { first.write(hash & hash::MASK | (arity as u64) << ARITY_SHIFT) };
+    Ok(first)
+}
+
+impl ObjectPtr {
+    /// A new object of a key's hash and its elements: `words` are `arity` root words and their
+    /// blocks, as a [`super::buffer::Buffer`] holds them when it began with `reserve(arity)`.
+    /// The object takes over the keepers in `words`, unless it fails.
+    ///
+    /// # Safety
+    /// `words` is a well-formed encoding of `arity` elements, and its keepers are owned.
+    pub unsafe fn new(hash: u64, arity: usize, words: &[u64]) -> Result<ObjectPtr, SystemLimit> {
+        let first = allocate(hash, arity, words.len())?;
+        // SAFETY: the allocation has room for the header and `words`, and is new.
+        unsafe { first.add(1).copy_from_nonoverlapping(NonNull::from(words).cast(), words.len()) };
+        Ok(ObjectPtr(first))
+    }
+
+    /// The object at an address that [`ObjectPtr::addr`] gave.
+    ///
+    /// # Safety
+    /// The object lives as long as the result is used.
+    #[inline(always)]
+    pub unsafe fn from_addr(addr: usize) -> ObjectPtr {
+        // SAFETY: an object's address is not null.
+        ObjectPtr(unsafe { NonNull::new_unchecked(std::ptr::with_exposed_provenance_mut(addr)) })
+    }
+
+    /// The object's address: aligned to 8.
+    #[inline(always)]
+    pub fn addr(self) -> usize {
+        self.0.as_ptr().expose_provenance()
+    }
+
+    #[inline(always)]
+    fn header(self) -> u64 {
+        // SAFETY: the object lives (see the type), its header never changes.
+        unsafe { self.0.read() }
+    }
+
+    /// The number of elements.
+    #[inline(always)]
+    pub fn arity(self) -> usize {
+        (self.header() >> ARITY_SHIFT) as usize & MAX_ARITY
+    }
+
+    /// The key's hash, as given to `new` and reduced to [`hash::MASK`].
+    #[inline(always)]
+    pub fn hash(self) -> u64 {
+        self.header() & hash::MASK
+    }
+
+    /// The elements, for as long as the caller knows the object to live.
+    ///
+    /// # Safety
+    /// The object lives for `'a`.
+    #[inline(always)]
+    pub unsafe fn elements<'a>(self) -> Roots<'a> {
+        // SAFETY: `arity` root words follow the header; alive for 'a by the caller's promise.
+        unsafe { Roots::new(self.0.as_ptr().add(1), self.arity()) }
+    }
+
+    /// The `i`th element, from 0.
+    ///
+    /// # Safety
+    /// The object lives for `'a`.
+    ///
+    /// # Panics
+    /// If the object has not so many.
+    #[inline(always)]
+    pub unsafe fn element<'a>(self, i: usize) -> Term<'a> {
+        // SAFETY: by the caller's promise.
+        unsafe { self.elements() }.get(i)
+    }
+
+    /// The words of root words and blocks, without the header.
+    fn body_words(self) -> usize {
+        let arity = self.arity();
+        // SAFETY: the object lives (see the type).
+        let elements = unsafe { self.elements() };
+        let last = (0..arity).rev().find(|&i| !layout::is_immediate(elements.get(i).root()));
+        last.map_or(arity, |i| {
+            let term = elements.get(i);
+            i + layout::distance(term.root()) + term.block_words().len()
+        })
+    }
+
+    /// The words of the whole object, its header included.
+    pub fn words(self) -> usize {
+        1 + self.body_words()
+    }
+
+    /// Replaces an immediate element by another immediate, in place: one atomic store, which is
+    /// the linearization point.
+    ///
+    /// # Safety
+    /// The object lives; element `i` is an immediate, and no other writer is at work on it.
+    ///
+    /// # Panics
+    /// If `word` is not an immediate or the object has not so many elements.
+    #[inline]
+    pub unsafe fn set_immediate(self, i: usize, word: u64) {
+        assert!(layout::is_immediate(word), "not an immediate");
+        // SAFETY: the object lives by the caller's promise.
+        let root = unsafe { self.element(i) }.as_ptr().cast_mut();
+        // SAFETY: a root word of a live object; readers load root words atomically.
+        unsafe { word::store(root, word) };
+    }
+
+    /// A new object with the same hash and elements but for some replacements, whose indices
+    /// ascend. It retains every keeper that it copies, from this object and from replacements.
+    ///
+    /// # Safety
+    /// The object lives, and does not change during the call.
+    pub unsafe fn clone_with(self, changes: &[Replacement]) -> Result<ObjectPtr, SystemLimit> {
+        // SAFETY: the object lives by the caller's promise.
+        let old = unsafe { self.elements() };
+        let words =
+            merged(old, changes).try_fold(0usize, |sum, term| sum.checked_add(term.words()));
+        let first = allocate(self.hash(), old.len(), words.ok_or(SystemLimit)?)?;
+        let mut block = 1 + old.len();
+        for (i, term) in merged(old, changes).enumerate() {
+            // SAFETY: the sum of all terms' words was allocated behind the header.
+            block += unsafe { copy_term(term, first.add(1 + i), first.add(block)) };
+            retain(term);
+        }
+        Ok(ObjectPtr(first))
+    }
+
+    /// Frees the object and releases its keepers.
+    ///
+    /// # Safety
+    /// Nobody uses the object any more, and it is freed once.
+    pub unsafe fn free(self) {
+        let words = self.words();
+        // SAFETY: the object still lives.
+        for element in unsafe { self.elements() } {
+            release(element);
+        }
+        // SAFETY: allocated by `allocate` with this layout, which succeeded then.
+        unsafe {
+            let layout = Layout::array::<u64>(words).unwrap_unchecked();
+            std::alloc::dealloc(self.0.as_ptr().cast(), layout);
+        }
+    }
+
+    /// [`ObjectPtr::free`] in the shape that reclamation wants: `raw` is an object's address.
+    ///
+    /// # Safety
+    /// As for `free`.
+    pub unsafe fn free_raw(raw: *mut u8) {
+        // SAFETY: by the caller's promise.
+        unsafe { ObjectPtr::from_addr(raw.expose_provenance()).free() };
+    }
+}
+
+/// The elements with the replacements in their places.
+fn merged<'a>(old: Roots<'a>, changes: &[Replacement<'a>]) -> impl Iterator<Item = Term<'a>> {
+    let mut changes = changes.iter().peekable();
+    old.enumerate().map(move |(i, term)| {
+        changes.next_if(|change| change.at == i).map_or(term, |change| change.term)
+    })
+}
+
+/// Writes a term's root word to `root` and its blocks to `block`; gives the blocks' length.
+///
+/// # Safety
+/// `root` and the words from `block` on, as many as the term's blocks have, are writable and not
+/// part of the term; `block` is behind `root` in the same allocation.
+pub(super) unsafe fn copy_term(term: Term, root: NonNull<u64>, block: NonNull<u64>) -> usize {
+    let old = term.root();
+    if layout::is_immediate(old) {
+        // SAFETY: writable by the caller's promise.
+        unsafe { root.write(old) };
+        return 0;
+    }
+    let words = term.block(old).words();
+    // SAFETY: both by the caller's promise.
+    unsafe {
+        root.write(layout::block_ref(Kind::of(old), block.offset_from(root) as usize));
+        block.copy_from_nonoverlapping(NonNull::from(words).cast(), words.len());
+    }
+    words.len()
+}
+
+/// Calls `visit` with every keeper in a term.
+fn each_keeper(term: Term, visit: fn(u64)) {
+    let root = term.root();
+    if layout::is_immediate(root) || !term.block(root).is_irregular() {
+        return;
+    }
+    let mut runs: Stack<Roots, 12> = Stack::new();
+    keepers_of(term.block(root), visit, &mut runs);
+    while let Some(mut run) = runs.pop() {
+        while let Some(term) = run.next() {
+            let root = term.root();
+            if !layout::is_immediate(root) && term.block(root).is_irregular() {
+                if run.len() > 0 {
+                    runs.push(run);
+                }
+                keepers_of(term.block(root), visit, &mut runs);
+                break;
+            }
+        }
+    }
+}
+
+/// The block's own keeper, or its elements onto the stack.
+fn keepers_of<'a>(block: Block<'a>, visit: fn(u64), runs: &mut Stack<Roots<'a>, 12>) {
+    let count = layout::count(block.head());
+    match block.kind {
+        Kind::Tuple => runs.push(block.roots(0, count)),
+        Kind::List => runs.push(block.roots(0, count + 1)),
+        Kind::Map => runs.push(block.roots(0, 2 * count)),
+        Kind::Foreign if block.foreign().keeper != 0 => visit(block.foreign().keeper),
+        _ => (),
+    }
+}
+
+/// Counts one more holder for each keeper in the term.
+pub fn retain(term: Term) {
+    each_keeper(term, host().foreign_retain);
+}
+
+/// Counts one holder less for each keeper in the term: for encodings that own their keepers and are
+/// thrown away without becoming an object.
+pub fn release(term: Term) {
+    each_keeper(term, host().foreign_release);
+}
+
+/// True if two objects are `=:=`.
+///
+/// # Safety
+/// Both live.
+pub unsafe fn equal_objects(a: ObjectPtr, b: ObjectPtr) -> bool {
+    // SAFETY: both live by the caller's promise.
+    let (x, y) = unsafe { (a.elements(), b.elements()) };
+    x.len() == y.len() && x.zip(y).all(|(a, b)| equal(a, b))
+}
+
+/// The hash of a whole object, all 64 bits, coherent with [`equal_objects`].
+///
+/// # Safety
+/// The object lives.
+pub unsafe fn hash_object(object: ObjectPtr, seed: u64) -> u64 {
+    // SAFETY: the object lives by the caller's promise.
+    let elements = unsafe { object.elements() };
+    elements
+        .fold(elements.len() as u64, |state, term| hash::mix(state ^ hash_wide(term, seed), seed))
+}

@@ -1,0 +1,137 @@
+//! Keys as callers look them up, and keys that an engine keeps.
+//!
+//! A probe borrows its term: from a [`super::buffer::Buffer`], from a stored object, or from one
+//! word on the stack. An [`OwnedKey`] holds a copy, for the separators of ordered engines.
+
+use std::cmp::Ordering;
+use std::ptr::NonNull;
+
+use super::equal::equal;
+use super::hash::hash;
+use super::object::{copy_term, release, retain};
+use super::order::compare;
+use super::prefix::prefix;
+use super::view::Term;
+
+/// A key of a hash table, with its hash.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe<'a> {
+    /// The key.
+    pub term: Term<'a>,
+    /// Its hash, by the table's seed.
+    pub hash: u64,
+}
+
+impl<'a> Probe<'a> {
+    /// A key, hashed.
+    #[inline]
+    pub fn new(term: Term<'a>, seed: u64) -> Probe<'a> {
+        Probe { term, hash: hash(term, seed) }
+    }
+
+    /// True if the key is `=:=` another.
+    #[inline]
+    pub fn matches(&self, other: Term) -> bool {
+        equal(self.term, other)
+    }
+
+    /// The same probe without its lifetime, for engines whose key type cannot name one.
+    ///
+    /// # Safety
+    /// The result, and what is copied from it, is not used after `self`'s term is gone.
+    #[inline(always)]
+    pub unsafe fn erase(self) -> Probe<'static> {
+        // SAFETY: by the caller's promise.
+        Probe { term: unsafe { self.term.extend() }, hash: self.hash }
+    }
+}
+
+/// A key of an ordered table, with its prefix.
+#[derive(Clone, Copy, Debug)]
+pub struct OrderProbe<'a> {
+    /// The key.
+    pub term: Term<'a>,
+    /// Its order-preserving prefix.
+    pub prefix: u64,
+}
+
+impl<'a> OrderProbe<'a> {
+    /// A key and its prefix.
+    #[inline]
+    pub fn new(term: Term<'a>) -> OrderProbe<'a> {
+        OrderProbe { term, prefix: prefix(term) }
+    }
+
+    /// The term order of the key and another.
+    #[inline]
+    pub fn compare(&self, other: Term) -> Ordering {
+        compare(self.term, other)
+    }
+
+    /// As [`Probe::erase`].
+    ///
+    /// # Safety
+    /// As for [`Probe::erase`].
+    #[inline(always)]
+    pub unsafe fn erase(self) -> OrderProbe<'static> {
+        // SAFETY: by the caller's promise.
+        OrderProbe { term: unsafe { self.term.extend() }, prefix: self.prefix }
+    }
+}
+
+/// A copy of a key, with its own count of the keepers in it.
+#[derive(Debug)]
+pub struct OwnedKey {
+    /// A box of words, held by a pointer because `probe` points to the same words.
+    words: NonNull<[u64]>,
+    probe: OrderProbe<'static>,
+}
+
+// SAFETY: the words are owned and do not change once they are made; `probe` points to them.
+unsafe impl Send for OwnedKey {}
+// SAFETY: shared access only reads.
+unsafe impl Sync for OwnedKey {}
+
+impl OwnedKey {
+    /// A copy of the term.
+    pub fn new(term: Term) -> OwnedKey {
+        let words = NonNull::from(Box::leak(vec![0; term.words()].into_boxed_slice()));
+        let root: NonNull<u64> = words.cast();
+        // SAFETY: the words have room for the root word and the blocks behind it.
+        unsafe { copy_term(term, root, root.add(1)) };
+        retain(term);
+        // SAFETY: a well-formed copy that lives until `drop`; `probe` is handed out only for the
+        // life of `self`.
+        let copy = unsafe { Term::new(root.as_ptr()) };
+        OwnedKey { words, probe: OrderProbe::new(copy) }
+    }
+
+    /// The term.
+    #[inline(always)]
+    pub fn term(&self) -> Term<'_> {
+        self.probe.term
+    }
+
+    /// The key.
+    #[inline(always)]
+    pub fn probe(&self) -> &OrderProbe<'_> {
+        &self.probe
+    }
+
+    /// The key without its lifetime, see [`Probe::erase`].
+    ///
+    /// # Safety
+    /// What is copied from the result is not used after `self` is dropped.
+    #[inline(always)]
+    pub unsafe fn erased(&self) -> &OrderProbe<'static> {
+        &self.probe
+    }
+}
+
+impl Drop for OwnedKey {
+    fn drop(&mut self) {
+        release(self.probe.term);
+        // SAFETY: leaked by `new`, and nothing borrows it any more.
+        drop(unsafe { Box::from_raw(self.words.as_ptr()) });
+    }
+}

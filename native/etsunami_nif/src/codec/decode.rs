@@ -1,0 +1,324 @@
+//! From words to the VM's terms.
+//!
+//! One call of the C interface per compound. A block whose parts are all immediates is handed to
+//! that call as it stands: blocks do not change, and their words are the VM's words. Everything else
+//! goes over a stack of words, from the inside out: a compound's root words are copied onto the
+//! stack, those that refer to blocks are replaced one after the other by the terms made of them, and
+//! the compound is made of what then stands there. There is no recursion.
+//!
+//! The root words of an object's elements are atomics (a counter may change in place), so they are
+//! loaded one by one, and each only once.
+
+use std::cell::Cell;
+
+use etsunami::term::layout::{Kind, NEGATIVE, block_ref, count, distance, immediate, is_immediate};
+use etsunami::term::object::ObjectPtr;
+use etsunami::term::stack::Stack;
+use etsunami::term::view::{Roots, Term};
+
+use super::{external, tags};
+use crate::vm::{Env, VmTerm};
+
+/// Elements of an object that are copied without an allocation.
+const INLINE: usize = 32;
+
+/// A stored object as a tuple.
+///
+/// # Safety
+/// The object lives during the call.
+#[inline]
+pub unsafe fn object<'e>(env: Env<'e>, object: ObjectPtr) -> VmTerm<'e> {
+    // SAFETY: alive by the caller's promise.
+    elements(env, unsafe { object.elements() })
+}
+
+/// A stored object as a tuple, if it is short and all its elements are immediates.
+///
+/// # Safety
+/// The object lives during the call.
+#[inline(always)]
+pub unsafe fn flat_object<'e>(env: Env<'e>, object: ObjectPtr) -> Option<VmTerm<'e>> {
+    // SAFETY: alive by the caller's promise.
+    let roots = unsafe { object.elements() };
+    let arity = roots.len();
+    if arity > FLAT || tags::portable() {
+        return None;
+    }
+    let mut words = [immediate::NIL; FLAT];
+    let mut all = u64::MAX;
+    for (word, root) in words.iter_mut().zip(roots) {
+        *word = root.root();
+        all &= *word;
+    }
+    is_immediate(all).then(|| env.make_tuple(terms(&words[..arity])))
+}
+
+/// The longest object that is looked at for [`flat_object`].
+const FLAT: usize = 4;
+
+/// Elements as a tuple.
+#[inline]
+pub fn elements<'e>(env: Env<'e>, roots: Roots) -> VmTerm<'e> {
+    let mut words = [immediate::NIL; INLINE];
+    let arity = roots.len();
+    if arity > INLINE || tags::portable() {
+        return Decoder::new(env).elements(roots);
+    }
+    let mut all = u64::MAX;
+    for (word, root) in words.iter_mut().zip(roots) {
+        *word = root.root();
+        all &= *word;
+    }
+    if is_immediate(all) {
+        return env.make_tuple(terms(&words[..arity]));
+    }
+    let mut decoder = Decoder::new(env);
+    for (word, root) in words.iter_mut().zip(roots) {
+        if !is_immediate(*word) {
+            *word = decoder.root(*word, root.as_ptr()).word();
+        }
+    }
+    env.make_tuple(terms(&words[..arity]))
+}
+
+/// One term.
+#[inline]
+pub fn term<'e>(env: Env<'e>, term: Term) -> VmTerm<'e> {
+    let root = term.root();
+    if is_immediate(root) && !tags::portable() {
+        // SAFETY: an immediate is a term of every environment.
+        return unsafe { VmTerm::from_word(root) };
+    }
+    Decoder::new(env).root(root, term.as_ptr())
+}
+
+/// Words that are terms.
+#[inline(always)]
+fn terms<'e>(words: &[u64]) -> &[VmTerm<'e>] {
+    // SAFETY: `VmTerm` is a transparent word. All callers pass immediates of the VM or words of
+    // terms just made in the environment that they go on to use.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
+}
+
+/// A compound whose words are on top of the stack, from `base` on; those from `next` on have not
+/// been looked at.
+#[derive(Clone, Copy)]
+struct Frame {
+    /// The root word, which tells the kind. (Fields of one size: a frame is copied without gaps.)
+    root: u64,
+    /// Where the words were copied from.
+    roots: *const u64,
+    base: usize,
+    next: usize,
+}
+
+/// The root words of a compound, whose root word was loaded from `at`.
+#[inline]
+fn parts_of<'a>(root: u64, at: *const u64) -> &'a [u64] {
+    // SAFETY: a well-formed root word's block stands at its distance, and that many root words
+    // follow the header of such a block; blocks do not change while the term can be read.
+    unsafe {
+        let block = at.add(distance(root));
+        let n = count(*block);
+        let roots = match Kind::of(root) {
+            Kind::Tuple => n,
+            Kind::List => n + 1,
+            _ => 2 * n,
+        };
+        std::slice::from_raw_parts(block.add(1), roots)
+    }
+}
+
+struct Decoder<'e> {
+    env: Env<'e>,
+    portable: bool,
+    /// The stack; on loan from the thread once something stands on it.
+    words: Vec<u64>,
+}
+
+/// Words that a thread keeps for the next call.
+const SPARE_WORDS: usize = 1 << 14;
+
+thread_local! {
+    static SPARE: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
+}
+
+impl Drop for Decoder<'_> {
+    fn drop(&mut self) {
+        if (1..=SPARE_WORDS).contains(&self.words.capacity()) {
+            // After the thread's end there is nowhere to put it.
+            let _ = SPARE.try_with(|spare| spare.set(std::mem::take(&mut self.words)));
+        }
+    }
+}
+
+impl<'e> Decoder<'e> {
+    fn new(env: Env<'e>) -> Decoder<'e> {
+        Decoder { env, portable: tags::portable(), words: Vec::new() }
+    }
+
+    fn borrow_stack(&mut self) {
+        if self.words.capacity() == 0 {
+            self.words = SPARE.take();
+            self.words.clear();
+        }
+    }
+
+    /// Elements as a tuple, however many.
+    fn elements(&mut self, mut roots: Roots) -> VmTerm<'e> {
+        self.borrow_stack();
+        self.words.extend(roots.map(Term::root));
+        let first = roots.next().map_or(std::ptr::null(), Term::as_ptr);
+        self.run(Frame { root: block_ref(Kind::Tuple, 0), roots: first, base: 0, next: 0 })
+    }
+
+    /// A term by its root word, which was loaded from `at`.
+    fn root(&mut self, root: u64, at: *const u64) -> VmTerm<'e> {
+        if is_immediate(root) {
+            return tags::export(self.env, root);
+        }
+        self.block(root, at).unwrap_or_else(|| {
+            let frame = self.open(root, at);
+            self.run(frame)
+        })
+    }
+
+    /// Makes a compound whose words are on the stack, and what is inside it.
+    fn run(&mut self, mut frame: Frame) -> VmTerm<'e> {
+        let mut stack: Stack<Frame, 8> = Stack::new();
+        loop {
+            if let Some(inner) = self.parts(&mut frame) {
+                stack.push(frame);
+                frame = inner;
+                continue;
+            }
+            let made = self.make(Kind::of(frame.root), &self.words[frame.base..]);
+            self.words.truncate(frame.base);
+            let Some(outer) = stack.pop() else { return made };
+            frame = outer;
+            self.words[frame.next - 1] = made.word();
+        }
+    }
+
+    /// Replaces a compound's words by terms, up to the first that needs a frame of its own.
+    fn parts(&mut self, frame: &mut Frame) -> Option<Frame> {
+        while frame.next < self.words.len() {
+            let (i, root) = (frame.next, self.words[frame.next]);
+            frame.next += 1;
+            if is_immediate(root) {
+                if self.portable {
+                    self.words[i] = tags::export(self.env, root).word();
+                }
+                continue;
+            }
+            // SAFETY: the word at stack position `i` was loaded from this root position.
+            let at = unsafe { frame.roots.add(i - frame.base) };
+            match self.block(root, at) {
+                Some(term) => self.words[i] = term.word(),
+                None => return Some(self.open(root, at)),
+            }
+        }
+        None
+    }
+
+    /// The term of a block, unless it is a compound with parts that have to be made first. The
+    /// block belongs to the root word that was loaded from `at`.
+    #[inline]
+    fn block(&self, root: u64, at: *const u64) -> Option<VmTerm<'e>> {
+        let kind = Kind::of(root);
+        if !matches!(kind, Kind::Tuple | Kind::List | Kind::Map) {
+            // SAFETY: a well-formed root word's block stands at its distance; blocks do not change.
+            let (block, head) = unsafe { (at.add(distance(root)), *at.add(distance(root))) };
+            return Some(self.leaf(kind, head, block));
+        }
+        let words = parts_of(root, at);
+        let immediates = words.iter().fold(u64::MAX, |all, word| all & word);
+        (!self.portable && is_immediate(immediates)).then(|| self.make(kind, words))
+    }
+
+    /// The frame of a compound, with its words on the stack.
+    #[inline]
+    fn open(&mut self, root: u64, at: *const u64) -> Frame {
+        let words = parts_of(root, at);
+        self.borrow_stack();
+        let base = self.words.len();
+        self.words.extend_from_slice(words);
+        Frame { root, roots: words.as_ptr(), base, next: base }
+    }
+
+    /// The compound of words that are all terms.
+    fn make(&self, kind: Kind, words: &[u64]) -> VmTerm<'e> {
+        let words = terms(words);
+        match kind {
+            Kind::Tuple => self.env.make_tuple(words),
+            Kind::Map => {
+                let (keys, values) = words.split_at(words.len() / 2);
+                self.env.make_map(keys, values).expect("keys that differ")
+            }
+            _ => self.list(words),
+        }
+    }
+
+    /// The last word is the tail.
+    fn list(&self, words: &[VmTerm<'e>]) -> VmTerm<'e> {
+        let (&tail, heads) = words.split_last().expect("a list's tail");
+        let proper =
+            if self.portable { self.env.is_nil(tail) } else { tail.word() == immediate::NIL };
+        if proper {
+            return self.env.make_list(heads);
+        }
+        heads.iter().rev().fold(tail, |tail, &head| self.env.make_cell(head, tail))
+    }
+
+    fn leaf(&self, kind: Kind, head: u64, block: *const u64) -> VmTerm<'e> {
+        // SAFETY: the block that `block` starts is well-formed; each arm reads the words that its
+        // kind and first word promise.
+        unsafe {
+            match kind {
+                Kind::Float => self.env.make_float(f64::from_bits(head)),
+                Kind::Integer => {
+                    let limbs = std::slice::from_raw_parts(block.add(1), count(head));
+                    self.integer(head & NEGATIVE != 0, limbs)
+                }
+                Kind::Bits => {
+                    let bits = head as usize;
+                    let bytes = std::slice::from_raw_parts(block.add(1).cast(), bits.div_ceil(8));
+                    self.bits(bits, bytes)
+                }
+                // The word of a term that the block's holder keeps alive, or the caller's own.
+                Kind::Foreign => self.env.copy(VmTerm::from_word(*block.add(2))),
+                _ => {
+                    let bytes = std::slice::from_raw_parts(block.add(1).cast(), count(head));
+                    self.external(bytes)
+                }
+            }
+        }
+    }
+
+    fn integer(&self, negative: bool, limbs: &[u64]) -> VmTerm<'e> {
+        if let &[limb] = limbs {
+            if !negative {
+                return self.env.make_uint64(limb);
+            }
+            if limb <= i64::MIN.unsigned_abs() {
+                return self.env.make_int64((limb as i64).wrapping_neg());
+            }
+        }
+        let mut bytes = Vec::with_capacity(7 + 8 * limbs.len());
+        external::write_big_integer(negative, limbs, &mut bytes);
+        self.external(&bytes)
+    }
+
+    fn bits(&self, bits: usize, bytes: &[u8]) -> VmTerm<'e> {
+        if bits.is_multiple_of(8) {
+            return self.env.make_binary(bytes);
+        }
+        let mut written = Vec::with_capacity(7 + bytes.len());
+        external::write_bit_string(bits, bytes, &mut written);
+        self.external(&written)
+    }
+
+    fn external(&self, bytes: &[u8]) -> VmTerm<'e> {
+        self.env.from_external(bytes).expect("an external format that the VM wrote")
+    }
+}

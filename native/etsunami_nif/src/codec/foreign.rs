@@ -1,0 +1,209 @@
+//! Keepers: environments of the VM in which references, funs, big binaries and unknown terms live.
+//!
+//! Such a term cannot live as bytes (a counters reference is freed with its last holder, a decoded
+//! reference differs from the original once the node has a name, a closure's bytes differ between
+//! processes). It is copied into an environment that belongs to no process, and the encoding holds
+//! its word there, its hash, and the address of the [`Keeper`] that keeps the environment.
+//!
+//! One environment costs about a kilobyte, so terms share them: the threads are spread over
+//! [`STRIPES`] of *open* keepers, each behind a lock, and a keeper closes after a number of terms
+//! that depends on how much one of them may pin. The VM frees an environment only as a whole: one
+//! living term pins the others of its keeper. Big binaries have one keeper each.
+//!
+//! A keeper counts its holders: the encoded terms in it, and its open slot. Whoever takes the last
+//! away frees the environment, on whatever thread (the VM allows all): usually the reclaiming one.
+//! Counting up is relaxed (whoever counts holds one already, or holds the slot's lock); counting
+//! down is a release, and the last one acquires all others before it frees.
+//!
+//! Copying into an open keeper needs its lock; reading a term of it does not: the VM never moves or
+//! changes a term in an environment.
+//!
+//! The hash of a foreign term is the VM's internal hash with a salt drawn at load: it is a function of what `=:=`
+//! compares (a reference's numbers and node, a fun's module, index, version and environment), so
+//! equal funs made by two processes hash alike, and naming the node changes no local reference.
+
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::{Mutex, OnceLock};
+
+use etsunami::term::layout::Foreign;
+
+use crate::vm::{Env, OwnEnv, VmTerm};
+
+/// Binaries of more bytes than this are held by reference in values; smaller ones are copied.
+pub const BIG_BINARY: usize = 16 << 10;
+
+const STRIPES: usize = 16;
+/// References have a fixed size of a few words.
+const REFERENCES_PER_KEEPER: usize = 64;
+/// A fun pins its environment, of any size.
+const FUNS_PER_KEEPER: usize = 8;
+
+/// An environment and the number of its holders.
+pub struct Keeper {
+    holders: AtomicUsize,
+    env: OwnEnv,
+    /// The contents of a keeper's only term, if that is a big binary.
+    bytes: (*const u8, usize),
+}
+
+// SAFETY: the environment is written only before the keeper is shared or under its slot's lock; the
+// holders are atomic; the bytes never change.
+unsafe impl Send for Keeper {}
+// SAFETY: as above.
+unsafe impl Sync for Keeper {}
+
+/// A place for one open keeper.
+struct Open {
+    keeper: *const Keeper,
+    left: usize,
+}
+
+// SAFETY: the pointer is one counted holder of a `Keeper`, which is Send and Sync.
+unsafe impl Send for Open {}
+
+/// A stripe on its own cache lines: one open keeper for references, one for all else.
+#[repr(align(128))]
+struct Stripe {
+    references: Mutex<Open>,
+    funs: Mutex<Open>,
+}
+
+static KEEPERS: [Stripe; STRIPES] =
+    [const { Stripe { references: Mutex::new(Open::NONE), funs: Mutex::new(Open::NONE) } };
+        STRIPES];
+
+/// A kept term: its word, and the address of the keeper, which the receiver holds.
+#[derive(Clone, Copy)]
+pub struct Kept {
+    /// The term's word in the keeper.
+    pub word: u64,
+    /// The keeper's address, to be given to [`release`] once.
+    pub keeper: u64,
+}
+
+impl Keeper {
+    fn new() -> Box<Keeper> {
+        Box::new(Keeper {
+            holders: AtomicUsize::new(1),
+            env: OwnEnv::new(),
+            bytes: (ptr::null(), 0),
+        })
+    }
+}
+
+impl Open {
+    const NONE: Open = Open { keeper: ptr::null(), left: 0 };
+
+    /// Copies a term into the open keeper, or a new one for `capacity` terms.
+    fn keep(&mut self, term: VmTerm, capacity: usize) -> Kept {
+        if self.keeper.is_null() {
+            *self = Open { keeper: Box::into_raw(Keeper::new()), left: capacity };
+        }
+        // SAFETY: the slot is a holder.
+        let keeper = unsafe { &*self.keeper };
+        let kept = Kept {
+            word: keeper.env.env().copy(term).word(),
+            keeper: self.keeper.expose_provenance() as u64,
+        };
+        self.left -= 1;
+        if self.left == 0 {
+            // The slot's hold goes over to the last term.
+            self.keeper = ptr::null();
+        } else {
+            retain(kept.keeper);
+        }
+        kept
+    }
+}
+
+/// Copies a term into a keeper. The receiver holds it once.
+pub fn keep(what: Foreign, term: VmTerm) -> Kept {
+    let stripe = &KEEPERS[stripe()];
+    let (slot, capacity) = match what {
+        Foreign::Binary => return keep_binary(term),
+        Foreign::Reference => (&stripe.references, REFERENCES_PER_KEEPER),
+        Foreign::Fun | Foreign::Other => (&stripe.funs, FUNS_PER_KEEPER),
+    };
+    // A panic under the lock can only come before the slot is changed.
+    slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).keep(term, capacity)
+}
+
+fn keep_binary(term: VmTerm) -> Kept {
+    let mut keeper = Keeper::new();
+    let env = keeper.env.env();
+    let copy = env.copy(term);
+    let bytes = env.binary(copy).expect("a copied binary");
+    let (word, bytes) = (copy.word(), (bytes.as_ptr(), bytes.len()));
+    keeper.bytes = bytes;
+    Kept { word, keeper: Box::into_raw(keeper).expose_provenance() as u64 }
+}
+
+/// The hash of a foreign term. The salt keeps closures with colliding hashes from being prepared.
+pub fn hash(term: VmTerm) -> u64 {
+    static SALT: OnceLock<u64> = OnceLock::new();
+    term.internal_hash(*SALT.get_or_init(|| RandomState::new().hash_one(0)))
+}
+
+/// The stripe of the calling thread.
+fn stripe() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static STRIPE: Cell<usize> = const { Cell::new(usize::MAX) };
+    }
+    STRIPE.with(|stripe| {
+        if stripe.get() == usize::MAX {
+            // Relaxed: any distribution will do.
+            stripe.set(NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES);
+        }
+        stripe.get()
+    })
+}
+
+fn pointer(keeper: u64) -> *const Keeper {
+    ptr::with_exposed_provenance(keeper as usize)
+}
+
+/// Counts one more holder of a keeper that the caller knows to be held.
+pub fn retain(keeper: u64) {
+    // SAFETY: held, so it lives. Relaxed: see the module's documentation.
+    unsafe { &(*pointer(keeper)).holders }.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Counts one holder less, and frees the keeper with the last one.
+pub fn release(keeper: u64) {
+    // SAFETY: the caller is a holder, so it lives.
+    let holders = unsafe { &(*pointer(keeper)).holders };
+    // Release: pairs with the fence of whoever frees.
+    if holders.fetch_sub(1, Ordering::Release) == 1 {
+        // Acquire: pairs with the release of every other holder.
+        fence(Ordering::Acquire);
+        // SAFETY: made by `Box::into_raw`; this was the last holder.
+        drop(unsafe { Box::from_raw(pointer(keeper).cast_mut()) });
+    }
+}
+
+/// Notes where the bytes of a borrowed big binary are, in memory of the call's environment: gives
+/// the address of the note.
+pub fn borrow_bytes(env: Env, bytes: &[u8]) -> u64 {
+    let note = [bytes.as_ptr().expose_provenance(), bytes.len()].map(usize::to_ne_bytes).concat();
+    let binary = env.binary(env.make_binary(&note)).expect("a binary just made");
+    binary.as_ptr().expose_provenance() as u64
+}
+
+/// The contents of a borrowed big binary, by the address that [`borrow_bytes`] gave during this
+/// call.
+pub fn borrowed_bytes(note: u64) -> (*const u8, usize) {
+    let note = ptr::with_exposed_provenance::<[usize; 2]>(note as usize);
+    // SAFETY: the note lives as long as the call; it may stand at any byte.
+    let [address, length] = unsafe { note.read_unaligned() };
+    (ptr::with_exposed_provenance(address), length)
+}
+
+/// The contents of a kept big binary: they live as long as the keeper.
+pub fn bytes(keeper: u64) -> (*const u8, usize) {
+    // SAFETY: the caller knows it to be held.
+    unsafe { (*pointer(keeper)).bytes }
+}

@@ -1,0 +1,19 @@
+//! Between the VM's terms and encoded terms.
+//!
+//! - [`encode`]: a term of the VM becomes words in a [`Buffer`](etsunami::term::buffer::Buffer);
+//! - [`sort`]: maps inside keys get their canonical order;
+//! - [`decode`]: an encoded term becomes a term of the VM;
+//! - [`tags`]: whether the words of immediates are as assumed, and the portable path if not;
+//! - [`atom_text`]: the text of atoms, for the term order;
+//! - [`foreign`]: terms that only an environment of the VM can keep;
+//! - [`external`]: the few pieces of the external term format that the others read;
+//! - [`host`]: what the core asks the VM.
+
+pub mod atom_text;
+pub mod decode;
+pub mod encode;
+pub mod external;
+pub mod foreign;
+pub mod host;
+pub mod sort;
+pub mod tags;

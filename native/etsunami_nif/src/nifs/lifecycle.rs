@@ -1,0 +1,201 @@
+//! Making, dropping, naming, owning and fixing tables.
+
+use std::hash::{BuildHasher, RandomState};
+
+use etsunami::reclaim::pin;
+use etsunami::table::Table;
+use etsunami::table::options::{Access, Kind, Need, Spec, WriteConcurrency};
+
+use super::owned;
+use crate::args::{self, Parsed};
+use crate::atoms::atoms;
+use crate::codec::encode::Role;
+use crate::error::{BADARG, Cause, SYSTEM_LIMIT};
+use crate::owner;
+use crate::raw_nif;
+use crate::resource::{self, Handle, Heir, Parts, TABLES};
+use crate::vm::{Env, VmTerm};
+
+raw_nif! {
+    /// `new_table(Name, Named, Type, Access, Keypos, Heir, Options)`
+    fn new_table/7(env, &[name, named, kind, access, keypos, heir, options]) {
+        let access = access_of(access)?;
+        let spec = Spec { access, kind: kind_of(kind)?, ..options_of(env, keypos, options)? };
+        let parts = Parts {
+            table: Table::new(spec, RandomState::new().hash_one(name.word())),
+            owner: own_pid(env)?,
+            access,
+            name: args::atom(env, name)?,
+            named: args::boolean(named)?,
+            heir: heir_of(env, heir)?,
+        };
+        let guard = pin();
+        let handle = Handle::create(parts).ok_or(SYSTEM_LIMIT)?;
+        if let Err(error) = owner::enter(env, &guard, handle) {
+            if !handle.table.is_dropped() {
+                // SAFETY: the one reference of a handle that nobody else has seen.
+                unsafe { handle.release() };
+            }
+            return Err(error);
+        }
+        Ok(handle.public_id(env))
+    }
+}
+
+fn own_pid<'e>(env: Env<'e>) -> Parsed<'e, u64> {
+    env.self_pid().map(VmTerm::word).ok_or(BADARG)
+}
+
+fn options_of<'e>(env: Env<'e>, keypos: VmTerm<'e>, options: VmTerm<'e>) -> Parsed<'e, Spec> {
+    let option = |key| env.map_get(options, key).ok_or(BADARG);
+    Ok(Spec {
+        keypos: args::position(env, keypos)?,
+        read_concurrency: args::boolean(option(atoms().read_concurrency)?)?,
+        write_concurrency: write_concurrency_of(env, option(atoms().write_concurrency)?)?,
+        decentralized_counters: args::boolean(option(atoms().decentralized_counters)?)?,
+        compressed: args::boolean(option(atoms().compressed)?)?,
+        ..Spec::default()
+    })
+}
+
+fn kind_of<'e>(term: VmTerm<'e>) -> Parsed<'e, Kind> {
+    let atoms = atoms();
+    let kinds = [
+        (atoms.set, Kind::Set),
+        (atoms.ordered_set, Kind::OrderedSet),
+        (atoms.bag, Kind::Bag),
+        (atoms.duplicate_bag, Kind::DuplicateBag),
+    ];
+    choose(term, &kinds)
+}
+
+fn access_of<'e>(term: VmTerm<'e>) -> Parsed<'e, Access> {
+    let atoms = atoms();
+    let accesses = [
+        (atoms.public, Access::Public),
+        (atoms.protected, Access::Protected),
+        (atoms.private, Access::Private),
+    ];
+    choose(term, &accesses)
+}
+
+/// What an atom stands for.
+fn choose<'e, T: Copy>(term: VmTerm<'e>, choices: &[(VmTerm<'static>, T)]) -> Parsed<'e, T> {
+    let chosen = choices.iter().find(|(atom, _)| atom.word() == term.word());
+    chosen.map(|&(_, choice)| choice).ok_or(BADARG)
+}
+
+fn write_concurrency_of<'e>(env: Env<'e>, term: VmTerm<'e>) -> Parsed<'e, WriteConcurrency> {
+    if term.word() == atoms().auto.word() {
+        return Ok(WriteConcurrency::Auto);
+    }
+    if let Some([_, locks]) = args::tuple(env, term) {
+        return Ok(WriteConcurrency::Locks(args::position(env, locks)?));
+    }
+    Ok(if args::boolean(term)? { WriteConcurrency::On } else { WriteConcurrency::Off })
+}
+
+fn heir_of<'e>(env: Env<'e>, term: VmTerm<'e>) -> Parsed<'e, Heir> {
+    if let Some([pid]) = args::tuple(env, term) {
+        return Ok(Heir::Process { pid: args::local_pid(env, pid)?, data: None });
+    }
+    if let Some([pid, data]) = args::tuple(env, term) {
+        let pid = args::local_pid(env, pid)?;
+        return Ok(Heir::Process { pid, data: Some(owned(env, data, Role::Value)?) });
+    }
+    if term.word() == atoms().none.word() { Ok(Heir::None) } else { Err(BADARG) }
+}
+
+raw_nif! {
+    /// `delete_table(Table)`
+    fn delete_table/1(env, &[table]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        if owner::delete(env, &guard, handle) { Ok(atoms().r#true) } else { Err(Cause::Id.into()) }
+    }
+}
+
+raw_nif! {
+    /// `rename(Table, Name)`
+    fn rename/2(env, &[table, name]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        args::atom(env, name)?;
+        owner::rename(env, handle, name)?;
+        Ok(handle.public_id(env))
+    }
+}
+
+raw_nif! {
+    /// `give_away(Table, Pid, Gift)`
+    fn give_away/3(env, &[table, to, gift]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        let from = own_pid(env)?;
+        if handle.owner() != from {
+            return Err(Cause::NotOwner.into());
+        }
+        let to = args::local_pid(env, to)?;
+        let gift = owned(env, gift, Role::Value)?;
+        owner::give_away(env, handle, from, to, &gift)?;
+        Ok(atoms().r#true)
+    }
+}
+
+raw_nif! {
+    /// `setopts(Table, Heir | keep, Access | keep)`
+    fn setopts/3(env, &[table, heir, access]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        let keep = atoms().keep.word();
+        let heir = if heir.word() == keep { None } else { Some(heir_of(env, heir)?) };
+        let access = if access.word() == keep { None } else { Some(access_of(access)?) };
+        owner::set_options(handle, own_pid(env)?, heir, access)?;
+        Ok(atoms().r#true)
+    }
+}
+
+raw_nif! {
+    /// `safe_fixtable(Table, Fix)`
+    fn safe_fixtable/2(env, &[table, fix]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Read)?;
+        if args::boolean(fix)? {
+            owner::fix(env, &guard, handle, own_pid(env)?);
+        } else {
+            owner::unfix(env, &guard, handle, own_pid(env)?);
+        }
+        Ok(atoms().r#true)
+    }
+}
+
+raw_nif! {
+    /// `all()`
+    fn all/0(env, _argv) {
+        let guard = pin();
+        let mut handles = Vec::new();
+        TABLES.for_each(|pointer| {
+            // SAFETY: entered handles live until they have left the list, which waits for us here.
+            handles.push(unsafe { &*pointer }.keep());
+        });
+        let mut ids = Vec::with_capacity(handles.len());
+        for handle in handles {
+            if resource::table(env, &guard, handle.id(env), Need::Info).is_ok() {
+                ids.push(handle.public_id(env));
+            }
+        }
+        Ok(env.make_list(&ids))
+    }
+}
+
+raw_nif! {
+    /// `whereis(Name)`
+    fn whereis/1(env, &[name]) {
+        let guard = pin();
+        args::atom(env, name)?;
+        match resource::table(env, &guard, name, Need::Info) {
+            Ok(handle) => Ok(handle.id(env)),
+            Err(_) => Ok(atoms().undefined),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The functions that `Etsunami.Native` calls, by topic: find the table, decode, one call of the
+//! core, encode.
+
+mod info;
+mod lifecycle;
+mod read;
+mod traverse;
+mod update;
+mod write;
+
+use etsunami::table::{Draft, Hit, Table};
+use etsunami::term::object::release;
+use etsunami::term::probe::OwnedKey;
+use etsunami::term::view::Term;
+
+use crate::budget;
+use crate::codec::decode;
+use crate::codec::encode::{self, Keep, Role, Scratch, Slot};
+use crate::error::Raise;
+use crate::raw::Answer;
+use crate::vm::{Env, VmTerm};
+
+/// Lends a looked up key to `f`.
+#[inline(always)]
+fn with_key<'e, R>(
+    env: Env<'e>,
+    term: VmTerm<'e>,
+    f: impl FnOnce(Term<'_>) -> Result<R, Raise<'e>>,
+) -> Result<R, Raise<'e>> {
+    let mut slot = Slot::default();
+    f(encode::encode_key(env, term, &mut slot)?)
+}
+
+/// Encodes an object that is going to be stored in a table, and lends the draft to `f`, which has
+/// to make an object of it.
+#[inline(always)]
+fn with_object<'e, R>(
+    env: Env<'e>,
+    table: &Table,
+    term: VmTerm<'e>,
+    f: impl FnOnce(Draft<'_>) -> Result<R, Raise<'e>>,
+) -> Result<R, Raise<'e>> {
+    let keypos = table.spec().keypos;
+    if let Some(words) = encode::flat_object(env, term, keypos) {
+        // SAFETY: immediates are their own encoding, without keepers.
+        return f(unsafe { Draft::new(words, words.len()) });
+    }
+    let mut buffer = Scratch::take();
+    let arity = encode::encode_object(env, term, keypos, Keep::Retain, &mut buffer)?;
+    // SAFETY: just encoded, with its keepers.
+    f(unsafe { Draft::new(buffer.words(), arity) })
+}
+
+/// A copy of a term that may outlive the call.
+fn owned<'e>(env: Env<'e>, term: VmTerm<'e>, role: Role) -> Result<OwnedKey, Raise<'e>> {
+    let mut buffer = Scratch::take();
+    encode::encode_term(env, term, role, Keep::Retain, &mut buffer)?;
+    // SAFETY: just encoded.
+    let encoded = unsafe { Term::at(buffer.words(), 0) };
+    let copy = OwnedKey::new(encoded);
+    // The copy has retained the keepers for itself.
+    release(encoded);
+    Ok(copy)
+}
+
+/// An answer of so many words may be made on this thread.
+#[inline(always)]
+fn require_short<'e>(words: usize) -> Result<(), Raise<'e>> {
+    if words > budget::INDIVISIBLE_WORDS && budget::on_normal_scheduler() {
+        Err(Raise::Dirty)
+    } else {
+        Ok(())
+    }
+}
+
+/// The objects of a hit as a list.
+#[inline(always)]
+fn objects<'e>(env: Env<'e>, hit: &Hit<'_>) -> Answer<'e> {
+    if let Some(object) = hit.single()
+        // SAFETY: the hit's guard keeps the object.
+        && let Some(tuple) = unsafe { decode::flat_object(env, object) }
+    {
+        return Ok(env.make_list(&[tuple]));
+    }
+    if hit.is_absent() {
+        return Ok(env.make_list(&[]));
+    }
+    require_short(hit.words())?;
+    Ok(all_objects(env, hit))
+}
+
+/// The objects of a hit as a list, however many.
+#[inline(always)]
+fn all_objects<'e>(env: Env<'e>, hit: &Hit<'_>) -> VmTerm<'e> {
+    if let Some(object) = hit.single() {
+        // SAFETY: the hit's guard keeps the object.
+        return env.make_list(&[unsafe { decode::object(env, object) }]);
+    }
+    // SAFETY: as above.
+    let terms: Vec<_> =
+        hit.objects().map(|object| unsafe { decode::object(env, object) }).collect();
+    env.make_list(&terms)
+}

@@ -1,0 +1,105 @@
+//! Lookups.
+
+use etsunami::reclaim::pin;
+use etsunami::table::options::{Kind, Need};
+
+use super::{objects, require_short, with_key};
+use crate::args;
+use crate::atoms::{atoms, boolean};
+use crate::codec::decode;
+use crate::error::Cause;
+use crate::raw::Answer;
+use crate::raw_nif;
+use crate::resource;
+use crate::vm::{Env, VmTerm};
+
+raw_nif! {
+    /// `lookup(Table, Key)`
+    #[inline(always)]
+    fn lookup/2(env, &[table, key]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Read)?;
+        with_key(env, key, |key| {
+            objects(env, &handle.table.find(&guard, handle.table.key(key)))
+        })
+    }
+}
+
+raw_nif! {
+    /// `member(Table, Key)`
+    #[inline(always)]
+    fn member/2(env, &[table, key]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Read)?;
+        with_key(env, key, |key| {
+            Ok(boolean(!handle.table.find(&guard, handle.table.key(key)).is_absent()))
+        })
+    }
+}
+
+raw_nif! {
+    /// `lookup_element(Table, Key, Position)`
+    #[inline(always)]
+    fn lookup_element/3(env, &[table, key, position]) {
+        element_or(env, table, key, position, None)
+    }
+}
+
+raw_nif! {
+    /// `lookup_element(Table, Key, Position, Default)`
+    #[inline(always)]
+    fn lookup_element_or as ("lookup_element")/4(env, &[table, key, position, default]) {
+        element_or(env, table, key, position, Some(default))
+    }
+}
+
+#[inline(always)]
+fn element_or<'e>(
+    env: Env<'e>,
+    table: VmTerm<'e>,
+    key: VmTerm<'e>,
+    position: VmTerm<'e>,
+    default: Option<VmTerm<'e>>,
+) -> Answer<'e> {
+    let guard = pin();
+    let handle = resource::table(env, &guard, table, Need::Read)?;
+    let position = args::position(env, position)?;
+    with_key(env, key, |key| {
+        let hit = handle.table.find(&guard, handle.table.key(key));
+        if hit.is_absent() {
+            return default.ok_or(Cause::BadKey.into());
+        }
+        if handle.table.spec().kind.is_unique() {
+            let element = hit.element(position)?;
+            require_short(element.words())?;
+            return Ok(decode::term(env, element));
+        }
+        let elements = hit.elements(position)?;
+        require_short(elements.iter().map(|element| element.words()).sum())?;
+        let terms: Vec<_> =
+            elements.into_iter().map(|element| decode::term(env, element)).collect();
+        Ok(env.make_list(&terms))
+    })
+}
+
+raw_nif! {
+    /// `slot(Table, Index)`
+    fn slot/2(env, &[table, index]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Read)?;
+        let index = args::natural(env, index)?;
+        if handle.table.spec().kind == Kind::OrderedSet {
+            // An ordered table counts its objects up to the index.
+            require_short(usize::try_from(index).unwrap_or(usize::MAX))?;
+        }
+        match handle.table.slot(&guard, index)? {
+            None => Ok(atoms().end_of_table),
+            Some(objects) => {
+                // SAFETY: the guard keeps the objects.
+                let terms: Vec<_> =
+                    objects.into_iter().map(|one| unsafe { decode::object(env, one) }).collect();
+                Ok(env.make_list(&terms))
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Walking from key to key, and scans in chunks.
+
+use etsunami::error::Result;
+use etsunami::reclaim::{Guard, pin};
+use etsunami::table::options::{Kind, Need};
+use etsunami::table::{Cursor, Direction, Key, Place, Table};
+
+use super::{objects, owned, require_short, with_key};
+use crate::args::{self, Parsed};
+use crate::atoms::atoms;
+use crate::budget;
+use crate::codec::decode;
+use crate::codec::encode::Role;
+use crate::error::BADARG;
+use crate::raw::Answer;
+use crate::raw_nif;
+use crate::resource;
+use crate::vm::{Env, VmTerm};
+
+type Step = for<'g> fn(&Table, &'g Guard, Key<'_>) -> Result<Place<'g>>;
+type End = for<'g> fn(&Table, &'g Guard) -> Place<'g>;
+
+/// What a walk answers with.
+#[derive(Clone, Copy)]
+enum Want {
+    Key,
+    KeyAndObjects,
+}
+
+fn end<'e>(env: Env<'e>, table: VmTerm<'e>, end: End, want: Want) -> Answer<'e> {
+    let guard = pin();
+    let handle = resource::table(env, &guard, table, Need::Read)?;
+    place(env, end(&handle.table, &guard), want)
+}
+
+fn step<'e>(
+    env: Env<'e>,
+    table: VmTerm<'e>,
+    key: VmTerm<'e>,
+    step: Step,
+    want: Want,
+) -> Answer<'e> {
+    let guard = pin();
+    let handle = resource::table(env, &guard, table, Need::Read)?;
+    with_key(env, key, |key| place(env, step(&handle.table, &guard, handle.table.key(key))?, want))
+}
+
+fn place<'e>(env: Env<'e>, place: Place<'_>, want: Want) -> Answer<'e> {
+    let Some((key, hit)) = place else { return Ok(atoms().end_of_table) };
+    require_short(key.words())?;
+    let key = decode::term(env, key);
+    match want {
+        Want::Key => Ok(key),
+        Want::KeyAndObjects => Ok(env.make_tuple(&[key, objects(env, &hit)?])),
+    }
+}
+
+raw_nif! {
+    /// `first(Table)`
+    fn first/1(env, &[table]) { end(env, table, Table::first, Want::Key) }
+}
+
+raw_nif! {
+    /// `last(Table)`
+    fn last/1(env, &[table]) { end(env, table, Table::last, Want::Key) }
+}
+
+raw_nif! {
+    /// `first_lookup(Table)`
+    fn first_lookup/1(env, &[table]) { end(env, table, Table::first, Want::KeyAndObjects) }
+}
+
+raw_nif! {
+    /// `last_lookup(Table)`
+    fn last_lookup/1(env, &[table]) { end(env, table, Table::last, Want::KeyAndObjects) }
+}
+
+raw_nif! {
+    /// `next(Table, Key)`
+    fn next/2(env, &[table, key]) { step(env, table, key, Table::next, Want::Key) }
+}
+
+raw_nif! {
+    /// `prev(Table, Key)`
+    fn prev/2(env, &[table, key]) { step(env, table, key, Table::prev, Want::Key) }
+}
+
+raw_nif! {
+    /// `next_lookup(Table, Key)`
+    fn next_lookup/2(env, &[table, key]) {
+        step(env, table, key, Table::next, Want::KeyAndObjects)
+    }
+}
+
+raw_nif! {
+    /// `prev_lookup(Table, Key)`
+    fn prev_lookup/2(env, &[table, key]) {
+        step(env, table, key, Table::prev, Want::KeyAndObjects)
+    }
+}
+
+raw_nif! {
+    /// `scan(Table, Cursor, Direction, Limit)`: `{Objects, Cursor}` or `'$end_of_table'`.
+    ///
+    /// A cursor is `start`; `{Key}` in ordered tables; a position or `{Position, Key, Number}` in
+    /// hash tables; `done` behind the last chunk.
+    fn scan/4(env, &[table, cursor, direction, limit]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Read)?;
+        if cursor.word() == atoms().done.word() {
+            return Ok(atoms().end_of_table);
+        }
+        let cursor = cursor_of(env, handle.table.spec().kind, cursor)?;
+        let backward = direction.word() == atoms().backward.word();
+        let direction = if backward { Direction::Descending } else { Direction::Ascending };
+        let limit = args::position(env, limit)?.min(MOST_AT_ONCE);
+        let (mut terms, mut words) = (Vec::with_capacity(limit), 0);
+        let next = handle.table.scan(&guard, cursor, direction, limit, |object| {
+            words += object.words();
+            // SAFETY: the guard keeps the object.
+            terms.push(unsafe { decode::object(env, object) });
+        });
+        budget::consume(env, words);
+        let cursor = next.map_or(atoms().done, |cursor| cursor_term(env, cursor));
+        Ok(env.make_tuple(&[env.make_list(&terms), cursor]))
+    }
+}
+
+/// The most objects of one chunk.
+const MOST_AT_ONCE: usize = 1000;
+
+fn cursor_of<'e>(env: Env<'e>, kind: Kind, term: VmTerm<'e>) -> Parsed<'e, Cursor> {
+    if term.word() == atoms().start.word() {
+        return Ok(Cursor::Start);
+    }
+    if kind == Kind::OrderedSet {
+        let [key] = args::tuple(env, term).ok_or(BADARG)?;
+        return Ok(Cursor::After(owned(env, key, Role::Key)?));
+    }
+    if let Some([position, key, number]) = args::tuple(env, term) {
+        let key = owned(env, key, Role::Key)?;
+        return Ok(Cursor::Member(args::natural(env, position)?, key, args::natural(env, number)?));
+    }
+    Ok(Cursor::Position(args::natural(env, term)?))
+}
+
+fn cursor_term<'e>(env: Env<'e>, cursor: Cursor) -> VmTerm<'e> {
+    match cursor {
+        Cursor::Start => atoms().start,
+        Cursor::After(key) => env.make_tuple(&[decode::term(env, key.term())]),
+        Cursor::Position(position) => env.make_uint64(position),
+        Cursor::Member(position, key, number) => env.make_tuple(&[
+            env.make_uint64(position),
+            decode::term(env, key.term()),
+            env.make_uint64(number),
+        ]),
+    }
+}

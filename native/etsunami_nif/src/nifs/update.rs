@@ -1,0 +1,179 @@
+//! `update_counter` and `update_element`.
+
+use etsunami::reclaim::pin;
+use etsunami::table::options::Need;
+use etsunami::table::{CounterOp, Detached, Key, Table};
+use etsunami::term::buffer::Buffer;
+use etsunami::term::number::Int;
+use etsunami::term::probe::OwnedKey;
+use etsunami::term::view::Term;
+
+use super::{owned, with_key, with_object};
+use crate::args::{self, Parsed};
+use crate::atoms::boolean;
+use crate::codec::decode;
+use crate::codec::encode::Role;
+use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
+use crate::raw::Answer;
+use crate::raw_nif;
+use crate::resource::{self, Handle};
+use crate::vm::{Env, VmTerm};
+
+raw_nif! {
+    /// `update_counter(Table, Key, Op)`
+    #[inline(always)]
+    fn update_counter/3(env, &[table, key, op]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        with_key(env, key, |key| {
+            let key = handle.table.key(key);
+            if let Some((position, increment)) = plain_op(env, &handle.table, op)
+                && let Some(value) = handle.table.count_small(&guard, key, position, increment)
+            {
+                return Ok(env.make_int64(value));
+            }
+            count(env, handle, key, op, None)
+        })
+    }
+}
+
+/// The position and increment of the commonest forms, `Incr` and `{Pos, Incr}` with small integers.
+#[inline(always)]
+fn plain_op<'e>(env: Env<'e>, table: &Table, op: VmTerm<'e>) -> Option<(usize, i64)> {
+    if let Some(increment) = args::small_value(op) {
+        return Some((table.spec().keypos + 1, increment));
+    }
+    let [position, increment] = args::tuple(env, op)?;
+    let position = usize::try_from(args::small_value(position)?).ok()?;
+    Some((position, args::small_value(increment)?))
+}
+
+raw_nif! {
+    /// `update_counter(Table, Key, Op, Default)`
+    fn update_counter_or as ("update_counter")/4(env, &[table, key, op, default]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        let key = owned(env, key, Role::Key)?;
+        let key = handle.table.key(key.term());
+        let default = default_object(env, &handle.table, key, default)?;
+        count(env, handle, key, op, Some(&default))
+    }
+}
+
+/// A default object, which is stored under the key if at all.
+fn default_object<'e>(
+    env: Env<'e>,
+    table: &Table,
+    key: Key<'_>,
+    default: VmTerm<'e>,
+) -> Parsed<'e, Detached> {
+    with_object(env, table, default, |draft| Ok(Detached::new(draft, key)?))
+}
+
+/// The two forms of the argument: one step, or a list of them.
+fn count<'e>(
+    env: Env<'e>,
+    handle: &Handle,
+    key: Key<'_>,
+    op: VmTerm<'e>,
+    default: Option<&Detached>,
+) -> Answer<'e> {
+    let guard = pin();
+    let table = &handle.table;
+    if !args::is_list(env, op) {
+        let step = [counter_op(env, table, op)?];
+        let values = table.update_counter(&guard, key, &step, default)?;
+        return int_term(env, &values[0]);
+    }
+    let mut steps = Vec::new();
+    args::for_each(env, op, |op| {
+        env.tuple(op).ok_or(BADARG)?;
+        steps.push(counter_op(env, table, op)?);
+        Ok(())
+    })?;
+    let values = table.update_counter(&guard, key, &steps, default)?;
+    let terms: Result<Vec<_>, Raise> = values.iter().map(|value| int_term(env, value)).collect();
+    Ok(env.make_list(&terms?))
+}
+
+/// `Incr`, `{Pos, Incr}` or `{Pos, Incr, Threshold, SetValue}`.
+#[inline(always)]
+fn counter_op<'e>(env: Env<'e>, table: &Table, op: VmTerm<'e>) -> Parsed<'e, CounterOp> {
+    if let Some([position, increment]) = args::tuple(env, op) {
+        let (position, increment) = (args::position(env, position)?, int(env, increment)?);
+        return Ok(CounterOp { position, increment, limit: None });
+    }
+    if let Some([position, increment, threshold, set]) = args::tuple(env, op) {
+        let (position, increment) = (args::position(env, position)?, int(env, increment)?);
+        let limit = Some((int(env, threshold)?, int(env, set)?));
+        return Ok(CounterOp { position, increment, limit });
+    }
+    let position = table.spec().keypos + 1;
+    Ok(CounterOp { position, increment: int(env, op)?, limit: None })
+}
+
+#[inline(always)]
+fn int<'e>(env: Env<'e>, term: VmTerm<'e>) -> Parsed<'e, Int> {
+    match env.int64(term) {
+        Some(value) => Ok(Int::Small(value)),
+        None => with_key(env, term, |term| Int::from_term(term).ok_or(BADARG)),
+    }
+}
+
+#[inline(always)]
+fn int_term<'e>(env: Env<'e>, value: &Int) -> Answer<'e> {
+    if let Int::Small(value) = value {
+        return Ok(env.make_int64(*value));
+    }
+    let mut buffer = Buffer::new();
+    buffer.reserve(1).map_err(|_| SYSTEM_LIMIT)?;
+    value.to_buffer(&mut buffer, 0).map_err(|_| SYSTEM_LIMIT)?;
+    // SAFETY: just encoded.
+    Ok(decode::term(env, unsafe { Term::at(buffer.words(), 0) }))
+}
+
+raw_nif! {
+    /// `update_element(Table, Key, Spec)`
+    fn update_element/3(env, &[table, key, spec]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        with_key(env, key, |key| assign(env, handle, handle.table.key(key), spec, None))
+    }
+}
+
+raw_nif! {
+    /// `update_element(Table, Key, Spec, Default)`
+    fn update_element_or as ("update_element")/4(env, &[table, key, spec, default]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        let key = owned(env, key, Role::Key)?;
+        let key = handle.table.key(key.term());
+        let default = default_object(env, &handle.table, key, default)?;
+        assign(env, handle, key, spec, Some(&default))
+    }
+}
+
+/// `{Pos, Value}` or a list of them.
+fn assign<'e>(
+    env: Env<'e>,
+    handle: &Handle,
+    key: Key<'_>,
+    spec: VmTerm<'e>,
+    default: Option<&Detached>,
+) -> Answer<'e> {
+    let guard = pin();
+    let mut values: Vec<(usize, OwnedKey)> = Vec::with_capacity(1);
+    let mut add = |pair: VmTerm<'e>| {
+        let [position, value] = args::tuple(env, pair).ok_or(BADARG)?;
+        values.push((args::position(env, position)?, owned(env, value, Role::Value)?));
+        Ok(())
+    };
+    if args::is_list(env, spec) {
+        args::for_each(env, spec, add)?;
+    } else {
+        add(spec)?;
+    }
+    let updates: Vec<(usize, Term<'_>)> =
+        values.iter().map(|(position, value)| (*position, value.term())).collect();
+    Ok(boolean(handle.table.update_element(&guard, key, &updates, default)?))
+}

@@ -1,0 +1,152 @@
+//! Inserts and deletes.
+
+use etsunami::reclaim::pin;
+use etsunami::table::ListInsert;
+use etsunami::table::options::Need;
+
+use super::{all_objects, require_short, with_key, with_object};
+use crate::args;
+use crate::atoms::{atoms, boolean};
+use crate::budget;
+use crate::error::{Cause, Raise};
+use crate::owner;
+use crate::raw::Answer;
+use crate::raw_nif;
+use crate::resource;
+use crate::vm::{Env, VmTerm};
+
+raw_nif! {
+    /// `insert(Table, Object | [Object])`
+    #[inline(always)]
+    fn insert/2(env, &[table, objects]) {
+        if env.tuple(objects).is_none() && args::is_list(env, objects) {
+            return insert_list(env, table, objects, Mode::Insert);
+        }
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        with_object(env, &handle.table, objects, |draft| {
+            handle.table.insert(&guard, draft)?;
+            Ok(atoms().r#true)
+        })
+    }
+}
+
+raw_nif! {
+    /// `insert_new(Table, Object | [Object])`
+    fn insert_new/2(env, &[table, objects]) {
+        if args::is_list(env, objects) {
+            return insert_list(env, table, objects, Mode::InsertNew);
+        }
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        with_object(env, &handle.table, objects, |draft| {
+            Ok(boolean(handle.table.insert_new(&guard, draft)?))
+        })
+    }
+}
+
+/// Which of the two functions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Insert,
+    InsertNew,
+}
+
+/// Lists longer than this go to a dirty scheduler.
+const LONG_LIST: usize = 256;
+
+/// How many objects of a long list are encoded before it is asked again whether the table and the
+/// caller are still there.
+const ASK_EVERY: usize = 1024;
+
+/// Inserts all objects of a list, or none, as one atomic step. Long lists are encoded and
+/// published on a dirty scheduler. The table is looked up again before anything is published: if
+/// it has gone or lost its name meanwhile, nothing is inserted.
+#[inline(never)]
+fn insert_list<'e>(
+    env: Env<'e>,
+    table: VmTerm<'e>,
+    objects: VmTerm<'e>,
+    mode: Mode,
+) -> Answer<'e> {
+    let handle = {
+        let guard = pin();
+        resource::table(env, &guard, table, Need::Write)?.keep()
+    };
+    let length = args::list_length(env, objects)?;
+    if length > LONG_LIST && budget::on_normal_scheduler() {
+        return Err(Raise::Dirty);
+    }
+    let mut list = ListInsert::with_capacity(&handle.table, length);
+    let wanted = || env.is_current_alive() && !handle.table.is_dropped();
+    let mut since_asked = 0;
+    args::for_each(env, objects, |object| {
+        since_asked += 1;
+        if since_asked == ASK_EVERY && !wanted() {
+            return Err(Cause::Id.into());
+        }
+        since_asked %= ASK_EVERY;
+        with_object(env, &handle.table, object, |draft| Ok(list.push(draft)?))
+    })?;
+    let admitted = {
+        let guard = pin();
+        resource::table(env, &guard, table, Need::Write)?.as_ptr()
+    };
+    if admitted != handle.as_ptr() {
+        return Err(Cause::Id.into());
+    }
+    match mode {
+        Mode::Insert => list.insert(wanted).map(|()| atoms().r#true).map_err(Raise::from),
+        Mode::InsertNew => list.insert_new(wanted).map(boolean).map_err(Raise::from),
+    }
+}
+
+raw_nif! {
+    /// `delete_key(Table, Key)`
+    #[inline(always)]
+    fn delete_key/2(env, &[table, key]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        with_key(env, key, |key| {
+            handle.table.delete(&guard, handle.table.key(key))?;
+            Ok(atoms().r#true)
+        })
+    }
+}
+
+raw_nif! {
+    /// `take(Table, Key)`
+    #[inline(always)]
+    fn take/2(env, &[table, key]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        with_key(env, key, |key| {
+            let key = handle.table.key(key);
+            // Decided before anything is taken: a long answer is made on a dirty scheduler.
+            require_short(handle.table.find(&guard, key).words())?;
+            Ok(all_objects(env, &handle.table.take(&guard, key)?))
+        })
+    }
+}
+
+raw_nif! {
+    /// `delete_object(Table, Object)`
+    fn delete_object/2(env, &[table, object]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        with_object(env, &handle.table, object, |draft| {
+            handle.table.delete_object(&guard, draft)?;
+            Ok(atoms().r#true)
+        })
+    }
+}
+
+raw_nif! {
+    /// `delete_all_objects(Table)`
+    fn delete_all_objects/1(env, &[table]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Write)?;
+        owner::clear(&guard, handle);
+        Ok(atoms().r#true)
+    }
+}

@@ -1,0 +1,309 @@
+//! Table handles: the resource behind a table identifier.
+//!
+//! A handle is alive as long as a term refers to it, or the catalog does; the catalog's reference
+//! is given up when the table is deleted. A pointer to a handle comes from a term (which keeps it
+//! for the call) or from a name (kept for the guard, because a handle is released only a grace
+//! period after its name).
+
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use etsunami::catalog::names::Names;
+use etsunami::catalog::registry::{Registry, Ticket};
+use etsunami::reclaim::Guard;
+use etsunami::table::Table;
+use etsunami::table::options::{Access, Need};
+use etsunami::term::probe::OwnedKey;
+use rustler::sys::{
+    ErlNifEnv, ErlNifMonitor, ErlNifResourceFlags, ErlNifResourceType, ErlNifResourceTypeInit,
+    c_void, enif_alloc_resource, enif_get_resource, enif_keep_resource, enif_make_resource,
+    enif_open_resource_type_x, enif_release_resource,
+};
+
+use crate::codec::tags;
+use crate::error::Cause;
+use crate::owner;
+use crate::vm::{Env, VmTerm};
+
+/// The names of named tables.
+pub static NAMES: Names<Handle> = Names::new();
+/// All tables.
+pub static TABLES: Registry<Handle> = Registry::new();
+
+static RESOURCE_TYPE: AtomicPtr<ErlNifResourceType> = AtomicPtr::new(null_mut());
+
+/// One table with what only the boundary knows about it.
+pub struct Handle {
+    /// The table itself.
+    pub table: Table,
+    /// True if the name stands for the table.
+    pub named: bool,
+    access: AtomicU8,
+    /// The owner's pid word.
+    owner: AtomicU64,
+    /// The name's atom word.
+    name: AtomicU64,
+    control: Mutex<Control>,
+}
+
+/// The rarely used part of a handle.
+pub struct Control {
+    /// Who inherits the table.
+    pub heir: Heir,
+    /// The monitor of the owner.
+    pub owner_monitor: Option<ErlNifMonitor>,
+    /// The processes that have the table fixed, with their monitors.
+    pub fixers: Vec<(u64, ErlNifMonitor)>,
+    /// The place in the list of all tables.
+    pub ticket: Option<Ticket>,
+}
+
+/// Who inherits a table when its owner dies.
+pub enum Heir {
+    /// Nobody: the table is deleted.
+    None,
+    /// This process, told by an `'ETS-TRANSFER'` message if there is data for one.
+    Process {
+        /// The pid word.
+        pid: u64,
+        /// The last element of the message.
+        data: Option<OwnedKey>,
+    },
+}
+
+// SAFETY: monitors are plain data for the VM, used under the mutex that holds them.
+unsafe impl Send for Control {}
+// SAFETY: all fields are atomics, immutable, or behind the mutex; `Table` is shared by design.
+unsafe impl Sync for Handle {}
+
+/// Registers the resource type; called once, at load.
+pub fn register(env: Env) -> bool {
+    let init = ErlNifResourceTypeInit {
+        dtor: destroy as *const _,
+        stop: std::ptr::null(),
+        down: owner::down as *const _,
+        members: 3,
+        dyncall: std::ptr::null(),
+    };
+    let flags = ErlNifResourceFlags::ERL_NIF_RT_CREATE;
+    let name = c"etsunami_table".as_ptr();
+    // SAFETY: the callbacks have the types that the VM expects.
+    let kind = unsafe { enif_open_resource_type_x(env.raw(), name, &init, flags, null_mut()) };
+    // Relaxed: the VM calls no NIF before the load function has returned.
+    RESOURCE_TYPE.store(kind.cast_mut(), Ordering::Relaxed);
+    !kind.is_null()
+}
+
+unsafe extern "C" fn destroy(_env: *mut ErlNifEnv, object: *mut c_void) {
+    // SAFETY: every resource of this type was initialised by `Handle::create`; the VM calls this
+    // once, when nothing refers to it.
+    unsafe { object.cast::<Handle>().drop_in_place() };
+}
+
+/// What a new handle is made of.
+pub struct Parts {
+    /// The table itself.
+    pub table: Table,
+    /// The owner's pid word.
+    pub owner: u64,
+    /// Who may use it.
+    pub access: Access,
+    /// The name's atom word.
+    pub name: u64,
+    /// True if the name stands for the table.
+    pub named: bool,
+    /// Who inherits it.
+    pub heir: Heir,
+}
+
+impl Handle {
+    /// A handle for a new table, with one reference, which belongs to the catalog. `None` if the
+    /// VM has no memory.
+    pub fn create(parts: Parts) -> Option<&'static Handle> {
+        const { assert!(align_of::<Handle>() <= 8) };
+        let heir = parts.heir;
+        let control = Control { heir, owner_monitor: None, fixers: Vec::new(), ticket: None };
+        let handle = Handle {
+            table: parts.table,
+            named: parts.named,
+            access: AtomicU8::new(parts.access as u8),
+            owner: AtomicU64::new(parts.owner),
+            name: AtomicU64::new(parts.name),
+            control: Mutex::new(control),
+        };
+        // SAFETY: the type was registered at load.
+        let object = unsafe { enif_alloc_resource(resource_type(), size_of::<Handle>()) };
+        if object.is_null() {
+            return None;
+        }
+        let object = object.cast::<Handle>();
+        // SAFETY: fresh memory of this size; the VM aligns resources to 8 bytes.
+        unsafe {
+            object.write(handle);
+            Some(&*object)
+        }
+    }
+
+    /// The pointer that the catalog and the VM know.
+    pub fn as_ptr(&self) -> *mut Handle {
+        (self as *const Handle).cast_mut()
+    }
+
+    /// Takes one more reference.
+    pub fn keep(&self) -> Kept {
+        // SAFETY: a live handle.
+        unsafe { enif_keep_resource(self.as_ptr().cast()) };
+        Kept(self.as_ptr())
+    }
+
+    /// Gives the catalog's reference up.
+    ///
+    /// # Safety
+    /// The caller owns it and does not use the handle afterwards.
+    pub unsafe fn release(&self) {
+        // SAFETY: by contract.
+        unsafe { enif_release_resource(self.as_ptr().cast()) }
+    }
+
+    /// The table identifier, a reference.
+    pub fn id<'e>(&self, env: Env<'e>) -> VmTerm<'e> {
+        // SAFETY: a live handle and a valid environment.
+        unsafe { VmTerm::from_raw(enif_make_resource(env.raw(), self.as_ptr().cast())) }
+    }
+
+    /// What `new` answers: the name of a named table, or the identifier.
+    pub fn public_id<'e>(&self, env: Env<'e>) -> VmTerm<'e> {
+        if self.named { self.name_term() } else { self.id(env) }
+    }
+
+    /// The name.
+    pub fn name_term<'e>(&self) -> VmTerm<'e> {
+        // SAFETY: an atom's word, valid in every environment.
+        unsafe { VmTerm::from_word(self.name()) }
+    }
+
+    /// The name's atom word.
+    pub fn name(&self) -> u64 {
+        // Relaxed: the word carries its whole meaning itself.
+        self.name.load(Ordering::Relaxed)
+    }
+
+    /// Sets the name; the caller has settled it with [`NAMES`].
+    pub fn set_name(&self, name: u64) {
+        self.name.store(name, Ordering::Relaxed);
+    }
+
+    /// The owner's pid word.
+    #[inline(always)]
+    pub fn owner(&self) -> u64 {
+        // Acquire: pairs with `set_owner`; what the old owner did is seen by the new one.
+        self.owner.load(Ordering::Acquire)
+    }
+
+    /// Changes the owner; the control lock is held.
+    pub fn set_owner(&self, _control: &Control, owner: u64) {
+        self.owner.store(owner, Ordering::Release);
+    }
+
+    /// Who may use the table.
+    #[inline(always)]
+    pub fn access(&self) -> Access {
+        // Relaxed: the byte carries its whole meaning itself.
+        match self.access.load(Ordering::Relaxed) {
+            0 => Access::Public,
+            1 => Access::Protected,
+            _ => Access::Private,
+        }
+    }
+
+    /// Changes who may use the table.
+    pub fn set_access(&self, access: Access) {
+        self.access.store(access as u8, Ordering::Relaxed);
+    }
+
+    /// Locks the rarely used part.
+    pub fn control(&self) -> MutexGuard<'_, Control> {
+        self.control.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Checks that the table is there and that the calling process may use it so. An owner that
+    /// is found dead is followed by its heir, or the table deleted, on the spot.
+    #[inline(always)]
+    fn admit(&self, env: Env, guard: &Guard, need: Need) -> Result<(), Cause> {
+        if self.table.is_dropped() {
+            return Err(Cause::Id);
+        }
+        let owner = self.owner();
+        if !env.is_alive(owner) {
+            owner::settle(env, guard, self, owner)?;
+            return self.admit(env, guard, need);
+        }
+        let open = match self.access() {
+            Access::Public => true,
+            Access::Protected => need != Need::Write,
+            Access::Private => need == Need::Info,
+        };
+        if open || env.is_self(owner) { Ok(()) } else { Err(Cause::Access) }
+    }
+}
+
+/// A handle that is kept alive without a guard.
+pub struct Kept(*mut Handle);
+
+impl std::ops::Deref for Kept {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        // SAFETY: `self` holds a reference.
+        unsafe { &*self.0 }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // SAFETY: the reference that `keep` took.
+        unsafe { self.release() };
+    }
+}
+
+/// The table of a term, checked: an identifier, or the atom of a named table.
+#[inline(always)]
+pub fn table<'g>(
+    env: Env,
+    guard: &'g Guard,
+    term: VmTerm,
+    need: Need,
+) -> Result<&'g Handle, Cause> {
+    let Some(handle) = find(env, guard, term) else { return Err(no_table(env, term)) };
+    handle.admit(env, guard, need)?;
+    Ok(handle)
+}
+
+#[cold]
+fn no_table(env: Env, term: VmTerm) -> Cause {
+    if env.is_atom(term) { Cause::Id } else { Cause::Type }
+}
+
+/// The handle of a term, unchecked.
+#[inline(always)]
+pub fn find<'g>(env: Env, guard: &'g Guard, term: VmTerm) -> Option<&'g Handle> {
+    if let Some(atom) = tags::atom_number(env, term) {
+        let handle = NAMES.get(guard, atom);
+        // SAFETY: `NAMES` holds handles whose release waits for the guard.
+        return unsafe { handle.as_ref() };
+    }
+    let mut object: *mut c_void = null_mut();
+    let out = (&raw mut object).cast();
+    // SAFETY: an out pointer of the right type; the type was registered at load; the term keeps
+    // the resource for the call, which outlives the guard.
+    unsafe {
+        let found = enif_get_resource(env.raw(), term.raw(), resource_type(), out) != 0;
+        found.then(|| &*object.cast::<Handle>())
+    }
+}
+
+#[inline(always)]
+fn resource_type() -> *const ErlNifResourceType {
+    RESOURCE_TYPE.load(Ordering::Relaxed)
+}

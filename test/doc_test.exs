@@ -1,0 +1,7 @@
+defmodule Etsunami.DocTest do
+  use ExUnit.Case, async: false
+
+  @moduletag :library
+
+  doctest Etsunami
+end

@@ -1,0 +1,62 @@
+%% What transformed suites call in place of the emulator (see etsconf_transform).
+-module(etsconf_rt).
+-export([mem/1, verify_mem/2, set_internal_state/2, get_internal_state/1,
+         stats/1, exports/1, stack_entry/2, empty/2]).
+
+%% Leak check for a foreign target: the list of live tables, plus whatever
+%% ETSCONF_MEM=Mod:Fun reports (e.g. bytes held by the native library).
+mem(Target) -> {lists:sort(Target:all()), user_mem()}.
+
+user_mem() ->
+    case os:getenv("ETSCONF_MEM") of
+        false -> none;
+        MF -> [M, F] = [list_to_atom(S) || S <- string:split(MF, ":")], M:F()
+    end.
+
+verify_mem(Target, Before) -> verify_mem(Target, Before, 60).
+
+verify_mem(Target, {Tabs, Mem} = Before, Tries) ->
+    case mem(Target) of
+        Before -> ok;
+        _ when Tries > 0 -> timer:sleep(50), verify_mem(Target, Before, Tries - 1);
+        {Tabs2, Mem2} ->
+            io:format("Leak check: tables left ~p, tables gone ~p, mem ~p -> ~p~n",
+                      [Tabs2 -- Tabs, Tabs -- Tabs2, Mem, Mem2]),
+            ct:fail("Failed memory check")
+    end.
+
+%% Switches which only concern the emulator's own ETS do nothing.
+set_internal_state(K, _) when K =:= ets_force_trap; K =:= ets_force_split;
+                              K =:= ets_debug_random_split_join -> notsup;
+set_internal_state(K, V) -> available(fun() -> erts_debug:set_internal_state(K, V) end).
+
+get_internal_state(flxctr_memory_usage) -> notsup;
+get_internal_state(K) -> available(fun() -> erts_debug:get_internal_state(K) end).
+
+%% Some cases switch the access off at their end; the suite relies on its memory check
+%% (replaced here) to switch it on again.
+available(Fun) ->
+    try Fun() catch error:undef ->
+        erts_debug:set_internal_state(available_internal_state, true),
+        Fun()
+    end.
+
+stats(_Tab) -> no_stats.
+
+exports(Target) ->
+    Api = ets:module_info(exports),
+    [FA || FA <- Target:module_info(exports), lists:member(FA, Api)].
+
+%% The innermost stack entry of the target, its info reduced to error_info.
+stack_entry(Target, Stk) ->
+    case [E || E <- Stk, element(1, E) =:= Target] of
+        [{M, F, A, Info} | _] -> {M, F, A, [E || {error_info, _} = E <- Info]};
+        [] -> hd(Stk)
+    end.
+
+%% Deletes every object, key by key.
+empty(Target, Tab) ->
+    case Target:first(Tab) of
+        '$end_of_table' -> true;
+        Key -> Target:delete(Tab, Key), empty(Target, Tab)
+    end.

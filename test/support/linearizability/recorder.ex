@@ -1,0 +1,84 @@
+defmodule Linearizability.Recorder do
+  @moduledoc """
+  Lets several processes run their operations on one table, and records the history.
+
+  A list is padded with objects of keys that nobody asks for, at times so many that the insert
+  cannot be done without giving up the scheduler: the moment at which a torn list would show.
+  """
+
+  alias Linearizability.Event
+
+  @paddings [0, 0, 0, 50, 1000]
+
+  @doc "Runs a list of operations for each process at once on an empty table of `module`."
+  @spec record(module, :ets.table(), [[Event.operation()]]) :: [Event.t()]
+  def record(module, table, programs) do
+    gate = :atomics.new(1, [])
+
+    tasks =
+      for {program, process} <- Enum.with_index(programs, 1) do
+        padded = Enum.map(program, &{&1, Enum.random(@paddings)})
+
+        Task.async(fn ->
+          # Outside of the measured time: a list is made before it is inserted.
+          calls = for {operation, padding} <- padded, do: {operation, call(operation, padding)}
+          :atomics.add(gate, 1, 1)
+          wait(gate, length(programs))
+          Enum.map(calls, &event(&1, process, module, table))
+        end)
+      end
+
+    tasks |> Task.await_many(:infinity) |> Enum.concat()
+  end
+
+  # Awake and without yielding, so that the processes spread over the schedulers and go on in
+  # the same moment: an operation takes less than a microsecond.
+  defp wait(gate, processes) do
+    if :atomics.get(gate, 1) < processes, do: wait(gate, processes)
+  end
+
+  defp event({operation, {name, arguments}}, process, module, table) do
+    invoked = System.monotonic_time()
+    result = result(module, name, [table | arguments])
+    responded = System.monotonic_time()
+
+    %Event{
+      process: process,
+      operation: operation,
+      result: result,
+      invoked: invoked,
+      responded: responded
+    }
+  end
+
+  defp result(module, name, arguments) do
+    apply(module, name, arguments)
+  rescue
+    ArgumentError -> :badarg
+  end
+
+  # The function to call and its arguments after the table.
+  defp call({name, [_one] = objects}, _padding) when name in [:insert, :insert_new] do
+    {name, [objects]}
+  end
+
+  defp call({name, objects}, padding) when name in [:insert, :insert_new] do
+    {name, [pad(objects, padding)]}
+  end
+
+  defp call({:update_counter, key, increment, default}, _padding) do
+    {:update_counter, [key, increment, {key, default}]}
+  end
+
+  defp call(operation, _padding) do
+    [name | arguments] = Tuple.to_list(operation)
+    {name, arguments}
+  end
+
+  # Keys that no other list has, so that insert_new does not fail because of them.
+  defp pad(objects, count) do
+    Enum.flat_map(objects, fn object ->
+      [object | for(_ <- 1..count//1, do: {{:padding, make_ref()}, 0})]
+    end)
+  end
+end

@@ -1,0 +1,113 @@
+defmodule Etsunami.Newest do
+  @moduledoc """
+  What `:ets` of the newest release answers, on whatever release is running.
+
+  A call goes to `:ets` where that behaves like the newest one; what it lacks, or does otherwise
+  by `differences.exs`, is written down here in terms of the functions that it has.
+  """
+
+  alias Etsunami.Differences
+
+  @doc """
+  Calls a function as the newest `:ets` would do it.
+  """
+  def call(function, arguments) do
+    cond do
+      beyond_32_bits?(function, arguments) -> cut(function, arguments)
+      short_default?(function, arguments) -> short_default(arguments)
+      missing?(function, length(arguments)) -> apply(__MODULE__, function, arguments)
+      true -> apply(:ets, function, arguments)
+    end
+  end
+
+  defp missing?(function, arity) do
+    Code.ensure_loaded!(:ets)
+    Differences.missing_function?(function, arity)
+  end
+
+  # A position that no object has. What is less than 32 bits is not cut by :ets.
+  @far 2 ** 31 - 1
+
+  defp beyond_32_bits?(:lookup_element, [_table, _key, position | _default]) do
+    position in (@far + 1)..(2 ** 59 - 1)
+  end
+
+  defp beyond_32_bits?(_function, _arguments), do: false
+
+  defp cut(:lookup_element, [table, key, _position | default]) do
+    call(:lookup_element, [table, key, @far | default])
+  end
+
+  defp short_default?(function, [table, _key, _change, default])
+       when function in [:update_counter, :update_element] and is_tuple(default) do
+    Differences.applies?(:default_always_checked) and is_integer(keypos(table)) and
+      tuple_size(default) < keypos(table)
+  end
+
+  defp short_default?(_function, _arguments), do: false
+
+  # The table has its say first, and then the default is refused.
+  defp short_default([table, key, _change, _default]) do
+    check_update(table, key)
+    :erlang.error(:badarg)
+  end
+
+  defp check_update(table, key), do: :ets.update_element(table, key, [])
+
+  defp keypos(table) do
+    :ets.info(table, :keypos)
+  rescue
+    ArgumentError -> nil
+  end
+
+  # The functions of later releases
+
+  @doc false
+  def first_lookup(table), do: table |> :ets.first() |> with_objects(table)
+
+  @doc false
+  def last_lookup(table), do: table |> :ets.last() |> with_objects(table)
+
+  @doc false
+  def next_lookup(table, key), do: table |> :ets.next(key) |> with_objects(table)
+
+  @doc false
+  def prev_lookup(table, key), do: table |> :ets.prev(key) |> with_objects(table)
+
+  defp with_objects(:"$end_of_table", _table), do: :"$end_of_table"
+  defp with_objects(key, table), do: {key, :ets.lookup(table, key)}
+
+  @doc false
+  def lookup_element(table, key, position, default) do
+    if is_integer(position) and position in 1..@far and not :ets.member(table, key) do
+      default
+    else
+      :ets.lookup_element(table, key, position)
+    end
+  end
+
+  @doc false
+  def update_element(table, key, change, default) do
+    check_update(table, key)
+
+    cond do
+      not is_tuple(default) ->
+        :erlang.error(:badarg)
+
+      :ets.member(table, key) ->
+        :ets.update_element(table, key, change)
+
+      true ->
+        :ets.insert(table, put_elem(default, keypos(table) - 1, key))
+        update_or_delete(table, key, change)
+    end
+  end
+
+  defp update_or_delete(table, key, change) do
+    :ets.update_element(table, key, change)
+  catch
+    :error, :badarg ->
+      :ets.delete(table, key)
+      :erlang.error(:badarg)
+  end
+end
