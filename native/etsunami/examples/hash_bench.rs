@@ -8,7 +8,7 @@ use etsunami::engine::{Change, Delta, HashSchema, Word};
 use etsunami::reclaim::{Guard, pin};
 use etsunami::sync::Counters;
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::Duration;
 
 /// A stored object.
 struct Object {
@@ -90,6 +90,7 @@ fn insert(table: &HashTable<Integers>, key: u64, value: u64) {
     }
 }
 
+#[inline(never)]
 fn remove(table: &HashTable<Integers>, key: u64) {
     let guard = pin();
     let old = table.update(&guard, &key, |old| match old {
@@ -101,6 +102,7 @@ fn remove(table: &HashTable<Integers>, key: u64) {
     }
 }
 
+#[inline(never)]
 fn get(table: &HashTable<Integers>, key: u64) -> u64 {
     let guard = pin();
     table.get(&guard, &key).map_or(0, |word| object(word).value[0])
@@ -124,6 +126,25 @@ impl Random {
     }
 }
 
+/// Processor time of this thread: unlike a clock on the wall it does not run while other
+/// processes do.
+#[derive(Clone, Copy)]
+struct Instant(Duration);
+
+impl Instant {
+    fn now() -> Instant {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: `time` is a valid place for the result.
+        let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+        assert_eq!(status, 0, "the thread has a clock");
+        Instant(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+    }
+
+    fn elapsed(self) -> Duration {
+        Instant::now().0 - self.0
+    }
+}
+
 /// Runs `f` on all keys, several times over for short lists, and prints the best time of each.
 fn time(name: &str, keys: &[u64], rounds: usize, mut f: impl FnMut(u64)) {
     let mut best = f64::MAX;
@@ -140,7 +161,7 @@ fn bench(bits: u32) {
     let mut keys: Vec<u64> = (0..1u64 << bits).map(|_| random.next()).collect();
     let absent: Vec<u64> = (0..1u64 << bits).map(|_| random.next()).collect();
     let table = HashTable::new(Integers { seed: random.next() }, Counters::new(2));
-    let rounds = (1 << 22 >> bits).clamp(1, 20);
+    let rounds = (1 << 23 >> bits).clamp(1, 200);
     print!("2^{bits}:");
     time("fill", &keys, 1, |key| insert(&table, key, key));
     random.shuffle(&mut keys);
@@ -169,8 +190,12 @@ fn bench(bits: u32) {
         position = table.scan(&pin(), from, 200, &mut words);
         count += words.len();
     }
-    println!("  scan {:.1}", start.elapsed().as_nanos() as f64 / count as f64);
-    println!("      {:?}", table.shape());
+    print!("  scan {:.1}", start.elapsed().as_nanos() as f64 / count as f64);
+    time("(alloc, retire", &keys, rounds, |key| {
+        retire(&pin(), black_box(new_object(table.schema(), key, key)));
+    });
+    time("count)", &keys, rounds, |_| table.counters().add(pin().stripe(), 1, 2));
+    println!("\n      {:?}", table.shape());
 }
 
 fn main() {

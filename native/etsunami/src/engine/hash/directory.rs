@@ -174,12 +174,19 @@ impl Directory {
         // SAFETY: the shift and the array belong together, so the index is in range; the array is
         // freed a grace period after the root word has been changed.
         let mut entry = unsafe { slot(root & !SHIFT, index) }.load_by(By::Reader);
-        if let Some(page) = Array::page(entry) {
-            entry = page.slot(position).load_by(By::Reader);
+        if entry & PAGE != 0 {
+            entry = Self::find_in_page(entry, position);
         }
         // SAFETY: entries are made by `Segment::entry`, and a segment is freed a grace period
         // after it has been taken out of the directory.
         unsafe { Segment::from_entry(entry) }
+    }
+
+    /// The entry for a position in the page that `entry` leads to. Cold, as far as the layout of
+    /// code is concerned: only the largest tables have pages.
+    #[cold]
+    fn find_in_page(entry: usize, position: u64) -> usize {
+        Array::page(entry).map_or(entry, |page| page.slot(position).load_by(By::Reader))
     }
 
     /// The root, for the holder of the lock.

@@ -50,7 +50,7 @@ struct Header {
 }
 
 const LINES: usize = size_of::<Header>();
-const _: () = assert!(LINES % align_of::<Line>() == 0, "lines follow the header at once");
+const _: () = assert!(LINES.is_multiple_of(align_of::<Line>()), "lines follow the header at once");
 
 /// A segment that the holder's guard, or its ownership of the table, keeps alive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,7 +74,7 @@ fn tolerance(level: u32, position: u64) -> u32 {
     let buckets = 1u32 << level.min(SEGMENT_BITS);
     let prefix = position >> POSITION_BITS.saturating_sub(level.saturating_sub(SEGMENT_BITS));
     let spread = (prefix.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u32;
-    buckets / 8 + (buckets * spread >> 8) / 12
+    buckets / 8 + ((buckets * spread) >> 8) / 12
 }
 
 impl<'g> Segment<'g> {

@@ -50,8 +50,8 @@ impl Upkeep {
     }
 }
 
-/// An [`Upkeep`] that is made when it is needed. On its own lines: what is written there often
-/// must not share one with the root of the directory.
+/// An [`Upkeep`] that is made when it is needed. It is an allocation of its own also because what
+/// writers that meet store there must not share a cache line with the root of the directory.
 pub(super) struct LazyUpkeep(AtomicPtr<Upkeep>);
 
 impl LazyUpkeep {

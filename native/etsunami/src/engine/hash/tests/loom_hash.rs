@@ -16,7 +16,7 @@ struct Hashes;
 
 /// The key whose position has `high` as its upper byte; all keys have the same tag.
 const fn key(high: u64) -> u64 {
-    high << 56 | 1
+    (high << 56) | 1
 }
 
 /// Four keys, one for each quarter of the positions.
@@ -27,7 +27,7 @@ const D: u64 = key(0xd0);
 
 /// Key and value as a word.
 fn word(key: u64, value: u64) -> Word {
-    Word((key >> 48 | value << 4 | 8) as usize)
+    Word(((key >> 48) | (value << 4) | 8) as usize)
 }
 
 fn key_of(word: Word) -> u64 {
@@ -35,7 +35,7 @@ fn key_of(word: Word) -> u64 {
 }
 
 fn value_of(word: Word) -> u64 {
-    word.0 as u64 >> 4 & 0xf
+    (word.0 as u64 >> 4) & 0xf
 }
 
 // SAFETY: words are no pointers; all answers follow from the key in them.

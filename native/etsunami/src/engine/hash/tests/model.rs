@@ -1,6 +1,7 @@
 //! One thread against the standard hash map.
 
 use super::support::{Hashing, Integers, get, insert, read, remove};
+use crate::engine::HashSchema;
 use crate::engine::hash::HashTable;
 use crate::reclaim::{flush, pin};
 use crate::sync::Ordering;
@@ -240,7 +241,7 @@ fn next_skips_what_is_invisible() {
     let table = Integers::new(Hashing::Mixed).table();
     (0..100).for_each(|key| assert_eq!(insert(&table, &pin(), key, key), None));
     let guard = pin();
-    let is_even = |word| read(&guard, word).0 % 2 == 0;
+    let is_even = |word| read(&guard, word).0.is_multiple_of(2);
     let mut keys = BTreeSet::new();
     let mut last = None;
     while let Some(word) = table.next(&guard, last.as_ref(), is_even) {
@@ -262,25 +263,38 @@ fn a_panic_unlocks_and_changes_nothing() {
     assert_eq!(insert(&table, &pin(), 1, 11), Some(10));
 }
 
-/// The position of slots: each word lies in the interval that its position names.
+/// What `scan` gives begins at the position that it is given, is in the order of positions, and
+/// ends before the position that it names.
 #[test]
-fn positions_partition_the_table() {
-    let table = Integers::new(Hashing::Mixed).table();
+fn scan_keeps_the_order_of_positions() {
+    let schema = Integers::new(Hashing::Mixed);
+    let table = schema.table();
     (0..1000).for_each(|key| assert_eq!(insert(&table, &pin(), key, key), None));
     let guard = pin();
-    let bits = table.shape().position_bits;
-    let mut found = 0;
-    for index in 0..1u64 << bits {
-        let end = (index + 1) << (32 - bits);
-        let mut position = Some(index << (32 - bits));
-        while let Some(from) = position.filter(|&position| position < end) {
-            let mut words = Vec::new();
-            position = table.scan(&guard, from, 1, &mut words);
-            found += words.len();
-            if position.is_some_and(|position| position > end) {
-                break;
-            }
-        }
+    let position_of = |&word: &_| schema.hash(&read(&guard, word).0) >> 32;
+    let mut position = Some(0);
+    while let Some(from) = position {
+        let mut words = Vec::new();
+        position = table.scan(&guard, from, 5, &mut words);
+        let end = position.unwrap_or(1 << 32);
+        assert!(words.iter().map(position_of).is_sorted());
+        assert!(words.iter().all(|word| (from..end).contains(&position_of(word))));
+        assert!(from < end);
     }
-    assert!(found >= 1000);
+}
+
+/// Keys of equal position are never separated, and `next` meets them one by one.
+#[test]
+fn equal_positions_stay_together() {
+    let table = Integers::new(Hashing::One).table();
+    (0..50).for_each(|key| assert_eq!(insert(&table, &pin(), key, key), None));
+    let guard = pin();
+    let mut words = Vec::new();
+    let end = table.scan(&guard, 0, 1 << 20, &mut words);
+    assert_eq!((words.len(), end.is_none() || end > Some(0x1234_5678)), (50, true));
+    words.clear();
+    table.scan(&guard, 0x1234_5678, 3, &mut words);
+    assert_eq!(words.len(), 50);
+    let word = table.next(&guard, Some(&20), |_| true).expect("there are 29 behind it");
+    assert_eq!(read(&guard, word).0, 21);
 }

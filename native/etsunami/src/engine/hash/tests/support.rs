@@ -102,7 +102,7 @@ unsafe impl HashSchema for Integers {
             Hashing::Mixed => mix(*key),
             Hashing::Few => mix(*key % 16),
             Hashing::One => 0x1234_5678_9abc_def0,
-            Hashing::Ordered => *key << 40 | *key % 3,
+            Hashing::Ordered => (*key << 40) | (*key % 3),
         }
     }
 
