@@ -49,8 +49,7 @@ fn baseline(n: u64, key: impl Fn(u64) -> u64 + Copy, words: &[Word]) {
 }
 
 fn figures(n: u64, key: impl Fn(u64) -> u64 + Copy) {
-    let live = std::sync::Arc::default();
-    let map = CaTree::<Integers, Wide>::new(Integers { coarse: 0, live }, Counters::new(4));
+    let map = CaTree::<Integers, Wide>::new(Integers { coarse: 0 }, Counters::new(4));
     let keeper = Tree::<Wide>::new(0);
     let words: Vec<Word> = (0..n).map(|i| keeper.make(key(i), i)).collect();
     baseline(n, key, &words);
@@ -122,6 +121,9 @@ fn scans(n: u64, key: impl Fn(u64) -> u64, map: &CaTree<Integers>) {
 fn tree_figures() {
     println!("4 Ki random");
     figures(1 << 12, shuffled);
+    if std::env::var_os("TREE_FIGURES_SHORT").is_some() {
+        return;
+    }
     println!("64 Ki random");
     figures(1 << 16, shuffled);
     println!("64 Ki ascending");
