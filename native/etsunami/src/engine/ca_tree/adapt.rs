@@ -3,14 +3,13 @@
 //! Every change follows one pattern. Everything that can fail or run code of the schema comes
 //! first: locks are taken, separators made, nodes built. Then, without a way back:
 //!
-//! 1. the old leaf (or both) is killed: one store, after which its interval belongs to the new
-//!    leaves, which are locked and reachable through the dead leaf only;
-//! 2. the new nodes are stored into the place of the old ones;
-//! 3. replaced routing nodes die, locks are released, what was replaced is retired.
+//! 1. the new nodes are stored into the place of the old ones; the new leaves are locked;
+//! 2. the old leaves and routing nodes die, which were locked since before they were copied;
+//! 3. locks are released, and what was replaced is retired.
 
 use super::CaTree;
 use super::leaf::{Advice, Held, Leaf};
-use super::node::{Entry, Fence, Geometry, Link, Node, Probe, capacity_for, largest};
+use super::node::{Entry, Fence, Geometry, Node, Probe, capacity_for, largest};
 use super::relink::Place;
 use super::route::RouteHeld;
 use crate::engine::OrderSchema;
@@ -47,7 +46,7 @@ struct Neighbour<'g, S: OrderSchema> {
 }
 
 impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
-    /// Inserts into a full leaf. Linearization point: the store that kills it.
+    /// Inserts into a full leaf. Linearization point: the store of what replaces it.
     #[cold]
     pub(super) fn insert_by_growth<'g>(
         &self,
@@ -88,8 +87,8 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         let (low, high) = old.fences();
         let fresh = self.make_leaf(guard, capacity_for::<G>(entries.len()), low, high, entries);
         let link = fresh.leaf().link();
-        self.kill_leaf(held, link, Link::NONE);
         self.store(&place, link);
+        self.kill_leaf(held);
         drop(place);
         self.retire_leaf(guard, old);
         Fresh { _left: fresh, _right: None }
@@ -122,8 +121,8 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         let right = self.make_leaf(guard, capacity, fence, high, &entries[middle..]);
         let (to_left, to_right) = (left.leaf().link(), right.leaf().link());
         let top = self.divided(&ascent, to_left, fence, to_right);
-        self.kill_leaf(held, to_left, to_right);
         self.store(&ascent.place, top);
+        self.kill_leaf(held);
         for (route, _) in ascent.changed {
             self.retire_route(guard, route);
         }
@@ -247,12 +246,12 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
             _ => self.make_route(&draft),
         };
 
-        self.kill_leaf(held, link, Link::NONE);
-        self.kill_leaf(other, link, Link::NONE);
         if let Some((route, edge)) = above {
             route.store(edge, link);
         }
         self.store(&place, top);
+        self.kill_leaf(held);
+        self.kill_leaf(other);
         self.retire_route(guard, parent);
         drop(place);
         drop(joined);
@@ -286,9 +285,9 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         held
     }
 
-    fn kill_leaf(&self, held: Held<'_, S>, left: Link, right: Link) {
+    fn kill_leaf(&self, held: Held<'_, S>) {
         self.tally.leaf_gone(held.leaf().bytes(), held.waits());
-        held.kill(left, right);
+        held.kill();
     }
 
     fn retire_leaf(&self, guard: &Guard, leaf: &Leaf<S>) {

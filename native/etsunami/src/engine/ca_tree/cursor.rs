@@ -7,18 +7,18 @@
 //! element present throughout is seen exactly once.
 
 use super::CaTree;
-use super::leaf::Leaf;
-use super::node::{Gap, Geometry};
+use super::leaf::{Leaf, View};
+use super::node::{Fence, Gap, Geometry, SCANNED};
 use super::search::Torn;
 use crate::engine::{Direction, OrderSchema, Word};
 use crate::reclaim::Guard;
 use crate::sync::{Backoff, thread_local};
 use std::cell::Cell;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 
 /// One scan of several leaves in so many takes part in the statistics, and then for so many.
 const SAMPLE: u32 = 64;
-const SCANNED: i64 = 640;
+const CONTRIBUTION: i64 = 640;
 
 impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
     /// The word of the least key within the bound that is `visible`. It was there during the call.
@@ -74,40 +74,96 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         out: &mut Vec<Word>,
     ) -> bool {
         let mut gap = Gap::new(&self.schema, from, direction);
+        let root = self.root();
+        if root.is_none() {
+            return false;
+        }
+        let mut leaf = self.leaf_below(guard, root, &gap, direction, SCANNED);
+        // The fence that the scan has come over.
+        let mut crossed: Option<&Fence<S>> = None;
+        let end = out.len().saturating_add(limit);
         let mut backoff = Backoff::new();
-        let (mut room, mut leaves) = (limit, 0);
+        let mut leaves = 0_usize;
         loop {
-            let Some(view) = self.read_leaf(guard, &gap, direction) else { return false };
-            let mark = out.len();
-            let Ok(more) = view.collect(&self.schema, &gap, direction, room, out) else {
-                out.truncate(mark);
+            let view = leaf.read();
+            let room = end - out.len();
+            let Ok(there) = self.rest(&view, &gap, crossed, direction) else {
                 backoff.wait();
                 continue;
             };
-            room -= out.len() - mark;
+            let take = clip(&there, direction, room);
+            let fence = leaf_end(leaf, direction).filter(|_| there.len() < room);
+            // The next leaf is looked up first, so that its lines are on their way meanwhile. It
+            // may be dead when it is read: then it has what was there while this scan ran.
+            let next = fence.map(|fence| {
+                let gap = Gap::Before(fence.probe(&self.schema));
+                (self.leaf_below(guard, self.root(), &gap, direction, SCANNED), gap)
+            });
+            let mark = out.len();
+            if view.collect(take, direction, out).is_err() {
+                out.truncate(mark);
+                backoff.wait();
+                continue;
+            }
             leaves += 1;
             if leaves == 2 {
-                contribute(view.leaf());
+                contribute(leaf);
             }
-            if more {
-                return true;
-            }
-            match self.beyond(view.leaf(), direction) {
-                None => return false,
-                Some(_) if room == 0 => return true,
-                Some(next) => gap = next,
-            }
+            let Some((next, beyond)) = next else {
+                return there.len() > room || leaf_end(leaf, direction).is_some();
+            };
+            (leaf, gap, crossed) = (next, beyond, fence);
         }
+    }
+
+    /// The positions of what a cursor in `gap` has still to read of a leaf.
+    #[inline(always)]
+    fn rest(
+        &self,
+        view: &View<'_, S>,
+        gap: &Gap<'_, S>,
+        crossed: Option<&Fence<S>>,
+        direction: Direction,
+    ) -> Result<Range<usize>, Torn> {
+        let begin = match direction {
+            Direction::Ascending => view.leaf().low(),
+            Direction::Descending => view.leaf().high(),
+        };
+        let whole = match (crossed, begin) {
+            (Some(crossed), Some(begin)) => std::ptr::eq(crossed, begin),
+            _ => false,
+        };
+        let len = view.len();
+        Ok(match direction {
+            _ if whole => 0..len,
+            Direction::Ascending => view.before(&self.schema, gap)?..len,
+            Direction::Descending => 0..view.before(&self.schema, gap)?,
+        })
     }
 
     /// The gap at the end of a leaf, none at the end of the key space.
     #[inline(always)]
     fn beyond<'l>(&self, leaf: &'l Leaf<S>, direction: Direction) -> Option<Gap<'l, S>> {
-        let fence = match direction {
-            Direction::Ascending => leaf.high()?,
-            Direction::Descending => leaf.low()?,
-        };
-        Some(Gap::Before(fence.probe(&self.schema)))
+        Some(Gap::Before(leaf_end(leaf, direction)?.probe(&self.schema)))
+    }
+}
+
+/// The fence at the end of a leaf.
+#[inline(always)]
+fn leaf_end<S: OrderSchema>(leaf: &Leaf<S>, direction: Direction) -> Option<&Fence<S>> {
+    match direction {
+        Direction::Ascending => leaf.high(),
+        Direction::Descending => leaf.low(),
+    }
+}
+
+/// The first `room` of these positions.
+#[inline(always)]
+fn clip(there: &Range<usize>, direction: Direction, room: usize) -> Range<usize> {
+    let take = there.len().min(room);
+    match direction {
+        Direction::Ascending => there.start..there.start + take,
+        Direction::Descending => there.end - take..there.end,
     }
 }
 
@@ -124,6 +180,6 @@ fn contribute<S: OrderSchema>(leaf: &Leaf<S>) {
         scans.get()
     });
     if turn % SAMPLE == 0 {
-        leaf.calm(SCANNED);
+        leaf.calm(CONTRIBUTION);
     }
 }

@@ -1,8 +1,8 @@
-//! The way down: from the root, through routing nodes, past dead leaves, to a living leaf.
+//! The way down: from the root, through routing nodes, to a leaf.
 
 use super::CaTree;
 use super::leaf::{Dead, Held, Leaf, View};
-use super::node::{Entry, Gap, Geometry, Link, Node, Probe};
+use super::node::{Entry, Gap, Geometry, Lines, Link, Node, Probe, SEARCHED, prefetch};
 use crate::engine::{Direction, OrderSchema};
 use crate::reclaim::Guard;
 use crate::sync::Ordering;
@@ -14,7 +14,8 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         Link::from_raw(self.root.load(Ordering::Acquire))
     }
 
-    /// The leaf below `link`, dead or alive, whose interval has what a cursor in `gap` reads next.
+    /// The leaf below `link` whose interval has what a cursor in `gap` reads next. It may be dead.
+    /// `lines` are what the caller will read of it.
     #[inline(always)]
     pub(super) fn leaf_below<'g>(
         &self,
@@ -22,8 +23,12 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         mut link: Link,
         gap: &Gap<'_, S>,
         direction: Direction,
+        lines: Lines,
     ) -> &'g Leaf<S> {
         loop {
+            if !link.is_route() {
+                prefetch(link.address(), lines.clone());
+            }
             // SAFETY: the link is not none and was loaded from this tree under the guard.
             match unsafe { link.node(guard) } {
                 Node::Leaf(leaf) => return leaf,
@@ -31,28 +36,6 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
                     link = route.child(route.position(&self.schema, gap, direction));
                 }
             }
-        }
-    }
-
-    /// Where a dead leaf sends a cursor.
-    #[cold]
-    pub(super) fn forwarded<'g>(
-        &self,
-        guard: &'g Guard,
-        dead: &Leaf<S>,
-        gap: &Gap<'_, S>,
-        direction: Direction,
-    ) -> &'g Leaf<S> {
-        let (left, right) = dead.forward();
-        if right.is_none() {
-            return self.leaf_below(guard, left, gap, direction);
-        }
-        let right = self.leaf_below(guard, right, gap, direction);
-        let fence = right.low().expect("the right half has a fence to its left");
-        if gap.is_right_of(&self.schema, fence, direction) {
-            right
-        } else {
-            self.leaf_below(guard, left, gap, direction)
         }
     }
 
@@ -67,30 +50,26 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
     ) -> Option<View<'g, S>> {
         let root = self.root();
         if root.is_none() {
-            return None;
-        }
-        let mut leaf = self.leaf_below(guard, root, gap, direction);
-        loop {
-            match leaf.read() {
-                Ok(view) => return Some(view),
-                Err(Dead) => leaf = self.forwarded(guard, leaf, gap, direction),
-            }
+            None
+        } else {
+            Some(self.leaf_below(guard, root, gap, direction, SEARCHED).read())
         }
     }
 
     /// Locks the leaf of a key, which is made if the tree has none.
     #[inline(always)]
     pub(super) fn lock_leaf<'g>(&self, guard: &'g Guard, probe: Probe<'_, S>) -> Held<'g, S> {
-        let gap = Gap::Before(probe);
-        let root = self.root();
-        if root.is_none() {
-            return self.first_leaf(guard, probe);
-        }
-        let mut leaf = self.leaf_below(guard, root, &gap, Direction::Ascending);
         loop {
+            let root = self.root();
+            if root.is_none() {
+                return self.first_leaf(guard, probe);
+            }
+            let gap = Gap::Before(probe);
+            let leaf = self.leaf_below(guard, root, &gap, Direction::Ascending, SEARCHED);
             match leaf.lock() {
                 Ok(held) => return held,
-                Err(Dead) => leaf = self.forwarded(guard, leaf, &gap, Direction::Ascending),
+                // What replaced it was stored into the tree before it died.
+                Err(Dead) => {}
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The leaf: entries in slots, two order arrays, publication by one store.
 //!
 //! ```text
-//! head       seq, where a dead leaf forwards to, fences (all but seq and forward are immutable)
+//! head       seq; fences, capacity (immutable)
 //! order a    slot numbers in key order, one byte each
 //! order b    the same for the other parity
 //! prefix[]   the prefix of each slot's key
@@ -40,7 +40,7 @@
 use super::node::{self, Entry, Fence, Link};
 use crate::engine::{OrderSchema, Word};
 use crate::reclaim::Guard;
-use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Ordering, fence};
 use std::iter::repeat_n;
 
 /// A value of the sequence word: bit 63 `LOCK`, bit 62 `EDIT` (the holder has not published yet),
@@ -96,15 +96,13 @@ impl Seq {
 #[repr(C)]
 pub(super) struct Head<S: OrderSchema> {
     seq: AtomicU64,
-    /// Where the two halves of the interval went, if the leaf is dead; the second may be none.
-    forward: [AtomicPtr<()>; 2],
     low: *const Fence<S>,
     high: *const Fence<S>,
     link: Link,
     capacity: u32,
     cells: u32,
     /// Fills the cache line, so that the order arrays begin with the next.
-    _line: u64,
+    _line: [u64; 3],
 }
 
 /// A leaf. Its interval, from `low` up to `high`, never changes.
@@ -138,7 +136,7 @@ const fn align(capacity: usize) -> usize {
     if capacity >= ALIGNED { 64 } else { 8 }
 }
 
-/// The leaf has been replaced; [`Leaf::forward`] tells by what.
+/// The leaf has been replaced: who wants to lock it must start again from the root.
 #[derive(Debug)]
 pub(super) struct Dead;
 
@@ -155,13 +153,12 @@ impl<S: OrderSchema> Leaf<S> {
         let seq = Seq::first(entries.len());
         let head = |address| Head {
             seq: AtomicU64::new(seq.0 | Seq::LOCK | Seq::EDIT),
-            forward: [AtomicPtr::default(), AtomicPtr::default()],
             low,
             high,
             link: Link::to_leaf(address),
             capacity: capacity as u32,
             cells: cells(capacity) as u32,
-            _line: 0,
+            _line: [0; 3],
         };
         let tail = initial(capacity, entries).map(AtomicU64::new);
         let address = node::allocate(head, cells(capacity), tail, align(capacity));
@@ -227,22 +224,10 @@ impl<S: OrderSchema> Leaf<S> {
         self.head.capacity as usize
     }
 
-    /// The two halves that a dead leaf forwards to. To be called after [`Dead`] was seen, which
-    /// synchronizes with the store that announced it.
-    pub fn forward(&self) -> (Link, Link) {
-        // Relaxed: written before DEAD, which the caller has read with Acquire.
-        let [left, right] = &self.head.forward;
-        (
-            Link::from_raw(left.load(Ordering::Relaxed)),
-            Link::from_raw(right.load(Ordering::Relaxed)),
-        )
-    }
-
     /// Begins a read: the current publication.
     #[inline(always)]
-    pub fn read(&self) -> Result<View<'_, S>, Dead> {
-        let seq = Seq(self.head.seq.load(Ordering::Acquire));
-        if seq.is_dead() { Err(Dead) } else { Ok(View::new(self, seq)) }
+    pub fn read(&self) -> View<'_, S> {
+        View::new(self, Seq(self.head.seq.load(Ordering::Acquire)))
     }
 
     /// Lets a scan that needed several leaves take part in the statistics. Racy: a lost
@@ -392,7 +377,7 @@ impl<S: OrderSchema> Leaf<S> {
         let mut waited = false;
         loop {
             let seq = self.peek();
-            if seq.is_dead() {
+            if seq.is_dead() && !cfg!(feature = "weaken_tree_dead") {
                 return Err(Dead);
             }
             if !seq.is_locked() && self.take(seq) {
@@ -433,8 +418,10 @@ impl<S: OrderSchema> Leaf<S> {
         let taken = Seq(seq.0 | Seq::LOCK | Seq::EDIT);
         let cas =
             self.head.seq.compare_exchange(seq.0, taken.0, Ordering::Acquire, Ordering::Relaxed);
-        // Partner: the Acquire fence in `View::holds`.
-        fence(Ordering::Release);
+        if !cfg!(feature = "weaken_tree_fence") {
+            // Partner: the Acquire fence in `View::holds`.
+            fence(Ordering::Release);
+        }
         cas.is_ok()
     }
 }
@@ -524,14 +511,11 @@ impl<'g, S: OrderSchema> Held<'g, S> {
         self.leaf.head.seq.store(next.0 | Seq::LOCK, Ordering::Release);
     }
 
-    /// Ends the leaf's life: from this store on its interval belongs to `left` and, from the low
-    /// fence of `right` on, to `right`. Its cells are never written again.
-    pub fn kill(mut self, left: Link, right: Link) {
-        // Relaxed: published by the store below.
-        self.leaf.head.forward[0].store(left.raw(), Ordering::Relaxed);
-        self.leaf.head.forward[1].store(right.raw(), Ordering::Relaxed);
-        // Release: partner of the Acquire loads that find DEAD, for the forwards and the
-        // contents of the new leaves.
+    /// Ends the leaf's life, after it has been replaced in the tree. Its cells are never written
+    /// again.
+    pub fn kill(mut self) {
+        // Release: partner of the Acquire load of who waits for the lock, and then has to find
+        // what replaced the leaf.
         self.leaf.head.seq.store(self.seq.0 | Seq::DEAD, Ordering::Release);
         self.done = true;
     }

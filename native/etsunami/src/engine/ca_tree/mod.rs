@@ -1,4 +1,77 @@
 //! The contention-adapting ordered map.
+//!
+//! # Algorithm
+//!
+//! Sagonas and Winblad, "A Contention Adapting Approach to Concurrent Ordered Sets" (JPDC 2018):
+//! data lives in base nodes with a lock and a statistic of its contention; contended base nodes are
+//! split, idle neighbours are joined. Here the base nodes are leaves of a B+tree. A leaf publishes
+//! its order by one store, after Masstree (Mao, Kohler, Morris, EuroSys 2012), so that readers take
+//! no lock and one insertion during a read costs them nothing; `leaf.rs` has the protocol. The
+//! routing nodes above are wide and immutable but for their child slots.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `leaf`, `search` | the leaf: reading a publication, holding the lock; search in one leaf |
+//! | `route` | the routing node |
+//! | `descent` | from the root to a leaf |
+//! | `relink` | how a node is replaced in its parent |
+//! | `adapt` | growth, splits, joins, and when they happen |
+//! | `cursor` | `next`, `prev`, `scan` |
+//! | `node`, `shape` | links, fences, positions, geometry; statistics |
+//!
+//! # Definitions
+//!
+//! The *interval* of a leaf reaches from its fence `low` up to and without its fence `high`. A node
+//! is *live* from the store that makes it reachable from the root by live nodes until it is dead.
+//! *Dead* is a mark that a node gets from the holder of its lock, and keeps.
+//!
+//! # Invariants
+//!
+//! 1. The intervals of the live leaves divide the key space; the slots of live routing nodes, read
+//!    by their fences, lead each key to the live leaf whose interval contains it.
+//! 2. A leaf's interval never changes, nor do a routing node's fences. Growth, split and join make
+//!    new nodes.
+//! 3. A child slot is stored to only by the holder of its routing node's lock, while the node is
+//!    live; the slots of a dead one are frozen. The root slot is stored to only by the holder of
+//!    the lock of the node it leads to.
+//! 4. A leaf is copied, replaced in the tree and killed under one hold of its lock, and so is a
+//!    routing node. The new leaves are locked until all this is done.
+//! 5. Nodes are retired after they are dead and unreachable through live nodes; a fence after the
+//!    routing node and the leaves that it stood in.
+//!
+//! From 1, 2 and 4: who holds the lock of a leaf that is not dead holds the leaf of its keys. From
+//! 3 and 4: a dead routing node leads, for each key, to what was there when it died or to what has
+//! replaced that in a slot below. A reader may pass it, because it was live after the reader
+//! began.
+//!
+//! # Linearization points
+//!
+//! An update: the store of a word, the publication of a leaf's order, or the store that brings the
+//! new nodes into the tree, if the leaf was full. Always under the lock of the key's leaf.
+//!
+//! A `get` that finds the key: the load of its word. One that does not: the load of the sequence
+//! word. If the leaf had been replaced by then: the instant before that. It lies within the call,
+//! because the reader came from a node that was live after its call had begun, and the contents of
+//! the leaf are those of that instant, because of 4.
+//!
+//! # Locks
+//!
+//! A holder waits only for routing nodes above what it holds, so nobody waits in a circle.
+//! Everything else (the neighbour in a join, and its parent) is tried, and the join given up.
+//!
+//! # Memory safety
+//!
+//! A reader follows links, fences and words under its guard. By 5 whatever a live node leads to is
+//! retired later than the guard began, if the guard's holder can see it as live; and a dead node
+//! leads only to nodes that were live when it died, or later. Words are followed after validation
+//! only (`leaf.rs`).
+//!
+//! # Not guaranteed
+//!
+//! `next`, `prev` and `scan` are not snapshots: each word was there at an instant of its own.
+//! Readers are lock-free, not wait-free: two publications during one read make it start again.
+//! A leaf between two busy neighbours may stay nearly empty until one of them is calm. Depth may
+//! differ between branches after many removals; it never exceeds what the fullest tree had.
 
 mod adapt;
 mod cursor;
@@ -78,7 +151,8 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
     /// nothing changes.
     ///
     /// Linearization points: the store of the word for a key that is there, the publication for an
-    /// insert or a remove, the store that kills the leaf for an insert that makes it grow or split.
+    /// insert or a remove, the store of the new leaf or routing node into the tree for an insert
+    /// into a full leaf.
     #[inline]
     pub fn update<R>(
         &self,

@@ -165,7 +165,6 @@ pub(super) enum Node<'g, S: OrderSchema> {
 }
 
 impl Link {
-    pub const NONE: Link = Link(std::ptr::null_mut());
     const ROUTE: usize = 1;
 
     pub fn to_leaf(leaf: *mut u8) -> Link {
@@ -211,7 +210,6 @@ impl Link {
             // SAFETY: bit 0 is set for routing nodes only; the caller vouches that it is alive.
             Node::Route(unsafe { Route::from_address(self.address()) })
         } else {
-            prefetch_leaf(self.address());
             // SAFETY: as above, for leaves.
             Node::Leaf(unsafe { Leaf::from_address(self.address()) })
         }
@@ -274,19 +272,24 @@ fn layout<H, T>(len: usize, align: usize) -> (Layout, usize) {
     (layout.align_to(align).expect("a small power of two").pad_to_align(), offset)
 }
 
-/// Tells the processor that a leaf is about to be read: its first lines, which it would otherwise
-/// fetch one after the other.
+/// What is about to be read of a leaf, as cache lines from its address on.
+pub(super) type Lines = std::ops::Range<usize>;
+
+/// Head, order and prefixes of a leaf of 64: for a search.
+pub(super) const SEARCHED: Lines = 0..11;
+/// Everything of a leaf of 64: for a scan.
+pub(super) const SCANNED: Lines = 0..20;
+
+/// Lets the processor fetch lines of a leaf that are about to be read, which it would otherwise do
+/// one after the other. Smaller leaves have fewer lines; the rest is fetched in vain.
 #[inline(always)]
-pub(super) fn prefetch_leaf(address: *const u8) {
+pub(super) fn prefetch(address: *const u8, lines: Lines) {
     #[cfg(all(target_arch = "x86_64", not(loom)))]
-    for line in 0..PREFETCHED {
+    for line in lines {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a hint; it reads nothing that a program could see, at any address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.wrapping_add(64 * line).cast()) };
     }
     #[cfg(not(all(target_arch = "x86_64", not(loom))))]
-    let _ = address;
+    let _ = (address, lines);
 }
-
-#[cfg(all(target_arch = "x86_64", not(loom)))]
-const PREFETCHED: usize = 11;

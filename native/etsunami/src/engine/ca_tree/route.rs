@@ -258,7 +258,7 @@ impl<'g, S: OrderSchema> RouteHeld<'g, S> {
 
     /// The node has been replaced.
     pub fn kill(mut self) {
-        self.dead = true;
+        self.dead = !cfg!(feature = "weaken_tree_route");
     }
 }
 

@@ -4,6 +4,7 @@ use super::leaf::View;
 use super::node::{Gap, Probe};
 use crate::engine::{Direction, OrderSchema, Word};
 use std::cmp::Ordering as Order;
+use std::ops::Range;
 
 /// The publication that was being read has been overwritten.
 #[derive(Debug)]
@@ -157,28 +158,20 @@ impl<S: OrderSchema> View<'_, S> {
         if self.holds() { Ok(found) } else { Err(Torn) }
     }
 
-    /// Appends up to `limit` words from a gap on; true if the leaf has more of them. On `Torn`
-    /// what was appended is garbage.
-    #[inline]
+    /// Appends the words at `positions` in the order of the direction. On `Torn` what was appended
+    /// is garbage.
+    #[inline(always)]
     pub fn collect(
         &self,
-        schema: &S,
-        gap: &Gap<'_, S>,
+        positions: Range<usize>,
         direction: Direction,
-        limit: usize,
         out: &mut Vec<Word>,
-    ) -> Result<bool, Torn> {
-        let at = self.before(schema, gap)?;
-        let there = if direction == Direction::Ascending { self.len() - at } else { at };
-        let take = there.min(limit);
+    ) -> Result<(), Torn> {
+        let word = |position| self.word_in(self.slot(position));
         match direction {
-            Direction::Ascending => {
-                out.extend((at..at + take).map(|i| self.word_in(self.slot(i))));
-            }
-            Direction::Descending => {
-                out.extend((at - take..at).rev().map(|i| self.word_in(self.slot(i))));
-            }
+            Direction::Ascending => out.extend(positions.map(word)),
+            Direction::Descending => out.extend(positions.rev().map(word)),
         }
-        if self.holds() { Ok(there > take) } else { Err(Torn) }
+        if self.holds() { Ok(()) } else { Err(Torn) }
     }
 }

@@ -49,7 +49,6 @@ impl Drop for Item {
 /// Integers in their order. Only the bits above `coarse` go into the prefix.
 pub struct Integers {
     pub coarse: u32,
-    pub live: Arc<AtomicI64>,
 }
 
 /// The item behind a word.
@@ -106,7 +105,7 @@ pub struct Tree<G: Geometry> {
 impl<G: Geometry> Tree<G> {
     pub fn new(coarse: u32) -> Self {
         let live = Arc::new(AtomicI64::new(0));
-        let schema = Integers { coarse, live: live.clone() };
+        let schema = Integers { coarse };
         Tree { map: CaTree::new(schema, Counters::new(2)), live }
     }
 

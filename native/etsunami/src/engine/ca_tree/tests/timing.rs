@@ -35,7 +35,8 @@ fn timed(what: &str, n: u64, rounds: u32, mut work: impl FnMut()) {
 
 fn baseline(n: u64, key: impl Fn(u64) -> u64 + Copy, words: &[Word]) {
     let mut map = std::collections::BTreeMap::new();
-    timed("BTreeMap insert", n, 1, || {
+    timed("BTreeMap insert", n, 3, || {
+        map.clear();
         for i in 0..n {
             map.insert(key(i), words[i as usize]);
         }
@@ -48,32 +49,38 @@ fn baseline(n: u64, key: impl Fn(u64) -> u64 + Copy, words: &[Word]) {
     });
 }
 
+fn put(map: &CaTree<Integers>, key: u64, word: Word) {
+    let guard = reclaim::pin();
+    map.update(&guard, &key, |_| (Change::Put(word), Delta { objects: 1, words: 3 }, ()));
+}
+
+fn take(map: &CaTree<Integers>, key: u64) {
+    let guard = reclaim::pin();
+    map.update(&guard, &key, |_| (Change::Remove, Delta { objects: -1, words: -3 }, ()));
+}
+
 fn figures(n: u64, key: impl Fn(u64) -> u64 + Copy) {
-    let live = std::sync::Arc::default();
-    let map = CaTree::<Integers, Wide>::new(Integers { coarse: 0, live }, Counters::new(4));
+    let map = CaTree::<Integers, Wide>::new(Integers { coarse: 0 }, Counters::new(4));
     let keeper = Tree::<Wide>::new(0);
     let words: Vec<Word> = (0..n).map(|i| keeper.make(key(i), i)).collect();
     baseline(n, key, &words);
-    let put = |i: u64| {
-        let guard = reclaim::pin();
-        map.update(&guard, &key(i), |_| {
-            (Change::Put(words[i as usize]), Delta { objects: 1, words: 0 }, ())
-        });
-    };
-    timed("insert", n, 1, || (0..n).for_each(put));
+    let fill = || (0..n).for_each(|i| put(&map, key(i), words[i as usize]));
+    let empty = || (0..n).for_each(|i| take(&map, key(i * 40503 % n)));
+    timed("insert, first", n, 1, fill);
+    empty();
+    let _ = reclaim::flush();
+    timed("insert, again", n, 1, fill);
     let bytes = map.shape().bytes as f64 / n as f64;
     println!("{:?}, {bytes:.1} bytes per entry", map.shape());
     points(n, key, &map);
-    timed("replace", n, 10, || (0..n).for_each(|i| put(i * 40503 % n)));
-    scans(n, key, &map);
-    timed("remove", n, 1, || {
+    timed("replace", n, 10, || {
         for i in 0..n {
-            let guard = reclaim::pin();
-            map.update(&guard, &key(i * 40503 % n), |_| {
-                (Change::Remove, Delta { objects: -1, words: 0 }, ())
-            });
+            let i = i * 40503 % n;
+            put(&map, key(i), words[i as usize]);
         }
     });
+    scans(n, key, &map);
+    timed("remove", n, 1, empty);
     println!("{:?}\n", map.shape());
 }
 
@@ -101,19 +108,23 @@ fn points(n: u64, key: impl Fn(u64) -> u64, map: &CaTree<Integers>) {
 
 fn scans(n: u64, key: impl Fn(u64) -> u64, map: &CaTree<Integers>) {
     let mut out = Vec::with_capacity(10_000);
-    for limit in [100, 10_000] {
-        let mut scanned = 0;
-        let start = cpu_time();
-        for i in 0..n / limit {
-            let guard = reclaim::pin();
-            out.clear();
-            let from = key(i * 40503 % n);
-            let from = Bound::Included(&from);
-            map.scan(&guard, from, Direction::Ascending, limit as usize, &mut out);
-            scanned += out.len();
-        }
-        let time = (cpu_time() - start) as f64 / scanned as f64;
-        println!("scan of {limit:<16} {time:8.1} ns");
+    for limit in [100, 2_000] {
+        // Twice as much as there is, because a scan that begins near the end is short.
+        let times = 2 * n / limit;
+        timed(&format!("scan of {limit}"), times * limit, 10, || {
+            let mut scanned = 0;
+            for i in 0.. {
+                let guard = reclaim::pin();
+                out.clear();
+                let from = key(i * 40503 % n);
+                let from = Bound::Included(&from);
+                map.scan(&guard, from, Direction::Ascending, limit as usize, &mut out);
+                scanned += out.len() as u64;
+                if scanned >= times * limit {
+                    break;
+                }
+            }
+        });
     }
 }
 
@@ -122,6 +133,9 @@ fn scans(n: u64, key: impl Fn(u64) -> u64, map: &CaTree<Integers>) {
 fn tree_figures() {
     println!("4 Ki random");
     figures(1 << 12, shuffled);
+    if std::env::var_os("TREE_FIGURES_SHORT").is_some() {
+        return;
+    }
     println!("64 Ki random");
     figures(1 << 16, shuffled);
     println!("64 Ki ascending");
