@@ -1,5 +1,6 @@
 //! An encoded object before it is stored.
 
+use super::Key;
 use crate::error::Error;
 use crate::term::layout;
 use crate::term::object::ObjectPtr;
@@ -50,5 +51,32 @@ impl<'a> Draft<'a> {
     pub(crate) fn allocate(&self, hash: u64) -> Result<ObjectPtr, Error> {
         // SAFETY: a draft is a well-formed encoding that owns its keepers (see the type).
         unsafe { ObjectPtr::new(hash, self.arity, self.words) }.map_err(|_| Error::SystemLimit)
+    }
+}
+
+/// An object that is not stored in any table. Freed when dropped.
+pub struct Detached(ObjectPtr);
+
+impl Detached {
+    /// Makes an object of a draft, to be stored under this key, if at all.
+    pub fn new(draft: Draft<'_>, key: Key<'_>) -> Result<Detached, Error> {
+        draft.allocate(key.digest).map(Detached)
+    }
+
+    /// Takes over an object that is not stored.
+    pub(crate) fn of(object: ObjectPtr) -> Detached {
+        Detached(object)
+    }
+
+    /// The object.
+    pub(crate) fn object(&self) -> ObjectPtr {
+        self.0
+    }
+}
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        // SAFETY: never stored, so ours alone.
+        unsafe { self.0.free() };
     }
 }

@@ -41,7 +41,7 @@ use crate::term::hash::hash;
 use crate::term::prefix::prefix;
 use crate::term::view::Term;
 
-pub use draft::Draft;
+pub use draft::{Detached, Draft};
 pub use fixation::Fixer;
 use fixation::Fixation;
 use generation::{Engine, Generation};

@@ -12,7 +12,7 @@ use crate::term::view::Term;
 use super::generation::Step;
 use super::groups::object_words;
 use super::keys::{Held, Key, word_of};
-use super::{Draft, Table};
+use super::{Detached, Table};
 
 /// One step of `update_counter`.
 #[derive(Clone, Debug)]
@@ -57,10 +57,10 @@ enum Base {
 }
 
 impl Base {
-    fn of(held: Held, default: Option<ObjectPtr>) -> Option<Base> {
+    fn of(held: Held, default: Option<&Detached>) -> Option<Base> {
         match (held, default) {
             (Held::Object(object), _) => Some(Base::Stored(object)),
-            (_, default) => default.map(Base::Default),
+            (_, default) => default.map(|default| Base::Default(default.object())),
         }
     }
 
@@ -98,19 +98,39 @@ impl Table {
         guard: &Guard,
         key: Key<'_>,
         steps: &[CounterOp],
-        default: Option<Draft<'_>>,
+        default: Option<&Detached>,
     ) -> Result<Vec<Int>> {
         self.require_unique()?;
-        let default = self.allocate_default(key, default)?;
+        let default = self.default_for(key, default)?;
         let done = self.modify(guard, self.generation(guard), key, |held| {
-            let base = Base::of(held, default).ok_or(Error::BadKey);
+            let base = Base::of(held, default.as_ref()).ok_or(Error::BadKey);
             match base.and_then(|base| self.count(base, steps)) {
                 Ok(step) => step,
                 Err(error) => Step::keep(Err(error)),
             }
         });
-        free_default(default);
         done?.map_err(Stop::from)
+    }
+
+    /// Adds a small integer to the one counter of a stored pair, in place, if there is nothing
+    /// more to it: the pair is there, the sum of the two small integers is small. Else nothing is
+    /// done, and `update_counter` has the answer.
+    #[inline]
+    pub fn count_small(
+        &self,
+        guard: &Guard,
+        key: Key<'_>,
+        position: usize,
+        increment: i64,
+    ) -> Option<i64> {
+        if !self.spec.kind.is_unique() || position != 3 - self.spec.keypos.min(3) {
+            return None;
+        }
+        let done = self.modify(guard, self.generation(guard), key, |held| {
+            let Held::Object(object) = held else { return Step::keep(None) };
+            Step::keep(add_in_place(object, position - 1, increment))
+        });
+        done.ok().flatten()
     }
 
     /// The decision of `update_counter`, under the lock.
@@ -161,40 +181,31 @@ impl Table {
         guard: &Guard,
         key: Key<'_>,
         updates: &Update<'_>,
-        default: Option<Draft<'_>>,
+        default: Option<&Detached>,
     ) -> Result<bool> {
         self.require_unique()?;
         if updates.iter().any(|&(position, _)| position == self.spec.keypos) {
             return Err(Error::KeyPosition.into());
         }
-        let default = self.allocate_default(key, default)?;
+        let default = self.default_for(key, default)?;
         let done = self.modify(guard, self.generation(guard), key, |held| {
-            match Base::of(held, default) {
+            match Base::of(held, default.as_ref()) {
                 None => Step::keep(Ok(false)),
                 Some(base) => assign(base, updates).unwrap_or_else(|error| Step::keep(Err(error))),
             }
         });
-        free_default(default);
         done?.map_err(Stop::from)
     }
 
-    /// The default as an object whose key element is `key`.
-    fn allocate_default(
-        &self,
-        key: Key<'_>,
-        draft: Option<Draft<'_>>,
-    ) -> Result<Option<ObjectPtr>> {
-        let Some(draft) = draft else { return Ok(None) };
-        let given = draft.allocate(key.digest)?;
+    /// The default with this key in it.
+    fn default_for(&self, key: Key<'_>, default: Option<&Detached>) -> Verdict<Option<Detached>> {
+        let Some(given) = default else { return Ok(None) };
+        if given.object().arity() < self.spec.keypos {
+            return Err(Error::BadArgument);
+        }
         let change = Replacement { at: self.spec.keypos - 1, term: key.term };
-        let rekeyed = if draft.arity() < self.spec.keypos {
-            Err(Error::BadArgument)
-        } else {
-            Base::Default(given).with(vec![change])
-        };
-        // SAFETY: `given` was never stored.
-        unsafe { given.free() };
-        Ok(Some(rekeyed?))
+        let base = Base::Default(given.object());
+        base.with(vec![change]).map(|object| Some(Detached::of(object)))
     }
 }
 
@@ -209,14 +220,6 @@ fn assign(base: Base, updates: &Update<'_>) -> Verdict<Step<Verdict<bool>>> {
     }
     let fresh = base.with(last_of_each(updates))?;
     Ok(base.replace(fresh, Ok(true)))
-}
-
-/// Frees a default: what was stored, if anything, is a copy.
-fn free_default(default: Option<ObjectPtr>) {
-    if let Some(object) = default {
-        // SAFETY: it was never stored.
-        unsafe { object.free() };
-    }
 }
 
 fn read_counter(object: ObjectPtr, slot: usize) -> Verdict<Int> {
@@ -237,6 +240,24 @@ fn count_in_place(object: ObjectPtr, changed: &[(usize, Int)]) -> bool {
             object.set_immediate(slot, word);
         }
         small
+    }
+}
+
+/// Adds to a small counter of a pair by one store, which readers see before or after.
+#[inline(always)]
+fn add_in_place(object: ObjectPtr, slot: usize, increment: i64) -> Option<i64> {
+    if object.arity() != 2 {
+        return None;
+    }
+    // SAFETY: the caller holds the key's lock: the object is stored, and nobody else writes it.
+    unsafe {
+        let word = object.element(slot).root();
+        if !immediate::is_small(word) {
+            return None;
+        }
+        let sum = immediate::small_value(word).checked_add(increment)?;
+        object.set_immediate(slot, immediate::small(sum)?);
+        Some(sum)
     }
 }
 

@@ -11,7 +11,7 @@
 
 use std::cell::Cell;
 
-use etsunami::term::layout::{Kind, NEGATIVE, count, distance, immediate, is_immediate};
+use etsunami::term::layout::{Kind, NEGATIVE, block_ref, count, distance, immediate, is_immediate};
 use etsunami::term::object::ObjectPtr;
 use etsunami::term::stack::Stack;
 use etsunami::term::view::{Roots, Term};
@@ -31,6 +31,30 @@ pub unsafe fn object<'e>(env: Env<'e>, object: ObjectPtr) -> VmTerm<'e> {
     // SAFETY: alive by the caller's promise.
     elements(env, unsafe { object.elements() })
 }
+
+/// A stored object as a tuple, if it is short and all its elements are immediates.
+///
+/// # Safety
+/// The object lives during the call.
+#[inline(always)]
+pub unsafe fn flat_object<'e>(env: Env<'e>, object: ObjectPtr) -> Option<VmTerm<'e>> {
+    // SAFETY: alive by the caller's promise.
+    let roots = unsafe { object.elements() };
+    let arity = roots.len();
+    if arity > FLAT || tags::portable() {
+        return None;
+    }
+    let mut words = [immediate::NIL; FLAT];
+    let mut all = u64::MAX;
+    for (word, root) in words.iter_mut().zip(roots) {
+        *word = root.root();
+        all &= *word;
+    }
+    is_immediate(all).then(|| env.make_tuple(terms(&words[..arity])))
+}
+
+/// The longest object that is looked at for [`flat_object`].
+const FLAT: usize = 4;
 
 /// Elements as a tuple.
 #[inline]
@@ -80,11 +104,29 @@ fn terms<'e>(words: &[u64]) -> &[VmTerm<'e>] {
 /// been looked at.
 #[derive(Clone, Copy)]
 struct Frame {
-    kind: Kind,
+    /// The root word, which tells the kind. (Fields of one size: a frame is copied without gaps.)
+    root: u64,
     /// Where the words were copied from.
     roots: *const u64,
     base: usize,
     next: usize,
+}
+
+/// The root words of a compound, whose root word was loaded from `at`.
+#[inline]
+fn parts_of<'a>(root: u64, at: *const u64) -> &'a [u64] {
+    // SAFETY: a well-formed root word's block stands at its distance, and that many root words
+    // follow the header of such a block; blocks do not change while the term can be read.
+    unsafe {
+        let block = at.add(distance(root));
+        let n = count(*block);
+        let roots = match Kind::of(root) {
+            Kind::Tuple => n,
+            Kind::List => n + 1,
+            _ => 2 * n,
+        };
+        std::slice::from_raw_parts(block.add(1), roots)
+    }
 }
 
 struct Decoder<'e> {
@@ -127,7 +169,7 @@ impl<'e> Decoder<'e> {
         self.borrow_stack();
         self.words.extend(roots.map(Term::root));
         let first = roots.next().map_or(std::ptr::null(), Term::as_ptr);
-        self.run(Frame { kind: Kind::Tuple, roots: first, base: 0, next: 0 })
+        self.run(Frame { root: block_ref(Kind::Tuple, 0), roots: first, base: 0, next: 0 })
     }
 
     /// A term by its root word, which was loaded from `at`.
@@ -135,10 +177,10 @@ impl<'e> Decoder<'e> {
         if is_immediate(root) {
             return tags::export(self.env, root);
         }
-        match self.block(root, at) {
-            Ok(term) => term,
-            Err(frame) => self.run(frame),
-        }
+        self.block(root, at).unwrap_or_else(|| {
+            let frame = self.open(root, at);
+            self.run(frame)
+        })
     }
 
     /// Makes a compound whose words are on the stack, and what is inside it.
@@ -146,10 +188,11 @@ impl<'e> Decoder<'e> {
         let mut stack: Stack<Frame, 8> = Stack::new();
         loop {
             if let Some(inner) = self.parts(&mut frame) {
-                stack.push(std::mem::replace(&mut frame, inner));
+                stack.push(frame);
+                frame = inner;
                 continue;
             }
-            let made = self.make(frame.kind, &self.words[frame.base..]);
+            let made = self.make(Kind::of(frame.root), &self.words[frame.base..]);
             self.words.truncate(frame.base);
             let Some(outer) = stack.pop() else { return made };
             frame = outer;
@@ -171,35 +214,36 @@ impl<'e> Decoder<'e> {
             // SAFETY: the word at stack position `i` was loaded from this root position.
             let at = unsafe { frame.roots.add(i - frame.base) };
             match self.block(root, at) {
-                Ok(term) => self.words[i] = term.word(),
-                Err(inner) => return Some(inner),
+                Some(term) => self.words[i] = term.word(),
+                None => return Some(self.open(root, at)),
             }
         }
         None
     }
 
-    /// The term of a block, or the frame of a compound with its words on the stack. The block
-    /// belongs to the root word that was loaded from `at`.
-    fn block(&mut self, root: u64, at: *const u64) -> Result<VmTerm<'e>, Frame> {
+    /// The term of a block, unless it is a compound with parts that have to be made first. The
+    /// block belongs to the root word that was loaded from `at`.
+    #[inline]
+    fn block(&self, root: u64, at: *const u64) -> Option<VmTerm<'e>> {
         let kind = Kind::of(root);
-        // SAFETY: a well-formed root word's block stands at its distance; blocks do not change.
-        let (block, head) = unsafe { (at.add(distance(root)), *at.add(distance(root))) };
-        let n = count(head);
-        let roots = match kind {
-            Kind::Tuple => n,
-            Kind::List => n + 1,
-            Kind::Map => 2 * n,
-            _ => return Ok(self.leaf(kind, head, block)),
-        };
-        // SAFETY: that many root words follow the header of such a block.
-        let words = unsafe { std::slice::from_raw_parts(block.add(1), roots) };
-        if !self.portable && is_immediate(words.iter().fold(u64::MAX, |all, word| all & word)) {
-            return Ok(self.make(kind, words));
+        if !matches!(kind, Kind::Tuple | Kind::List | Kind::Map) {
+            // SAFETY: a well-formed root word's block stands at its distance; blocks do not change.
+            let (block, head) = unsafe { (at.add(distance(root)), *at.add(distance(root))) };
+            return Some(self.leaf(kind, head, block));
         }
+        let words = parts_of(root, at);
+        let immediates = words.iter().fold(u64::MAX, |all, word| all & word);
+        (!self.portable && is_immediate(immediates)).then(|| self.make(kind, words))
+    }
+
+    /// The frame of a compound, with its words on the stack.
+    #[inline]
+    fn open(&mut self, root: u64, at: *const u64) -> Frame {
+        let words = parts_of(root, at);
         self.borrow_stack();
         let base = self.words.len();
         self.words.extend_from_slice(words);
-        Err(Frame { kind, roots: words.as_ptr(), base, next: base })
+        Frame { root, roots: words.as_ptr(), base, next: base }
     }
 
     /// The compound of words that are all terms.

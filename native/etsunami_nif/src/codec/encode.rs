@@ -24,7 +24,7 @@ use std::ops::{Deref, DerefMut};
 
 use etsunami::term::buffer::{Buffer, TooLarge};
 use etsunami::term::host::host;
-use etsunami::term::layout::{Foreign, MAX_WORDS, header, is_immediate};
+use etsunami::term::layout::{Foreign, Kind, MAX_WORDS, distance, header, is_immediate};
 use etsunami::term::stack::Stack;
 use etsunami::term::view::Term;
 
@@ -102,6 +102,20 @@ pub fn encode_object<'e>(
     encoder.finish();
     Ok(elements.len())
 }
+
+/// The words of a short object whose elements are all immediates: it is its own encoding, where
+/// the VM keeps it. `None` for everything else.
+#[inline(always)]
+pub fn flat_object<'e>(env: Env<'e>, term: VmTerm<'e>, keypos: usize) -> Option<&'e [u64]> {
+    let words = words(env.tuple(term)?);
+    let flat = words.len() >= keypos
+        && words.len() <= FLAT
+        && words.iter().fold(u64::MAX, |all, word| all & word) & 3 == 3;
+    (flat && !tags::portable()).then_some(words)
+}
+
+/// The longest tuple that is looked at for [`flat_object`].
+const FLAT: usize = 16;
 
 /// Encodes one term. The buffer then holds its root word, and its blocks.
 pub fn encode_term(
@@ -193,34 +207,31 @@ fn words<'a>(terms: &'a [VmTerm]) -> &'a [u64] {
 }
 
 /// A compound whose parts are being encoded: root positions `next..end` are still the VM's words.
-/// Positions fit into 32 bits because [`MAX_WORDS`] does.
+/// Positions fit into 32 bits because [`MAX_WORDS`] does; the fields are of one size so that a
+/// frame is copied without gaps.
 #[derive(Clone, Copy)]
 struct Frame {
-    block: u32,
+    /// The root position that refers to the block.
+    at: u32,
     next: u32,
     end: u32,
-    is_map: bool,
-    irregular: bool,
-}
-
-impl Frame {
-    /// The frame of a block with that many root words.
-    fn new(block: usize, roots: usize, is_map: bool) -> Frame {
-        let next = block as u32 + 1;
-        Frame { block: block as u32, next, end: next + roots as u32, is_map, irregular: false }
-    }
+    /// Not 0 if the compound has to be compared piece by piece.
+    irregular: u32,
 }
 
 /// What became of one term.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// It is encoded, and has to be compared piece by piece if `irregular`.
-    Done { irregular: bool },
+    /// It is encoded, and may be compared word for word.
+    Regular,
+    /// It is encoded, and has to be compared piece by piece.
+    Irregular,
     /// It is a compound whose parts are to be encoded now.
-    Open(Frame),
+    Open,
 }
 
-const REGULAR: Result<Step, Failure> = Ok(Step::Done { irregular: false });
-const IRREGULAR: Result<Step, Failure> = Ok(Step::Done { irregular: true });
+const REGULAR: Result<Step, Failure> = Ok(Step::Regular);
+const IRREGULAR: Result<Step, Failure> = Ok(Step::Irregular);
 
 struct Encoder<'e, 'b> {
     env: Env<'e>,
@@ -255,19 +266,20 @@ impl<'e, 'b> Encoder<'e, 'b> {
 
     /// Encodes the term whose word stands at a root position, with all its parts.
     fn root(&mut self, at: usize, role: Role) -> Result<(), Failure> {
-        let Step::Open(mut frame) = self.step(at, role)? else { return Ok(()) };
+        if self.step(at, role)? != Step::Open {
+            return Ok(());
+        }
         let mut stack: Stack<Frame, 8> = Stack::new();
+        let mut frame = self.frame(at);
         loop {
-            match self.parts(&mut frame, role)? {
-                Some(inner) => stack.push(std::mem::replace(&mut frame, inner)),
-                None => {
-                    self.close(frame, role);
-                    let Some(outer) = stack.pop() else { break };
-                    let irregular = frame.irregular;
-                    frame = outer;
-                    frame.irregular |= irregular;
-                }
+            if let Some(inner) = self.parts(&mut frame, role)? {
+                stack.push(frame);
+                frame = self.frame(inner);
+                continue;
             }
+            self.close(frame, role);
+            let Some(outer) = stack.pop() else { break };
+            frame = Frame { irregular: outer.irregular | frame.irregular, ..outer };
         }
         if std::mem::take(&mut self.scrambled) {
             sort::lay_out(self.buffer, at)?;
@@ -275,27 +287,39 @@ impl<'e, 'b> Encoder<'e, 'b> {
         Ok(())
     }
 
-    /// Encodes a compound's parts up to the first that is itself a compound with parts to encode.
+    /// Encodes a compound's parts up to the first that is itself a compound with parts to encode:
+    /// gives its root position.
     #[inline]
-    fn parts(&mut self, frame: &mut Frame, role: Role) -> Result<Option<Frame>, Failure> {
+    fn parts(&mut self, frame: &mut Frame, role: Role) -> Result<Option<usize>, Failure> {
         while frame.next < frame.end {
             let at = frame.next as usize;
             frame.next += 1;
             match self.step(at, role)? {
-                Step::Done { irregular } => frame.irregular |= irregular,
-                Step::Open(inner) => return Ok(Some(inner)),
+                Step::Regular => (),
+                Step::Irregular => frame.irregular = 1,
+                Step::Open => return Ok(Some(at)),
             }
         }
         Ok(None)
     }
 
+    /// The frame of the compound that has just been opened at a root position: its root words are
+    /// the last in the buffer.
+    #[inline]
+    fn frame(&self, at: usize) -> Frame {
+        let words = self.buffer.words();
+        let block = at + distance(words[at]);
+        Frame { at: at as u32, next: block as u32 + 1, end: words.len() as u32, irregular: 0 }
+    }
+
     fn close(&mut self, frame: Frame, role: Role) {
-        let block = frame.block as usize;
+        let root = self.buffer.words()[frame.at as usize];
+        let block = frame.at as usize + distance(root);
         self.buffer.close(block);
-        if frame.irregular {
+        if frame.irregular != 0 {
             self.buffer.mark_irregular(block);
         }
-        if frame.is_map && role == Role::Key {
+        if role == Role::Key && Kind::of(root) == Kind::Map {
             self.scrambled |= sort::sort_map(self.buffer, block);
         }
     }
@@ -341,17 +365,16 @@ impl<'e, 'b> Encoder<'e, 'b> {
     fn block(&mut self, at: usize, term: VmTerm<'e>, role: Role) -> Result<Step, Failure> {
         let env = self.env;
         if let Some(elements) = env.tuple(term) {
-            self.tuple(at, elements, role)
+            self.tuple(at, elements)
         } else if let Some(cell) = env.cell(term) {
-            self.list(at, cell, role)
+            self.list(at, cell)
         } else if let Some(pairs) = env.map_size(term) {
             self.map(at, term, pairs, role)
         } else if let Some(bytes) = env.binary(term) {
             self.binary(at, term, bytes, role)
         } else if let Some(value) = env.float(term) {
             self.buffer.float(at, value)?;
-            let zero = value == 0.0 && host().zero_floats_equal;
-            Ok(Step::Done { irregular: zero })
+            if value == 0.0 && host().zero_floats_equal { IRREGULAR } else { REGULAR }
         } else if env.is_number(term) {
             self.integer(at, term)
         } else {
@@ -359,19 +382,14 @@ impl<'e, 'b> Encoder<'e, 'b> {
         }
     }
 
-    fn tuple(&mut self, at: usize, elements: &[VmTerm<'e>], role: Role) -> Result<Step, Failure> {
+    fn tuple(&mut self, at: usize, elements: &[VmTerm<'e>]) -> Result<Step, Failure> {
         self.check(elements.len())?;
         let block = self.buffer.open_tuple_of(at, words(elements))?;
-        Ok(self.opened(Frame::new(block, elements.len(), false), role))
+        Ok(self.opened(block, false))
     }
 
     /// Walks the cells once, with a list of unknown length open: its count is written at the end.
-    fn list(
-        &mut self,
-        at: usize,
-        cell: (VmTerm<'e>, VmTerm<'e>),
-        role: Role,
-    ) -> Result<Step, Failure> {
+    fn list(&mut self, at: usize, cell: (VmTerm<'e>, VmTerm<'e>)) -> Result<Step, Failure> {
         let block = self.buffer.open_list(at, 0)?;
         let (head, mut tail) = cell;
         self.buffer.set(block + 1, head.word());
@@ -383,7 +401,7 @@ impl<'e, 'b> Encoder<'e, 'b> {
         self.buffer.push(tail.word())?;
         let roots = self.buffer.words().len() - block - 1;
         self.buffer.set(block, header(roots - 1, 1 + roots));
-        Ok(self.opened(Frame::new(block, roots, false), role))
+        Ok(self.opened(block, false))
     }
 
     fn map(
@@ -400,18 +418,16 @@ impl<'e, 'b> Encoder<'e, 'b> {
             self.buffer.set(block + 1 + i, key.word());
             self.buffer.set(block + 1 + count + i, value.word());
         }
-        Ok(self.opened(Frame::new(block, 2 * count, true), role))
+        Ok(self.opened(block, role == Role::Key))
     }
 
-    /// A compound of immediates is complete as it stands, unless its keys are to be sorted.
-    fn opened(&mut self, frame: Frame, role: Role) -> Step {
-        let roots = &self.buffer.words()[frame.next as usize..frame.end as usize];
+    /// A compound of immediates is complete as it stands, unless it is a map to be sorted. Its root
+    /// words are the last in the buffer.
+    #[inline]
+    fn opened(&self, block: usize, sort: bool) -> Step {
+        let roots = &self.buffer.words()[block + 1..];
         let immediates = roots.iter().fold(u64::MAX, |all, word| all & word);
-        let sort = frame.is_map && role == Role::Key;
-        if self.portable || sort || !is_immediate(immediates) {
-            return Step::Open(frame);
-        }
-        Step::Done { irregular: false }
+        if self.portable || sort || !is_immediate(immediates) { Step::Open } else { Step::Regular }
     }
 
     fn binary(

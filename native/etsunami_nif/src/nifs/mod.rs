@@ -40,8 +40,13 @@ fn with_object<'e, R>(
     term: VmTerm<'e>,
     f: impl FnOnce(Draft<'_>) -> Result<R, Raise<'e>>,
 ) -> Result<R, Raise<'e>> {
+    let keypos = table.spec().keypos;
+    if let Some(words) = encode::flat_object(env, term, keypos) {
+        // SAFETY: immediates are their own encoding, without keepers.
+        return f(unsafe { Draft::new(words, words.len()) });
+    }
     let mut buffer = Scratch::take();
-    let arity = encode::encode_object(env, term, table.spec().keypos, Keep::Retain, &mut buffer)?;
+    let arity = encode::encode_object(env, term, keypos, Keep::Retain, &mut buffer)?;
     // SAFETY: just encoded, with its keepers.
     f(unsafe { Draft::new(buffer.words(), arity) })
 }
@@ -71,6 +76,12 @@ fn require_short<'e>(words: usize) -> Result<(), Raise<'e>> {
 /// The objects of a hit as a list.
 #[inline(always)]
 fn objects<'e>(env: Env<'e>, hit: &Hit<'_>) -> Answer<'e> {
+    if let Some(object) = hit.single()
+        // SAFETY: the hit's guard keeps the object.
+        && let Some(tuple) = unsafe { decode::flat_object(env, object) }
+    {
+        return Ok(env.make_list(&[tuple]));
+    }
     if hit.is_absent() {
         return Ok(env.make_list(&[]));
     }

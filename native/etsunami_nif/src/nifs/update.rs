@@ -2,7 +2,7 @@
 
 use etsunami::reclaim::pin;
 use etsunami::table::options::Need;
-use etsunami::table::{CounterOp, Draft, Key, Table};
+use etsunami::table::{CounterOp, Detached, Key, Table};
 use etsunami::term::buffer::Buffer;
 use etsunami::term::number::Int;
 use etsunami::term::probe::OwnedKey;
@@ -25,8 +25,27 @@ raw_nif! {
     fn update_counter/3(env, &[table, key, op]) {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
-        with_key(env, key, |key| count(env, handle, handle.table.key(key), op, None))
+        with_key(env, key, |key| {
+            let key = handle.table.key(key);
+            if let Some((position, increment)) = plain_op(env, &handle.table, op)
+                && let Some(value) = handle.table.count_small(&guard, key, position, increment)
+            {
+                return Ok(env.make_int64(value));
+            }
+            count(env, handle, key, op, None)
+        })
     }
+}
+
+/// The position and increment of the commonest forms, `Incr` and `{Pos, Incr}` with small integers.
+#[inline(always)]
+fn plain_op<'e>(env: Env<'e>, table: &Table, op: VmTerm<'e>) -> Option<(usize, i64)> {
+    if let Some(increment) = args::small_value(op) {
+        return Some((table.spec().keypos + 1, increment));
+    }
+    let [position, increment] = args::tuple(env, op)?;
+    let position = usize::try_from(args::small_value(position)?).ok()?;
+    Some((position, args::small_value(increment)?))
 }
 
 raw_nif! {
@@ -35,20 +54,29 @@ raw_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
         let key = owned(env, key, Role::Key)?;
-        with_object(env, &handle.table, default, |default| {
-            count(env, handle, handle.table.key(key.term()), op, Some(default))
-        })
+        let key = handle.table.key(key.term());
+        let default = default_object(env, &handle.table, key, default)?;
+        count(env, handle, key, op, Some(&default))
     }
 }
 
+/// A default object, which is stored under the key if at all.
+fn default_object<'e>(
+    env: Env<'e>,
+    table: &Table,
+    key: Key<'_>,
+    default: VmTerm<'e>,
+) -> Parsed<'e, Detached> {
+    with_object(env, table, default, |draft| Ok(Detached::new(draft, key)?))
+}
+
 /// The two forms of the argument: one step, or a list of them.
-#[inline(always)]
 fn count<'e>(
     env: Env<'e>,
     handle: &Handle,
     key: Key<'_>,
     op: VmTerm<'e>,
-    default: Option<Draft<'_>>,
+    default: Option<&Detached>,
 ) -> Answer<'e> {
     let guard = pin();
     let table = &handle.table;
@@ -119,9 +147,9 @@ raw_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
         let key = owned(env, key, Role::Key)?;
-        with_object(env, &handle.table, default, |default| {
-            assign(env, handle, handle.table.key(key.term()), spec, Some(default))
-        })
+        let key = handle.table.key(key.term());
+        let default = default_object(env, &handle.table, key, default)?;
+        assign(env, handle, key, spec, Some(&default))
     }
 }
 
@@ -131,7 +159,7 @@ fn assign<'e>(
     handle: &Handle,
     key: Key<'_>,
     spec: VmTerm<'e>,
-    default: Option<Draft<'_>>,
+    default: Option<&Detached>,
 ) -> Answer<'e> {
     let guard = pin();
     let mut values: Vec<(usize, OwnedKey)> = Vec::with_capacity(1);

@@ -12,7 +12,7 @@ use super::node::{Gap, Geometry};
 use super::search::Torn;
 use crate::engine::{Direction, OrderSchema, Word};
 use crate::reclaim::Guard;
-use crate::sync::Backoff;
+use crate::sync::{Backoff, thread_local};
 use std::cell::Cell;
 use std::ops::Bound;
 
@@ -115,7 +115,9 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
 /// it is as random as where scans begin.
 fn contribute<S: OrderSchema>(leaf: &Leaf<S>) {
     thread_local! {
-        static SCANS: Cell<u32> = const { Cell::new(0) };
+        // Not `const`: loom's macro does not know it.
+        #[allow(clippy::missing_const_for_thread_local)]
+        static SCANS: Cell<u32> = Cell::new(0);
     }
     let turn = SCANS.with(|scans| {
         scans.set(scans.get().wrapping_add(1));

@@ -391,7 +391,7 @@ impl<S: OrderSchema> Leaf<S> {
         let mut backoff = crate::sync::Backoff::new();
         let mut waited = false;
         loop {
-            let seq = Seq(self.head.seq.load(Ordering::Acquire));
+            let seq = self.peek();
             if seq.is_dead() {
                 return Err(Dead);
             }
@@ -405,9 +405,27 @@ impl<S: OrderSchema> Leaf<S> {
 
     /// Locks the leaf if it is alive and free.
     pub fn try_lock(&self) -> Option<Held<'_, S>> {
-        let seq = Seq(self.head.seq.load(Ordering::Relaxed));
+        let seq = self.peek();
         let free = !seq.is_dead() && !seq.is_locked() && self.take(seq);
-        free.then_some(Held { leaf: self, seq, waited: false, done: false })
+        free.then(|| Held { leaf: self, seq, waited: false, done: false })
+    }
+
+    /// The sequence word before an attempt to lock.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    fn peek(&self) -> Seq {
+        // Acquire: partner of the Release store that kills.
+        Seq(self.head.seq.load(Ordering::Acquire))
+    }
+
+    /// The same for loom, as a compare-and-swap that fails: no leaf has this value. loom remembers
+    /// one last access per atomic. A load would hide the loads of readers from the attempt that
+    /// follows, and loom would not try the orders in which those come later.
+    #[cfg(loom)]
+    fn peek(&self) -> Seq {
+        let seq = &self.head.seq;
+        let failed = seq.compare_exchange(u64::MAX, 0, Ordering::Acquire, Ordering::Acquire);
+        Seq(failed.expect_err("no leaf is locked, dead, and overfull"))
     }
 
     #[inline]

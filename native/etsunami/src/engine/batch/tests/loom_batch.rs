@@ -167,3 +167,29 @@ fn loom_two_batches_of_the_same_keys() {
         finish(&table);
     });
 }
+
+#[test]
+fn loom_writer_against_cleaning_of_an_aborted_batch() {
+    model(|| {
+        let table = Table::new(2);
+        let local = table.collector.register();
+        let guard = local.pin();
+        table.write(0, table.object(0, 7), &guard);
+        let batch = Batch::new(List::new(&table, &[0, 1], 9, Policy::Replace));
+        assert_eq!(batch.run(&guard, &mut 1), Progress::More);
+        let writer = {
+            let table = table.clone();
+            thread::spawn(move || {
+                let local = table.collector.register();
+                table.write(0, table.object(0, 5), &local.pin());
+            })
+        };
+        batch.abort();
+        run(&batch, &guard);
+        writer.join().unwrap();
+        assert_eq!(table.get(0, &guard), Some(5));
+        batch.retire(&guard);
+        drop(guard);
+        finish(&table);
+    });
+}

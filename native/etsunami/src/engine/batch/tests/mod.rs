@@ -178,14 +178,15 @@ struct List {
     table: Arc<Table>,
     entries: Vec<(usize, AtomicUsize)>,
     policy: Policy,
-    valid: bool,
+    /// The answer to whether the table is still there.
+    valid: fn() -> bool,
 }
 
 impl List {
     fn new(table: &Arc<Table>, keys: &[usize], value: usize, policy: Policy) -> List {
         let entry = |&key: &usize| (key, AtomicUsize::new(table.object(key, value).0));
         let entries = keys.iter().map(entry).collect();
-        List { table: table.clone(), entries, policy, valid: true }
+        List { table: table.clone(), entries, policy, valid: || true }
     }
 }
 
@@ -219,7 +220,7 @@ unsafe impl BatchTarget for List {
     }
 
     fn is_valid(&self) -> bool {
-        self.valid
+        (self.valid)()
     }
 
     fn committed(&self, _guard: &Guard, delta: Delta) {

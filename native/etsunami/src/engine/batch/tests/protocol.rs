@@ -3,6 +3,7 @@
 use super::*;
 use crate::engine::batch::{Outcome, Progress};
 use crate::reclaim::{self, Flushed};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn run(batch: &Batch<List>, guard: &Guard, budget: usize) -> Progress {
     batch.run(guard, &mut budget.clone())
@@ -53,8 +54,25 @@ fn a_target_that_is_not_valid_any_more_aborts() {
     let local = table.collector.register();
     let guard = local.pin();
     let mut list = List::new(&table, &[0, 1], 9, Policy::Replace);
-    list.valid = false;
+    list.valid = || false;
     let batch = Batch::new(list);
+    assert_eq!(run(&batch, &guard, 100), Progress::Done(Outcome::Aborted));
+    assert_eq!([0, 1].map(|key| table.get(key, &guard)), [None, None]);
+    batch.retire(&guard);
+    drop(guard);
+    settle_all(&table);
+}
+
+#[test]
+fn a_target_that_panics_aborts_and_leaves_no_flag_behind() {
+    let table = Table::new(2);
+    let local = table.collector.register();
+    let guard = local.pin();
+    let mut list = List::new(&table, &[0, 1], 9, Policy::Replace);
+    list.valid = || std::panic::resume_unwind(Box::new(()));
+    let batch = Batch::new(list);
+    let panic = catch_unwind(AssertUnwindSafe(|| run(&batch, &guard, 100)));
+    assert!(panic.is_err());
     assert_eq!(run(&batch, &guard, 100), Progress::Done(Outcome::Aborted));
     assert_eq!([0, 1].map(|key| table.get(key, &guard)), [None, None]);
     batch.retire(&guard);

@@ -1,1 +1,312 @@
+//! Models of the tree's races, with leaves of three entries and routing nodes of three children.
 
+use super::{Narrow, Tree};
+use crate::engine::Direction;
+use crate::sync::{Arc, thread};
+use std::ops::Bound;
+
+fn model(race: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(2));
+    let n = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let m = n.clone();
+    builder.check(move || { m.fetch_add(1, std::sync::atomic::Ordering::Relaxed); race() });
+    eprintln!("ITER {n:?}");
+}
+
+/// A tree with these keys, inserted in this order; the value of each is ten times the key.
+fn tree(keys: &[u64]) -> Arc<Tree<Narrow>> {
+    let tree = Tree::new(0);
+    for &key in keys {
+        tree.put(key, 10 * key);
+    }
+    Arc::new(tree)
+}
+
+/// Runs `main` in this thread and `side` in another one, then gives the tree back. Readers are the
+/// side: loom starts with this thread, and finds orders better from loads that come after stores.
+fn race(
+    tree: Arc<Tree<Narrow>>,
+    main: impl FnOnce(&Tree<Narrow>),
+    side: impl FnOnce(&Tree<Narrow>) + Send + 'static,
+) -> Arc<Tree<Narrow>> {
+    let other = tree.clone();
+    let side = thread::spawn(move || side(&other));
+    main(&tree);
+    side.join().expect("the other thread failed");
+    tree
+}
+
+fn ascending(tree: &Tree<Narrow>) -> Vec<u64> {
+    tree.keys(Direction::Ascending, 100)
+}
+
+fn descending(tree: &Tree<Narrow>) -> Vec<u64> {
+    tree.keys(Direction::Descending, 100)
+}
+
+#[test]
+fn loom_first_leaf_is_made_once() {
+    model(|| {
+        let tree = race(
+            tree(&[]),
+            |tree| assert_eq!(tree.put(1, 10), None),
+            |tree| assert_eq!(tree.put(2, 20), None),
+        );
+        assert_eq!(ascending(&tree), [1, 2]);
+    });
+}
+
+#[test]
+fn loom_updates_of_one_key_follow_one_another() {
+    model(|| {
+        let tree = race(
+            tree(&[1]),
+            |tree| {
+                let old = tree.put(1, 11).expect("it stays");
+                assert!(old == 10 || old == 12);
+            },
+            |tree| {
+                let old = tree.put(1, 12).expect("it stays");
+                assert!(old == 10 || old == 11);
+            },
+        );
+        assert!(tree.get(1) == Some(11) || tree.get(1) == Some(12));
+    });
+}
+
+#[test]
+fn loom_slot_reuse_against_get() {
+    model(|| {
+        race(
+            tree(&[1, 2]),
+            |tree| {
+                assert_eq!(tree.take(1), Some(10));
+                assert_eq!(tree.put(3, 30), None);
+            },
+            |tree| assert_eq!(tree.get(2), Some(20)),
+        );
+    });
+}
+
+#[test]
+fn loom_slot_reuse_against_get_of_the_slot() {
+    model(|| {
+        race(
+            tree(&[1, 2]),
+            |tree| {
+                assert_eq!(tree.take(2), Some(20));
+                assert_eq!(tree.put(2, 21), None);
+            },
+            |tree| {
+                let value = tree.get(2);
+                assert!(matches!(value, None | Some(20 | 21)));
+                assert!(value != Some(21) || tree.get(2) == Some(21), "no way back");
+            },
+        );
+    });
+}
+
+#[test]
+fn loom_slot_reuse_against_scan() {
+    model(|| {
+        race(
+            tree(&[1, 2]),
+            |tree| {
+                assert_eq!(tree.take(1), Some(10));
+                assert_eq!(tree.put(3, 30), None);
+            },
+            |tree| assert!(matches!(ascending(tree)[..], [1, 2] | [2] | [2, 3])),
+        );
+    });
+}
+
+#[test]
+fn loom_slot_reuse_against_prev() {
+    model(|| {
+        race(
+            tree(&[1, 2]),
+            |tree| {
+                assert_eq!(tree.take(1), Some(10));
+                assert_eq!(tree.put(3, 30), None);
+            },
+            |tree| assert_eq!(tree.prev(Bound::Included(2)), Some(2)),
+        );
+    });
+}
+
+#[test]
+fn loom_split_against_get() {
+    model(|| {
+        race(
+            tree(&[1, 2, 4]),
+            |tree| assert_eq!(tree.put(3, 30), None),
+            |tree| {
+                assert_eq!(tree.get(4), Some(40));
+                assert_eq!(tree.get(1), Some(10));
+            },
+        );
+    });
+}
+
+/// Once an inserted key has been seen, it is seen again.
+#[test]
+fn loom_split_is_one_instant() {
+    model(|| {
+        race(
+            tree(&[1, 2, 4]),
+            |tree| assert_eq!(tree.put(3, 30), None),
+            |tree| {
+                let first = tree.get(3);
+                let second = tree.get(3);
+                assert!(first.is_none() || second.is_some(), "no way back");
+            },
+        );
+    });
+}
+
+/// Who arrives at a leaf that has been split meanwhile must not miss what was inserted since.
+#[test]
+fn loom_insert_after_a_split_is_seen() {
+    model(|| {
+        let flag = Arc::new(crate::sync::AtomicBool::new(false));
+        let raised = flag.clone();
+        race(
+            tree(&[1, 2, 4]),
+            move |tree| {
+                assert_eq!(tree.put(3, 30), None);
+                assert_eq!(tree.take(1), Some(10));
+                raised.store(true, crate::sync::Ordering::Release);
+            },
+            move |tree| {
+                let done = flag.load(crate::sync::Ordering::Acquire);
+                let found = tree.get(1);
+                assert!(!done || found.is_none(), "removed before the read began");
+            },
+        );
+    });
+}
+
+#[test]
+fn loom_split_against_scans() {
+    model(|| {
+        race(
+            tree(&[1, 2, 4]),
+            |tree| assert_eq!(tree.put(3, 30), None),
+            |tree| assert!(matches!(ascending(tree)[..], [1, 2, 4] | [1, 2, 3, 4])),
+        );
+    });
+    model(|| {
+        race(
+            tree(&[1, 2, 4]),
+            |tree| assert_eq!(tree.put(3, 30), None),
+            |tree| assert!(matches!(descending(tree)[..], [4, 2, 1] | [4, 3, 2, 1])),
+        );
+    });
+}
+
+#[test]
+fn loom_split_against_insert() {
+    model(|| {
+        let tree = race(
+            tree(&[1, 2, 4]),
+            |tree| assert_eq!(tree.put(3, 30), None),
+            |tree| assert_eq!(tree.put(5, 50), None),
+        );
+        assert_eq!(ascending(&tree), [1, 2, 3, 4, 5]);
+        assert_eq!(tree.map.counters().objects(), 5);
+    });
+}
+
+/// Removing the only key of a leaf joins it with the next one.
+#[test]
+fn loom_join_against_get() {
+    model(|| {
+        race(
+            tree(&[1, 2, 3, 4]),
+            |tree| assert_eq!(tree.take(4), Some(40)),
+            |tree| {
+                assert_eq!(tree.get(3), Some(30));
+                assert_eq!(tree.get(1), Some(10));
+            },
+        );
+    });
+}
+
+#[test]
+fn loom_join_against_scans() {
+    model(|| {
+        race(
+            tree(&[1, 2, 3, 4]),
+            |tree| assert_eq!(tree.take(4), Some(40)),
+            |tree| assert!(matches!(ascending(tree)[..], [1, 2, 3] | [1, 2, 3, 4])),
+        );
+    });
+    model(|| {
+        race(
+            tree(&[1, 2, 3, 4]),
+            |tree| assert_eq!(tree.take(4), Some(40)),
+            |tree| assert!(matches!(descending(tree)[..], [3, 2, 1] | [4, 3, 2, 1])),
+        );
+    });
+}
+
+#[test]
+fn loom_join_against_update_of_the_neighbour() {
+    model(|| {
+        let tree = race(
+            tree(&[1, 2, 3, 4]),
+            |tree| assert_eq!(tree.take(4), Some(40)),
+            |tree| assert_eq!(tree.take(2), Some(20)),
+        );
+        assert_eq!(ascending(&tree), [1, 3]);
+    });
+}
+
+#[test]
+fn loom_join_against_insert_into_the_empty_leaf() {
+    model(|| {
+        let tree = race(
+            tree(&[1, 2, 3, 4]),
+            |tree| assert_eq!(tree.take(4), Some(40)),
+            |tree| assert_eq!(tree.put(5, 50), None),
+        );
+        assert_eq!(ascending(&tree), [1, 2, 3, 5]);
+    });
+}
+
+/// Three leaves below one routing node; both ends are emptied.
+#[test]
+fn loom_join_against_join() {
+    model(|| {
+        let tree = race(
+            tree(&[5, 6, 7, 8, 4]),
+            |tree| assert_eq!(tree.take(8), Some(80)),
+            |tree| assert_eq!(tree.take(4), Some(40)),
+        );
+        assert_eq!(ascending(&tree), [5, 6, 7]);
+        assert_eq!(descending(&tree), [7, 6, 5]);
+    });
+}
+
+/// The routing node is full: a fourth leaf divides it, while its last leaf goes away.
+#[test]
+fn loom_join_against_division_of_the_routing_node() {
+    model(|| {
+        let tree = race(
+            tree(&[5, 6, 7, 8, 4]),
+            |tree| assert_eq!(tree.put(9, 90), None),
+            |tree| {
+                assert_eq!(tree.take(4), Some(40));
+                assert_eq!(tree.get(8), Some(80));
+            },
+        );
+        assert_eq!(ascending(&tree), [5, 6, 7, 8, 9]);
+        let tree = race(
+            tree,
+            |tree| assert_eq!(tree.put(10, 100), None),
+            |tree| assert_eq!(tree.get(9), Some(90)),
+        );
+        assert_eq!(descending(&tree), [10, 9, 8, 7, 6, 5]);
+    });
+}
