@@ -8,6 +8,7 @@ defmodule Etsunami.Options do
 
   # The names of the table are atoms, and positions are what fits into one word as an integer.
   @max_keypos 2 ** 59 - 1
+  @min_locks 64
   @max_locks 32_768
 
   defstruct type: :set,
@@ -162,8 +163,9 @@ defmodule Etsunami.Options do
 
   defp decentralized?(options), do: options.decentralized_counters
 
+  # `:ets` rounds the number down to a power of two, and up to its least one.
   defp locks({:debug_hash_fixed_number_of_locks, number}) do
-    {:debug_hash_fixed_number_of_locks, power_of_two(number, 1)}
+    {:debug_hash_fixed_number_of_locks, power_of_two(number, @min_locks)}
   end
 
   defp locks(write_concurrency), do: write_concurrency

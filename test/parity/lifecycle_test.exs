@@ -77,7 +77,8 @@ defmodule Etsunami.Parity.LifecycleTest do
       {:write_concurrency, false},
       {:write_concurrency, :auto},
       {:write_concurrency, {:debug_hash_fixed_number_of_locks, 1}},
-      {:write_concurrency, {:debug_hash_fixed_number_of_locks, 100}},
+      {:write_concurrency, {:debug_hash_fixed_number_of_locks, 127}},
+      {:write_concurrency, {:debug_hash_fixed_number_of_locks, 128}},
       {:write_concurrency, {:debug_hash_fixed_number_of_locks, 32_768}},
       {:decentralized_counters, true},
       {:decentralized_counters, false}
