@@ -10,9 +10,9 @@
 //!
 //! # Structure
 //!
-//! A key's *position* is the upper half of its 64-bit hash. The [`directory`] leads from a prefix
-//! of the position to a [`segment`], the next bits of the position to one of its buckets, a cache
-//! [`line`]. So each bucket is responsible for an interval of positions, and buckets in the order
+//! A key's *position* is the upper half of its 64-bit hash. The `directory` leads from a prefix
+//! of the position to a `segment`, the next bits of the position to one of its buckets, a cache
+//! `line`. So each bucket is responsible for an interval of positions, and buckets in the order
 //! of the directory are in the order of positions. A table begins as one segment of one bucket.
 //!
 //! # Invariants
@@ -33,7 +33,7 @@
 //! - `get` that does not: the load of the head, if the key was absent then. Otherwise its slot was
 //!   tagged, and by invariants 2 and 3 was looked at; it did not hold the key any more, so the key
 //!   was removed in between: just after that removal.
-//! - Splits and merges have none (see [`resize`]).
+//! - Splits and merges have none (see the module `resize`).
 //!
 //! A stale tag, or another key in a slot that was reused, leads a reader to a slot for nothing;
 //! whoever finds its key there has seen an insertion that took place. So no version is needed.
