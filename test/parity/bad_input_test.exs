@@ -57,7 +57,7 @@ defmodule Etsunami.Parity.BadInputTest do
       self(),
       fn -> :ok end,
       List.to_tuple(Enum.to_list(1..300)),
-      String.duplicate("long", 1000)
+      String.duplicate("long", 20)
     ]
   end
 
@@ -213,8 +213,9 @@ defmodule Etsunami.Parity.BadInputTest do
       {tables, differences} = Enum.reduce(calls, {tables, []}, &compare(&1, &2, options))
       for {ets, table} <- tables, do: ets.delete(table)
 
-      # All of them together tell more than the first one.
-      assert differences == [], Enum.join(Enum.reverse(differences), "\n\n")
+      # Many of them together tell more than the first one.
+      shown = differences |> Enum.reverse() |> Enum.take(50) |> Enum.join("\n\n")
+      assert differences == [], "#{length(differences)} differences\n\n#{shown}"
     end
   end
 
