@@ -8,6 +8,7 @@
 //! [`Buffer::mark_irregular`].
 
 use super::layout::{self, IRREGULAR, Kind, MAX_WORDS, NEGATIVE, SORTED, block_ref, header};
+use super::view::Term;
 
 /// The object would be larger than [`MAX_WORDS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,7 +43,7 @@ impl Buffer {
         self.words.capacity()
     }
 
-    /// True if a foreign block was appended since the last `clear`.
+    /// True if a foreign block was appended since the last `clear`, or a copy that may hold one.
     pub fn has_foreign(&self) -> bool {
         self.foreign
     }
@@ -140,6 +141,28 @@ impl Buffer {
     /// Marks a map as one whose keys stand in the exact term order.
     pub fn mark_sorted(&mut self, block: usize) {
         self.words[block] |= SORTED;
+    }
+
+    /// Copies a whole term to root position `at`; true if it is irregular, which the caller passes
+    /// on to the compound around it. Keepers are copied as they are, not counted.
+    pub fn copy(&mut self, at: usize, term: Term) -> Result<bool, TooLarge> {
+        let root = term.root();
+        if layout::is_immediate(root) {
+            self.set(at, root);
+            return Ok(false);
+        }
+        let words = term.block_words();
+        let block = self.reserve(words.len())?;
+        self.words[block..].copy_from_slice(words);
+        self.words[at] = block_ref(Kind::of(root), block - at);
+        let irregular = term.is_irregular();
+        self.foreign |= irregular;
+        Ok(irregular)
+    }
+
+    /// Forgets everything from word `len` on.
+    pub fn truncate(&mut self, len: usize) {
+        self.words.truncate(len);
     }
 
     /// Appends a float.

@@ -28,6 +28,12 @@ pub struct Host {
     /// The contents of a foreign binary: whole bytes that live as long as its keeper (or, in a
     /// probe, as long as the call).
     pub foreign_bytes: fn(a: Term) -> (*const u8, usize),
+    /// The word of the atom of a text. Atoms live for ever.
+    pub atom: fn(text: &str) -> u64,
+    /// The node of a reference, or of a pid or port of another node, as an atom's word.
+    pub node_of: fn(term: Term) -> Option<u64>,
+    /// The arity of a fun.
+    pub fun_arity: fn(fun: Term) -> Option<usize>,
     /// True on releases where `0.0 =:= -0.0` (OTP 25 and 26).
     pub zero_floats_equal: bool,
 }
@@ -54,6 +60,9 @@ pub const DEFAULT: Host = Host {
     foreign_retain: |_| (),
     foreign_release: |_| (),
     foreign_bytes: |_| (std::ptr::NonNull::dangling().as_ptr(), 0),
+    atom,
+    node_of: |_| None,
+    fun_arity: |_| None,
     zero_floats_equal: false,
 };
 

@@ -147,6 +147,21 @@ impl<'a> Term<'a> {
         if layout::is_immediate(root) { &[] } else { self.block(root).words() }
     }
 
+    /// True if the term cannot be compared word for word: see [`IRREGULAR`]. For compounds this
+    /// is inherited by what is around them.
+    pub fn is_irregular(self) -> bool {
+        match self.view() {
+            View::Float(value) => value == 0.0 && super::host::host().zero_floats_equal,
+            View::Bits { .. } => false,
+            _ => self.block_words().first().is_some_and(|&head| head & IRREGULAR != 0),
+        }
+    }
+
+    /// The length in bits and the bytes of a bit string, wherever they are; none for other terms.
+    pub fn bit_string(self) -> Option<(usize, &'a [u8])> {
+        super::bits::bit_string(self)
+    }
+
     /// Words of the whole term: its root word and its blocks.
     pub fn words(self) -> usize {
         1 + self.block_words().len()

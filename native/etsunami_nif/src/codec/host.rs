@@ -6,7 +6,7 @@ use etsunami::term::host::{self, Host};
 use etsunami::term::view::{ForeignView, Term, View};
 
 use super::{atom_text, decode, foreign};
-use crate::vm::{Env, OwnEnv, VmTerm};
+use crate::vm::{Env, External, OwnEnv, VmTerm};
 
 /// Makes the VM the host of the core.
 pub fn load(env: Env) {
@@ -18,6 +18,9 @@ pub fn load(env: Env) {
         foreign_retain: foreign::retain,
         foreign_release: foreign::release,
         foreign_bytes,
+        atom: |text| OwnEnv::new().env().atom(text).word(),
+        node_of,
+        fun_arity,
         zero_floats_equal,
     })));
 }
@@ -52,4 +55,32 @@ fn foreign_bytes(term: Term) -> (*const u8, usize) {
         View::Foreign(borrowed) => foreign::borrowed_bytes(borrowed.hash),
         _ => (std::ptr::NonNull::dangling().as_ptr(), 0),
     }
+}
+
+/// The external format of a term that the core cannot look into.
+fn external(term: Term) -> Option<External> {
+    let scratch = OwnEnv::new();
+    let env = scratch.env();
+    env.to_external(decode::term(env, term))
+}
+
+/// The external format names the node behind its tag, for a reference behind a count of two bytes
+/// too.
+fn node_of(term: Term) -> Option<u64> {
+    const NEWER_REFERENCE: u8 = b'Z';
+    let external = external(term)?;
+    let [version, tag, rest @ ..] = external.bytes() else { return None };
+    let node = if *tag == NEWER_REFERENCE { rest.get(2..)? } else { rest };
+    let mut atom = vec![*version];
+    atom.extend_from_slice(node);
+    Some(OwnEnv::new().env().from_external(&atom)?.word())
+}
+
+/// A local fun has its arity behind a size of four bytes, an external one at its end.
+fn fun_arity(term: Term) -> Option<usize> {
+    const LOCAL: u8 = b'p';
+    let external = external(term)?;
+    let bytes = external.bytes();
+    let arity = if *bytes.get(1)? == LOCAL { bytes.get(6)? } else { bytes.last()? };
+    Some(usize::from(*arity))
 }

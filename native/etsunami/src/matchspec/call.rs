@@ -1,0 +1,647 @@
+//! The functions that guards and bodies may call: those of the newest OTP.
+
+use std::cmp::Ordering;
+
+use crate::term::equal::equal;
+use crate::term::host::host;
+use crate::term::layout::{self, Foreign, immediate};
+use crate::term::number::Int;
+use crate::term::order::{compare, compare_exact};
+use crate::term::view::{Map, Roots, Term, View};
+
+use super::arith::{self, Binary, Number, Unary, Undefined};
+use super::heap::SystemLimit;
+use super::run::Run;
+use super::value::{ListView, Value};
+
+/// Why a call has no value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Failure {
+    /// An exception.
+    Exit,
+    /// Too large.
+    Limit,
+}
+
+impl From<Undefined> for Failure {
+    fn from(_: Undefined) -> Failure {
+        Failure::Exit
+    }
+}
+
+impl From<SystemLimit> for Failure {
+    fn from(_: SystemLimit) -> Failure {
+        Failure::Limit
+    }
+}
+
+type Result<'r> = std::result::Result<Value<'r>, Failure>;
+
+/// What a type test asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Type {
+    Atom,
+    Boolean,
+    Float,
+    Integer,
+    Number,
+    List,
+    Tuple,
+    Map,
+    Binary,
+    BitString,
+    Function,
+    Pid,
+    Port,
+    Reference,
+}
+
+/// What a comparison asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Relation {
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Equal,
+    NotEqual,
+    Exact,
+    NotExact,
+}
+
+/// What a measure counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Measure {
+    Length,
+    Size,
+    TupleSize,
+    MapSize,
+    BitSize,
+    ByteSize,
+}
+
+/// A function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Function {
+    Is(Type),
+    Compare(Relation),
+    Binary(Binary),
+    Unary(Unary),
+    Measure(Measure),
+    Not,
+    Xor,
+    Max,
+    Min,
+    Head,
+    Tail,
+    Element,
+    MapGet,
+    IsMapKey,
+    IsRecord,
+    IsRecordOfSize,
+    IsFunctionOfArity,
+    IsIntegerBetween,
+    BinaryPart,
+    BinaryPartOf,
+    Node,
+    NodeOf,
+}
+
+impl Function {
+    /// The function of a name and number of arguments.
+    pub(super) fn lookup(name: &[u8], arity: usize) -> Option<Function> {
+        match arity {
+            0 => (name == b"node").then_some(Function::Node),
+            1 => Function::of_one(name),
+            2 => Function::of_two(name),
+            3 => Function::of_three(name),
+            _ => None,
+        }
+    }
+
+    fn of_one(name: &[u8]) -> Option<Function> {
+        use Function::{Measure as Count, Unary as One};
+        if let Some(test) = name.strip_prefix(b"is_") {
+            return Type::lookup(test).map(Function::Is);
+        }
+        Some(match name {
+            b"abs" => One(Unary::Abs),
+            b"hd" => Function::Head,
+            b"tl" => Function::Tail,
+            b"length" => Count(Measure::Length),
+            b"size" => Count(Measure::Size),
+            b"tuple_size" => Count(Measure::TupleSize),
+            b"map_size" => Count(Measure::MapSize),
+            b"bit_size" => Count(Measure::BitSize),
+            b"byte_size" => Count(Measure::ByteSize),
+            b"node" => Function::NodeOf,
+            b"round" => One(Unary::Round),
+            b"trunc" => One(Unary::Trunc),
+            b"ceil" => One(Unary::Ceil),
+            b"floor" => One(Unary::Floor),
+            b"float" => One(Unary::Float),
+            b"+" => One(Unary::Plus),
+            b"-" => One(Unary::Minus),
+            b"bnot" => One(Unary::BitNot),
+            b"not" => Function::Not,
+            _ => return None,
+        })
+    }
+
+    fn of_two(name: &[u8]) -> Option<Function> {
+        use Function::{Binary as Two, Compare};
+        Some(match name {
+            b"+" => Two(Binary::Add),
+            b"-" => Two(Binary::Subtract),
+            b"*" => Two(Binary::Multiply),
+            b"/" => Two(Binary::Divide),
+            b"div" => Two(Binary::Div),
+            b"rem" => Two(Binary::Rem),
+            b"band" => Two(Binary::BitAnd),
+            b"bor" => Two(Binary::BitOr),
+            b"bxor" => Two(Binary::BitXor),
+            b"bsl" => Two(Binary::ShiftLeft),
+            b"bsr" => Two(Binary::ShiftRight),
+            b"<" => Compare(Relation::Less),
+            b"=<" => Compare(Relation::LessOrEqual),
+            b">" => Compare(Relation::Greater),
+            b">=" => Compare(Relation::GreaterOrEqual),
+            b"==" => Compare(Relation::Equal),
+            b"/=" => Compare(Relation::NotEqual),
+            b"=:=" => Compare(Relation::Exact),
+            b"=/=" => Compare(Relation::NotExact),
+            b"xor" => Function::Xor,
+            b"max" => Function::Max,
+            b"min" => Function::Min,
+            b"element" => Function::Element,
+            b"map_get" => Function::MapGet,
+            b"is_map_key" => Function::IsMapKey,
+            b"is_record" => Function::IsRecord,
+            b"is_function" => Function::IsFunctionOfArity,
+            b"binary_part" => Function::BinaryPart,
+            _ => return None,
+        })
+    }
+
+    fn of_three(name: &[u8]) -> Option<Function> {
+        Some(match name {
+            b"is_record" => Function::IsRecordOfSize,
+            b"is_integer" => Function::IsIntegerBetween,
+            b"binary_part" => Function::BinaryPartOf,
+            _ => return None,
+        })
+    }
+
+    /// The number of arguments.
+    pub(super) fn arity(self) -> usize {
+        use Function::*;
+        match self {
+            Node => 0,
+            Is(_) | Unary(_) | Measure(_) | Not | Head | Tail | NodeOf => 1,
+            IsRecordOfSize | IsIntegerBetween | BinaryPartOf => 3,
+            _ => 2,
+        }
+    }
+}
+
+impl Type {
+    fn lookup(name: &[u8]) -> Option<Type> {
+        Some(match name {
+            b"atom" => Type::Atom,
+            b"boolean" => Type::Boolean,
+            b"float" => Type::Float,
+            b"integer" => Type::Integer,
+            b"number" => Type::Number,
+            b"list" => Type::List,
+            b"tuple" => Type::Tuple,
+            b"map" => Type::Map,
+            b"binary" => Type::Binary,
+            b"bitstring" => Type::BitString,
+            b"function" => Type::Function,
+            b"pid" => Type::Pid,
+            b"port" => Type::Port,
+            b"reference" => Type::Reference,
+            _ => return None,
+        })
+    }
+}
+
+impl<'r> Run<'r> {
+    /// Calls a function. There are as many arguments as its arity.
+    #[inline]
+    pub(super) fn call(&self, function: Function, arguments: &[Value<'r>]) -> Result<'r> {
+        match (function, arguments) {
+            (Function::Is(test), &[a]) => Ok(self.boolean(self.is(test, a))),
+            (Function::Compare(relation), &[a, b]) => {
+                Ok(self.boolean(self.related(relation, a, b)?))
+            }
+            (Function::Binary(operator), &[a, b]) => self.binary(operator, a, b),
+            (_, &[]) => Ok(Value::Word(self.caller.node)),
+            (_, &[a]) => self.call_one(function, a),
+            (_, &[a, b]) => self.call_two(function, a, b),
+            (_, &[a, b, c]) => self.call_three(function, a, b, c),
+            _ => Err(Failure::Exit),
+        }
+    }
+
+    fn call_one(&self, function: Function, a: Value<'r>) -> Result<'r> {
+        match function {
+            Function::Unary(operator) => {
+                let number = arith::unary(operator, self.number(a)?)?;
+                Ok(self.value_of(number)?)
+            }
+            Function::Measure(measure) => {
+                let size = self.measure(measure, a)?;
+                self.small(size)
+            }
+            Function::Not => Ok(self.boolean(!self.truth(a)?)),
+            Function::Head => Ok(list(a)?.get(0)),
+            Function::Tail => Ok(list(a)?.behind(1)),
+            Function::NodeOf => self.node_of(a),
+            _ => Err(Failure::Exit),
+        }
+    }
+
+    fn call_two(&self, function: Function, a: Value<'r>, b: Value<'r>) -> Result<'r> {
+        match function {
+            Function::Xor => Ok(self.boolean(self.truth(a)? != self.truth(b)?)),
+            Function::Max => Ok(if self.compare(a, b)?.is_lt() { b } else { a }),
+            Function::Min => Ok(if self.compare(a, b)?.is_gt() { b } else { a }),
+            Function::Element => self.element(a, b),
+            Function::MapGet => self.map_find(a, b)?.map(Value::of).ok_or(Failure::Exit),
+            Function::IsMapKey => Ok(self.boolean(self.map_find(a, b)?.is_some())),
+            Function::IsRecord => Ok(self.boolean(self.is_record(a, b, None)?)),
+            Function::IsFunctionOfArity => Ok(self.boolean(self.is_function(a, b)?)),
+            Function::BinaryPart => {
+                let (position, length) = match self.elements(b) {
+                    Some(pair) if pair.len() == 2 => (pair.get(0), pair.get(1)),
+                    _ => return Err(Failure::Exit),
+                };
+                self.binary_part(a, Value::of(position), Value::of(length))
+            }
+            _ => Err(Failure::Exit),
+        }
+    }
+
+    fn call_three(
+        &self,
+        function: Function,
+        a: Value<'r>,
+        b: Value<'r>,
+        c: Value<'r>,
+    ) -> Result<'r> {
+        match function {
+            Function::IsRecordOfSize => Ok(self.boolean(self.is_record(a, b, Some(c))?)),
+            Function::BinaryPartOf => self.binary_part(a, b, c),
+            Function::IsIntegerBetween => {
+                let bound = |value| self.integer(value).ok_or(Failure::Exit);
+                let (low, high) = (bound(b)?, bound(c)?);
+                let inside = self.integer(a).is_some_and(|n| low <= n && n <= high);
+                Ok(self.boolean(inside))
+            }
+            _ => Err(Failure::Exit),
+        }
+    }
+
+    fn boolean(&self, value: bool) -> Value<'r> {
+        Value::Word(self.program.atoms.boolean(value))
+    }
+
+    /// The truth of a boolean.
+    pub(super) fn truth(&self, value: Value) -> std::result::Result<bool, Failure> {
+        match value {
+            Value::Word(word) if word == self.program.atoms.yes => Ok(true),
+            Value::Word(word) if word == self.program.atoms.no => Ok(false),
+            _ => Err(Failure::Exit),
+        }
+    }
+
+    fn small(&self, size: usize) -> Result<'r> {
+        Ok(self.value_of(Number::Int(Int::Small(size as i64)))?)
+    }
+
+    fn value_of(&self, number: Number) -> std::result::Result<Value<'r>, SystemLimit> {
+        match number {
+            Number::Int(value) => match value.to_immediate() {
+                Some(word) => Ok(Value::Word(word)),
+                None => self.heap.build(|buffer| Ok(value.to_buffer(buffer, 0)?)),
+            },
+            Number::Float(value) => self.heap.build(|buffer| Ok(buffer.float(0, value)?)),
+        }
+    }
+
+    fn number(&self, value: Value) -> std::result::Result<Number, Failure> {
+        match value {
+            Value::Word(word) if immediate::is_small(word) => {
+                Ok(Number::Int(Int::Small(immediate::small_value(word))))
+            }
+            Value::Block(term) => Ok(Number::of(term)?),
+            _ => Err(Failure::Exit),
+        }
+    }
+
+    fn integer(&self, value: Value) -> Option<Int> {
+        match self.number(value) {
+            Ok(Number::Int(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn binary(&self, operator: Binary, a: Value<'r>, b: Value<'r>) -> Result<'r> {
+        let number = arith::binary(operator, self.number(a)?, self.number(b)?)?;
+        Ok(self.value_of(number)?)
+    }
+
+    fn is(&self, test: Type, value: Value) -> bool {
+        match value {
+            Value::Word(word) => self.word_is(test, word),
+            Value::Block(term) => block_is(test, term),
+            Value::Rest(..) => test == Type::List,
+            Value::Object => test == Type::Tuple,
+        }
+    }
+
+    fn word_is(&self, test: Type, word: u64) -> bool {
+        match test {
+            Type::Atom => immediate::is_atom(word),
+            Type::Boolean => self.truth(Value::Word(word)).is_ok(),
+            Type::Integer | Type::Number => immediate::is_small(word),
+            Type::List => word == immediate::NIL,
+            Type::Pid => immediate::is_pid(word),
+            Type::Port => immediate::is_port(word),
+            _ => false,
+        }
+    }
+
+    fn related(
+        &self,
+        relation: Relation,
+        a: Value<'r>,
+        b: Value<'r>,
+    ) -> std::result::Result<bool, SystemLimit> {
+        Ok(match relation {
+            Relation::Exact => self.same(a, b)?,
+            Relation::NotExact => !self.same(a, b)?,
+            Relation::Less => self.compare(a, b)?.is_lt(),
+            Relation::LessOrEqual => self.compare(a, b)?.is_le(),
+            Relation::Greater => self.compare(a, b)?.is_gt(),
+            Relation::GreaterOrEqual => self.compare(a, b)?.is_ge(),
+            Relation::Equal => self.compare(a, b)?.is_eq(),
+            Relation::NotEqual => self.compare(a, b)?.is_ne(),
+        })
+    }
+
+    /// The term order.
+    #[inline]
+    fn compare(&self, a: Value<'r>, b: Value<'r>) -> std::result::Result<Ordering, SystemLimit> {
+        if let (Value::Word(x), Value::Word(y)) = (a, b)
+            && immediate::is_small(x & y)
+        {
+            return Ok((x as i64).cmp(&(y as i64)));
+        }
+        let (mut x, mut y) = (0, 0);
+        Ok(compare(self.term(a, &mut x)?, self.term(b, &mut y)?))
+    }
+
+    /// `=:=`
+    #[inline]
+    pub(super) fn same(
+        &self,
+        a: Value<'r>,
+        b: Value<'r>,
+    ) -> std::result::Result<bool, SystemLimit> {
+        match (a, b) {
+            (Value::Word(x), Value::Word(y)) => Ok(x == y),
+            (Value::Word(_), _) | (_, Value::Word(_)) => Ok(false),
+            _ => {
+                let (mut x, mut y) = (0, 0);
+                Ok(equal(self.term(a, &mut x)?, self.term(b, &mut y)?))
+            }
+        }
+    }
+
+    /// The elements of a tuple, where they stand. Of the stored object, which may be a pair with
+    /// a counter, they are to be read through [`Run::element`] only.
+    fn elements(&self, value: Value<'r>) -> Option<Roots<'r>> {
+        match value {
+            Value::Object => self.subject.tuple(),
+            Value::Block(term) => match term.view() {
+                View::Tuple(elements) => Some(elements),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn element(&self, position: Value<'r>, tuple: Value<'r>) -> Result<'r> {
+        let elements = self.elements(tuple).ok_or(Failure::Exit)?;
+        match position {
+            Value::Word(word) if immediate::is_small(word) => {
+                let i = immediate::small_value(word);
+                if i < 1 || i as usize > elements.len() {
+                    return Err(Failure::Exit);
+                }
+                Ok(self.element_at(tuple, elements, i as usize - 1))
+            }
+            _ => Err(Failure::Exit),
+        }
+    }
+
+    fn element_at(&self, tuple: Value<'r>, elements: Roots<'r>, i: usize) -> Value<'r> {
+        match tuple {
+            Value::Object => self.subject.element(i).into(),
+            _ => Value::of(elements.get(i)),
+        }
+    }
+
+    fn measure(&self, measure: Measure, value: Value<'r>) -> std::result::Result<usize, Failure> {
+        let bits = |value| match value {
+            Value::Block(term) => Term::bit_string(term).map(|(bits, _)| bits),
+            _ => None,
+        };
+        let size = match measure {
+            Measure::Length => proper_length(value),
+            Measure::TupleSize => self.elements(value).map(|elements| elements.len()),
+            Measure::Size => {
+                self.elements(value).map(|elements| elements.len()).or(bits(value).map(|n| n / 8))
+            }
+            Measure::MapSize => map(value).map(|map| map.len()),
+            Measure::BitSize => bits(value),
+            Measure::ByteSize => bits(value).map(|bits| bits.div_ceil(8)),
+        };
+        size.ok_or(Failure::Exit)
+    }
+
+    /// The value of a key in a map; an exception if the second argument is no map.
+    fn map_find(
+        &self,
+        key: Value<'r>,
+        of: Value<'r>,
+    ) -> std::result::Result<Option<Term<'r>>, Failure> {
+        let map = map(of).ok_or(Failure::Exit)?;
+        let mut word = 0;
+        Ok(find(map, self.term(key, &mut word)?))
+    }
+
+    fn is_record(
+        &self,
+        value: Value<'r>,
+        tag: Value<'r>,
+        size: Option<Value<'r>>,
+    ) -> std::result::Result<bool, Failure> {
+        let tag = match tag {
+            Value::Word(word) if immediate::is_atom(word) => word,
+            _ => return Err(Failure::Exit),
+        };
+        let size = match size {
+            None => None,
+            Some(Value::Word(word)) if immediate::is_small(word) => {
+                Some(immediate::small_value(word))
+            }
+            Some(_) => return Err(Failure::Exit),
+        };
+        let Some(elements) = self.elements(value).filter(|elements| elements.len() > 0) else {
+            return Ok(false);
+        };
+        let first = self.element_at(value, elements, 0);
+        Ok(size.is_none_or(|size| size == elements.len() as i64)
+            && matches!(first, Value::Word(word) if word == tag))
+    }
+
+    fn is_function(
+        &self,
+        value: Value<'r>,
+        arity: Value<'r>,
+    ) -> std::result::Result<bool, Failure> {
+        let arity = self.integer(arity).filter(|arity| !arity.is_negative());
+        let arity = arity.ok_or(Failure::Exit)?;
+        Ok(match value {
+            Value::Block(term) if block_is(Type::Function, term) => {
+                let known = (host().fun_arity)(term);
+                known.is_some_and(|known| arity == Int::Small(known as i64))
+            }
+            _ => false,
+        })
+    }
+
+    /// A part of a binary; a negative length counts backwards.
+    fn binary_part(&self, binary: Value<'r>, at: Value<'r>, length: Value<'r>) -> Result<'r> {
+        let Value::Block(term) = binary else { return Err(Failure::Exit) };
+        let (bits, bytes) = term.bit_string().ok_or(Failure::Exit)?;
+        let (Some(Int::Small(at)), Some(Int::Small(length))) =
+            (self.integer(at), self.integer(length))
+        else {
+            return Err(Failure::Exit);
+        };
+        let other = at.checked_add(length).ok_or(Failure::Exit)?;
+        let (from, to) = (at.min(other), at.max(other));
+        if from < 0 || to as u64 > bytes.len() as u64 || !bits.is_multiple_of(8) {
+            return Err(Failure::Exit);
+        }
+        let part = &bytes[from as usize..to as usize];
+        Ok(self.heap.build(|buffer| Ok(buffer.bits(0, part, 8 * part.len())?))?)
+    }
+
+    /// The node of a pid, port or reference.
+    fn node_of(&self, value: Value<'r>) -> Result<'r> {
+        match value {
+            Value::Word(word) if immediate::is_pid(word) || immediate::is_port(word) => {
+                Ok(Value::Word(self.caller.node))
+            }
+            Value::Block(term) if has_node(term) => {
+                Ok(Value::Word((host().node_of)(term).unwrap_or(self.caller.node)))
+            }
+            _ => Err(Failure::Exit),
+        }
+    }
+}
+
+fn has_node(term: Term) -> bool {
+    match term.view() {
+        View::External(_) => true,
+        View::Foreign(foreign) => foreign.what == Foreign::Reference,
+        _ => false,
+    }
+}
+
+fn block_is(test: Type, term: Term) -> bool {
+    match (test, term.view()) {
+        (Type::Float, View::Float(_))
+        | (Type::Integer, View::Integer { .. })
+        | (Type::Number, View::Float(_) | View::Integer { .. })
+        | (Type::List, View::List { .. })
+        | (Type::Tuple, View::Tuple(_))
+        | (Type::Map, View::Map(_)) => true,
+        (Type::Binary, _) => term.bit_string().is_some_and(|(bits, _)| bits.is_multiple_of(8)),
+        (Type::BitString, _) => term.bit_string().is_some(),
+        (Type::Function, View::Foreign(foreign)) => foreign.what == Foreign::Fun,
+        (Type::Reference, View::Foreign(foreign)) => foreign.what == Foreign::Reference,
+        (Type::Pid, View::External(etf)) => !is_port(etf),
+        (Type::Port, View::External(etf)) => is_port(etf),
+        _ => false,
+    }
+}
+
+/// Port tags of the external term format; a leading version byte is skipped.
+fn is_port(etf: &[u8]) -> bool {
+    let tag = etf.iter().find(|&&byte| byte != 131);
+    tag.is_some_and(|tag| b"fYx".contains(tag))
+}
+
+fn map<'r>(value: Value<'r>) -> Option<Map<'r>> {
+    match value {
+        Value::Block(term) => match term.view() {
+            View::Map(map) => Some(map),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A list of at least one element.
+pub(super) fn list<'r>(value: Value<'r>) -> std::result::Result<ListView<'r>, Failure> {
+    let view = match value {
+        Value::Block(term) => ListView::of(term, 0),
+        Value::Rest(term, skip) => ListView::of(term, skip),
+        _ => None,
+    };
+    view.ok_or(Failure::Exit)
+}
+
+fn proper_length(value: Value) -> Option<usize> {
+    if matches!(value, Value::Word(immediate::NIL)) {
+        return Some(0);
+    }
+    let list = list(value).ok()?;
+    (list.tail.root() == immediate::NIL).then(|| list.len())
+}
+
+/// The value of a key.
+pub(super) fn find<'r>(map: Map<'r>, key: Term) -> Option<Term<'r>> {
+    /// Below this a scan is faster than a search.
+    const FEW: usize = 16;
+    let root = key.root();
+    let keys = map.keys();
+    let at = if layout::is_immediate(root) && map.len() <= FEW {
+        (0..map.len()).find(|&i| keys.get(i).root() == root)
+    } else if map.is_sorted() && map.len() > FEW {
+        search(keys, key)
+    } else {
+        (0..map.len()).find(|&i| equal(keys.get(i), key))
+    };
+    at.map(|at| map.value(at))
+}
+
+fn search(keys: Roots, key: Term) -> Option<usize> {
+    let (mut low, mut high) = (0, keys.len());
+    while low < high {
+        let middle = low.midpoint(high);
+        match compare_exact(keys.get(middle), key) {
+            Ordering::Less => low = middle + 1,
+            Ordering::Greater => high = middle,
+            Ordering::Equal => return Some(middle),
+        }
+    }
+    None
+}

@@ -1,0 +1,121 @@
+//! Compiles specifications: what is accepted, and what is said of the rest, is as in ETS.
+
+use crate::term::layout::immediate;
+use crate::term::probe::OwnedKey;
+use crate::term::view::{Roots, Term, View};
+
+use super::expr::{Compiler, Context};
+use super::fault::{Fault, Problem};
+use super::head;
+use super::program::{Atoms, Clause, Finish, Node, Op, Program, Span};
+use super::run::ROW;
+
+/// The specification is not valid.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Invalid;
+
+impl Program {
+    /// Compiles a specification: a list of `{Head, Guards, Body}`. The term is to be encoded as a
+    /// key is, so that its constants can be looked up; the program keeps a copy.
+    pub fn compile(spec: Term) -> Result<Program, Invalid> {
+        Program::build(spec, false).map_err(|_| Invalid)
+    }
+
+    /// What is wrong with a specification: nothing exactly if it compiles. As ETS does, this stops
+    /// behind the first clause that has faults.
+    pub fn lint<'s>(spec: Term<'s>) -> Vec<Fault<'s>> {
+        Program::build(spec, true).err().unwrap_or_default()
+    }
+
+    fn build<'s>(spec: Term<'s>, lint: bool) -> Result<Program, Vec<Fault<'s>>> {
+        let clauses = clauses(spec).map_err(|problem| vec![Fault { problem, term: None }])?;
+        let mut program = Program {
+            spec: OwnedKey::new(spec),
+            constants: Vec::new(),
+            clauses: Vec::new(),
+            heads: Vec::new(),
+            code: Vec::new(),
+            nodes: Vec::new(),
+            slots: 0,
+            atoms: Atoms::new(),
+        };
+        for parts in clauses {
+            let clause = program.clause([parts.get(0), parts.get(1), parts.get(2)], lint)?;
+            program.clauses.push(clause);
+        }
+        Ok(program)
+    }
+
+    fn clause<'s>(
+        &mut self,
+        [head, guards, body]: [Term<'s>; 3],
+        lint: bool,
+    ) -> Result<Clause, Vec<Fault<'s>>> {
+        let (head, bound) = head::compile(self, head)
+            .map_err(|problem| vec![Fault { problem, term: None }])?;
+        let mut faults = Vec::new();
+        let mut compiler = Compiler::new(self, &bound, &mut faults, lint);
+        let guard = compiler.list(guards, Context::Guard);
+        let result = match (&guard, body.view()) {
+            (Err(_), _) => None,
+            (_, View::List { .. }) => compiler.list(body, Context::Body).ok(),
+            _ => {
+                faults.push(Fault { problem: Problem::NoResult, term: None });
+                None
+            }
+        };
+        match (guard, result) {
+            (Ok(guard), Some(result)) if faults.is_empty() => {
+                Ok(Clause { head, guard, finish: self.shortcut(result) })
+            }
+            _ => Err(faults),
+        }
+    }
+
+    /// How a body's code can be told without running it.
+    fn shortcut(&mut self, code: Span) -> Finish {
+        match *code.of(&self.code) {
+            [Op::Object] => Finish::Object,
+            [Op::Var(var)] => Finish::Var(var),
+            [Op::Constant(constant)] => Finish::Constant(constant),
+            [Op::Build { nodes, leaves: 0 }] => self.row(nodes).unwrap_or(Finish::Code(code)),
+            _ => Finish::Code(code),
+        }
+    }
+
+    /// A tuple or proper list of a few simple parts.
+    fn row(&self, nodes: Span) -> Option<Finish> {
+        let nil = Node::Constant(super::program::Constant::Word(immediate::NIL));
+        let simple = |node: &Node| matches!(node, Node::Constant(_) | Node::Var(_) | Node::Object);
+        let (start, end) = (nodes.start + 1, nodes.end);
+        match *nodes.of(&self.nodes) {
+            [Node::Tuple(n), ref parts @ ..]
+                if n as usize <= ROW && parts.len() == n as usize && parts.iter().all(simple) =>
+            {
+                Some(Finish::TupleOf(Span { start, end }))
+            }
+            [Node::List(n), ref parts @ .., tail]
+                if n as usize <= ROW
+                    && parts.len() == n as usize
+                    && tail == nil
+                    && parts.iter().all(simple) =>
+            {
+                Some(Finish::ListOf(Span { start, end: end - 1 }))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The clauses of a specification.
+pub(super) fn clauses<'s>(spec: Term<'s>) -> Result<Vec<Roots<'s>>, Problem> {
+    let View::List { elements, tail } = spec.view() else { return Err(Problem::NotAList) };
+    if tail.root() != immediate::NIL {
+        return Err(Problem::ImproperList);
+    }
+    let parts = elements.map(|clause| match clause.view() {
+        View::Tuple(parts) if parts.len() == 3 => Ok(parts),
+        _ => Err(Problem::NotAClause),
+    });
+    parts.collect()
+}

@@ -1,0 +1,266 @@
+//! Compiles heads.
+//!
+//! A head is walked in depth-first order with an explicit stack. A subterm without variables is one
+//! comparison; what is left are steps that go from compound to compound. A variable that is an
+//! element of the object itself needs no step at all, and `'_'` never does.
+//!
+//! What a list's pattern ends with tells its length: a pattern whose tail is a variable or `'_'`
+//! fits lists of at least its elements, any other lists of exactly them.
+
+use std::collections::BTreeMap;
+
+use crate::term::layout::immediate;
+use crate::term::view::{Map, Roots, Term, View};
+
+use super::fault::Problem;
+use super::names::Name;
+use super::program::{Constant, Fetch, HeadOp, Program, Span, Test, Var};
+
+/// The variables that a head binds, by their numbers.
+pub(super) type Bindings = BTreeMap<u32, Var>;
+
+/// What is left to do.
+enum Work<'s> {
+    Visit { term: Term<'s>, fetch: Fetch, top: bool },
+    Leave,
+}
+
+/// Compiles a head; gives its steps and its variables.
+pub(super) fn compile(program: &mut Program, head: Term) -> Result<(Span, Bindings), Problem> {
+    let start = program.heads.len() as u32;
+    let ground = Ground::of(head);
+    let mut compiler =
+        Compiler { program, ground, next: 0, bound: Bindings::new(), slots: 0, leave: 0 };
+    compiler.walk(head)?;
+    let (bound, slots) = (compiler.bound, compiler.slots);
+    program.slots = program.slots.max(slots);
+    Ok((Span { start, end: program.heads.len() as u32 }, bound))
+}
+
+struct Compiler<'p> {
+    program: &'p mut Program,
+    ground: Ground,
+    /// The number of the next tuple or list, in depth-first order.
+    next: usize,
+    bound: Bindings,
+    slots: u32,
+    /// The compounds to be left before the next step.
+    leave: u32,
+}
+
+impl Compiler<'_> {
+    fn walk(&mut self, head: Term) -> Result<(), Problem> {
+        let mut works = vec![Work::Visit { term: head, fetch: Fetch::Whole, top: false }];
+        while let Some(work) = works.pop() {
+            match work {
+                Work::Visit { term, fetch, top } => self.visit(term, fetch, top, &mut works)?,
+                Work::Leave => self.leave += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn emit(&mut self, fetch: Fetch, test: Test) {
+        let leave = std::mem::take(&mut self.leave);
+        self.program.heads.push(HeadOp { leave, fetch, test });
+    }
+
+    fn visit<'s>(
+        &mut self,
+        term: Term<'s>,
+        fetch: Fetch,
+        top: bool,
+        works: &mut Vec<Work<'s>>,
+    ) -> Result<(), Problem> {
+        match term.view() {
+            View::Atom(atom) => self.atom(atom, fetch, top),
+            View::Float(value) => self.emit(fetch, Test::Float(value.to_bits())),
+            View::Tuple(_) | View::List { .. } if self.constant() => self.equal(term, fetch),
+            View::Tuple(elements) => {
+                self.emit(fetch, Test::Tuple(elements.len() as u32));
+                works.push(Work::Leave);
+                let top = fetch == Fetch::Whole;
+                works.extend(elements.enumerate().map(|(i, term)| {
+                    Work::Visit { term, fetch: Fetch::Nth(i as u32), top }
+                }));
+                let first = works.len() - elements.len();
+                works[first..].reverse();
+            }
+            View::List { elements, tail } => self.list(elements, tail, fetch, works),
+            View::Map(map) => self.map(map, fetch, works)?,
+            _ => self.equal(term, fetch),
+        }
+        Ok(())
+    }
+
+    /// True if the tuple or list that is met now is a constant; what is in it is then passed over.
+    fn constant(&mut self) -> bool {
+        let (constant, behind) = self.ground.compounds[self.next];
+        self.next = if constant { behind } else { self.next + 1 };
+        constant
+    }
+
+    fn equal(&mut self, term: Term, fetch: Fetch) {
+        let constant = self.program.intern(term);
+        self.emit(fetch, Test::Equal(constant));
+    }
+
+    fn atom(&mut self, atom: u64, fetch: Fetch, top: bool) {
+        match Name::of(atom) {
+            // A key whose value may be anything still has to be there.
+            Name::Any if matches!(fetch, Fetch::Key(_)) => self.emit(fetch, Test::Any),
+            Name::Any => (),
+            Name::Variable(number) => self.variable(number, fetch, top),
+            _ => self.emit(fetch, Test::Equal(Constant::Word(atom))),
+        }
+    }
+
+    fn variable(&mut self, number: u32, fetch: Fetch, top: bool) {
+        if let Some(&var) = self.bound.get(&number) {
+            return self.emit(fetch, Test::Same(var));
+        }
+        let var = match fetch {
+            Fetch::Nth(i) if top => Var::Element(i),
+            _ => {
+                self.slots += 1;
+                self.emit(fetch, Test::Bind(self.slots - 1));
+                Var::Slot(self.slots - 1)
+            }
+        };
+        self.bound.insert(number, var);
+    }
+
+    fn list<'s>(
+        &mut self,
+        elements: Roots<'s>,
+        tail: Term<'s>,
+        fetch: Fetch,
+        works: &mut Vec<Work<'s>>,
+    ) {
+        let n = elements.len() as u32;
+        let open = matches!(Name::of_term(tail), Name::Any | Name::Variable(_));
+        self.emit(fetch, if open { Test::ListFrom(n) } else { Test::ListOf(n) });
+        works.push(Work::Leave);
+        works.push(Work::Visit { term: tail, fetch: Fetch::Tail(n), top: false });
+        let first = works.len();
+        works.extend(elements.enumerate().map(|(i, term)| {
+            Work::Visit { term, fetch: Fetch::Nth(i as u32), top: false }
+        }));
+        works[first..].reverse();
+    }
+
+    fn map<'s>(
+        &mut self,
+        map: Map<'s>,
+        fetch: Fetch,
+        works: &mut Vec<Work<'s>>,
+    ) -> Result<(), Problem> {
+        self.emit(fetch, Test::Map(map.len() as u32));
+        works.push(Work::Leave);
+        for i in (0..map.len()).rev() {
+            match Name::of_term(map.key(i)) {
+                Name::Variable(_) => return Err(Problem::VariableAsKey),
+                Name::Any => return Err(Problem::AnyAsKey),
+                _ => (),
+            }
+            let key = self.program.intern(map.key(i));
+            works.push(Work::Visit { term: map.value(i), fetch: Fetch::Key(key), top: false });
+        }
+        Ok(())
+    }
+}
+
+/// Which tuples and lists of a head are constants: they hold no variable, no `'_'`, no map (which
+/// matches larger ones too) and no float zero (which is compared bit by bit).
+struct Ground {
+    /// In depth-first order, tuples and lists only: whether it is constant, and the number of the
+    /// next one that is not inside it.
+    compounds: Vec<(bool, usize)>,
+}
+
+enum Step<'s> {
+    Enter(Term<'s>),
+    Exit { at: usize, free: usize },
+}
+
+impl Ground {
+    fn of(head: Term) -> Ground {
+        let mut compounds = Vec::new();
+        let mut free = 0;
+        let mut steps = vec![Step::Enter(head)];
+        while let Some(step) = steps.pop() {
+            match step {
+                Step::Enter(term) => match term.view() {
+                    View::Tuple(elements) => {
+                        steps.push(Step::Exit { at: compounds.len(), free });
+                        compounds.push((false, 0));
+                        let first = steps.len();
+                        steps.extend(elements.map(Step::Enter));
+                        steps[first..].reverse();
+                    }
+                    View::List { elements, tail } => {
+                        steps.push(Step::Exit { at: compounds.len(), free });
+                        compounds.push((false, 0));
+                        steps.push(Step::Enter(tail));
+                        let first = steps.len();
+                        steps.extend(elements.map(Step::Enter));
+                        steps[first..].reverse();
+                    }
+                    View::Map(map) => {
+                        free += 1;
+                        let first = steps.len();
+                        steps.extend(map.values().map(Step::Enter));
+                        steps[first..].reverse();
+                    }
+                    _ => free += usize::from(!is_constant(term)),
+                },
+                Step::Exit { at, free: before } => {
+                    compounds[at] = (free == before, compounds.len());
+                }
+            }
+        }
+        Ground { compounds }
+    }
+}
+
+fn is_constant(term: Term) -> bool {
+    match term.view() {
+        View::Float(value) => value != 0.0,
+        _ => !matches!(Name::of_term(term), Name::Any | Name::Variable(_)),
+    }
+}
+
+/// True if a term holds a variable or `'_'`.
+pub(super) fn has_variable(term: Term) -> bool {
+    any(term, |term| matches!(Name::of_term(term), Name::Any | Name::Variable(_)))
+}
+
+/// True if a term is or holds a map.
+pub(super) fn has_map(term: Term) -> bool {
+    any(term, |term| matches!(term.view(), View::Map(_)))
+}
+
+/// True if a test holds for a term or anything in it.
+fn any<'s>(term: Term<'s>, test: impl Fn(Term<'s>) -> bool) -> bool {
+    let mut terms = vec![term];
+    while let Some(term) = terms.pop() {
+        if test(term) {
+            return true;
+        }
+        match term.view() {
+            View::Tuple(elements) => terms.extend(elements),
+            View::List { elements, tail } => {
+                terms.extend(elements);
+                terms.push(tail);
+            }
+            View::Map(map) => terms.extend(map.keys().chain(map.values())),
+            _ => (),
+        }
+    }
+    false
+}
+
+/// True for `[]`.
+pub(super) fn is_nil(term: Term) -> bool {
+    term.root() == immediate::NIL
+}

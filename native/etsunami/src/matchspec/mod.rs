@@ -1,0 +1,46 @@
+//! Match specifications: `[{Head, Guards, Body}]`, compiled once and run over encoded objects.
+//!
+//! A head becomes a list of steps from compound to compound; guards and bodies become instructions
+//! of a stack machine with short-circuit jumps. Values are views of the object, of the program's
+//! constants, or of terms in the run's own heap; nothing is copied to be looked at. Neither
+//! compiling nor running recurses, so specifications may be nested as deeply as terms.
+//!
+//! What a specification means is what ETS of the newest OTP makes of it:
+//!
+//! - a repeated variable must be `=:=`; a map in a head matches maps with more keys; a float in a head
+//!   matches a float of the same bits;
+//! - an exception in a guard makes the guard fail; in a body the failing call alone gives `'EXIT'`,
+//!   and what is around it goes on with that value;
+//! - what is an error of the specification is decided when it is compiled ([`Invalid`]), whatever
+//!   the table holds; [`Program::lint`] says why, in ETS's words;
+//! - keys of maps in bodies are expressions too; of keys that turn out equal the later one stays.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `names` | the atoms that mean something |
+//! | `compile`, `head`, `expr` | from terms to instructions |
+//! | `fault` | what is wrong with a specification |
+//! | `program` | the instructions |
+//! | `run` | the machine |
+//! | `call`, `arith` | the functions that guards and bodies may call |
+//! | `build`, `heap`, `value` | values, and how terms are built |
+
+mod arith;
+mod build;
+mod call;
+mod compile;
+mod expr;
+mod fault;
+mod head;
+mod heap;
+mod names;
+mod program;
+mod run;
+mod value;
+
+pub use compile::Invalid;
+pub use fault::{Fault, Problem};
+pub use heap::SystemLimit;
+pub use program::Program;
+pub use run::{Caller, Machine, Outcome, ROW, Row};
+pub use value::{Part, Subject};

@@ -1,0 +1,114 @@
+//! The atoms that mean something in a match specification.
+
+use crate::term::host::host;
+use crate::term::view::{Term, View};
+
+use super::call::Function;
+
+/// The text of an atom.
+pub(super) fn text(atom: u64) -> &'static [u8] {
+    (host().atom_text)(atom)
+}
+
+/// The number of a variable `'$N'`. As in ETS, `'$01'` is an ordinary atom; so is a number beyond
+/// 31 bits.
+pub(super) fn variable(atom: u64) -> Option<u32> {
+    let digits = text(atom).strip_prefix(b"$")?;
+    if digits.is_empty() || digits.len() > 10 || (digits[0] == b'0' && digits.len() > 1) {
+        return None;
+    }
+    let number = digits.iter().try_fold(0u64, |sum, digit| {
+        digit.is_ascii_digit().then(|| 10 * sum + u64::from(digit - b'0'))
+    });
+    number.filter(|&number| number <= i32::MAX as u64).map(|number| number as u32)
+}
+
+/// What an atom stands for in a head, a guard or a body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Name {
+    /// `'$N'`
+    Variable(u32),
+    /// `'_'`
+    Any,
+    /// `'$_'`
+    Object,
+    /// `'$$'`
+    Bindings,
+    /// Itself.
+    Plain,
+}
+
+impl Name {
+    pub(super) fn of(atom: u64) -> Name {
+        match text(atom) {
+            b"_" => Name::Any,
+            b"$_" => Name::Object,
+            b"$$" => Name::Bindings,
+            [b'$', ..] => variable(atom).map_or(Name::Plain, Name::Variable),
+            _ => Name::Plain,
+        }
+    }
+
+    /// What a term stands for, if it is an atom.
+    pub(super) fn of_term(term: Term) -> Name {
+        match term.view() {
+            View::Atom(atom) => Name::of(atom),
+            _ => Name::Plain,
+        }
+    }
+}
+
+/// What stands at the head of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Form {
+    Const,
+    And,
+    Or,
+    AndAlso,
+    OrElse,
+    SelfPid,
+    Call(Function),
+    /// Allowed in trace specifications only; a special form.
+    Trace(&'static str),
+    /// Allowed in trace specifications only; a function.
+    TraceFunction,
+    Unknown,
+}
+
+/// The special forms that only trace specifications know.
+const TRACE: [&str; 14] = [
+    "message",
+    "is_seq_trace",
+    "set_seq_token",
+    "get_seq_token",
+    "return_trace",
+    "exception_trace",
+    "display",
+    "process_dump",
+    "enable_trace",
+    "disable_trace",
+    "trace",
+    "caller",
+    "caller_line",
+    "silent",
+];
+
+impl Form {
+    /// The form of a name with so many arguments.
+    pub(super) fn of(atom: u64, arity: usize) -> Form {
+        match text(atom) {
+            b"const" => Form::Const,
+            b"and" => Form::And,
+            b"or" => Form::Or,
+            b"andalso" | b"andthen" => Form::AndAlso,
+            b"orelse" => Form::OrElse,
+            b"self" => Form::SelfPid,
+            b"get_tcw" if arity == 0 => Form::TraceFunction,
+            b"set_tcw" if arity == 1 => Form::TraceFunction,
+            name => match TRACE.iter().find(|trace| trace.as_bytes() == name) {
+                Some(trace) => Form::Trace(trace),
+                None => Function::lookup(name, arity).map_or(Form::Unknown, Form::Call),
+            },
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The form in which a specification runs: flat vectors of instructions.
+
+use crate::term::host::host;
+use crate::term::layout;
+use crate::term::probe::OwnedKey;
+use crate::term::view::Term;
+
+use super::call::Function;
+
+/// Where a variable's value is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Var {
+    /// It is this element of the object, from 0: nothing has to be stored.
+    Element(u32),
+    /// The head stored it in this slot.
+    Slot(u32),
+}
+
+/// A constant, by its place in [`Program::constants`].
+pub(super) type ConstId = u32;
+
+/// One step of a head: go to a subterm, then test it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct HeadOp {
+    /// How many compounds are left before.
+    pub leave: u32,
+    pub fetch: Fetch,
+    pub test: Test,
+}
+
+/// Which subterm a step looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fetch {
+    /// The object itself.
+    Whole,
+    /// An element of the current tuple or list, from 0.
+    Nth(u32),
+    /// What is behind so many elements of the current list.
+    Tail(u32),
+    /// The value of a key of the current map, if it is there.
+    Key(Constant),
+}
+
+/// What a step expects of the subterm.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Test {
+    /// A tuple of this arity, which becomes the current compound.
+    Tuple(u32),
+    /// A list of at least so many elements, which becomes the current compound.
+    ListFrom(u32),
+    /// A list of exactly so many elements, which becomes the current compound.
+    ListOf(u32),
+    /// A map of at least so many pairs, which becomes the current compound.
+    Map(u32),
+    /// This term (`=:=`).
+    Equal(Constant),
+    /// A float with these bits.
+    Float(u64),
+    /// Anything; it is stored.
+    Bind(u32),
+    /// What a variable is bound to (`=:=`).
+    Same(Var),
+    /// Anything.
+    Any,
+}
+
+/// A term known at compile time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Constant {
+    /// An immediate.
+    Word(u64),
+    /// Any other.
+    Term(ConstId),
+}
+
+/// One instruction of a guard or a body, for a stack machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Op {
+    /// Pushes a constant.
+    Constant(Constant),
+    /// Pushes a variable's value.
+    Var(Var),
+    /// Pushes the object.
+    Object,
+    /// Pushes the pid of the calling process.
+    SelfPid,
+    /// Takes the arguments, the last on top, and pushes the result.
+    Call(Function),
+    /// Takes so many booleans, pushes their conjunction.
+    And(u32),
+    /// Takes so many booleans, pushes their disjunction.
+    Or(u32),
+    /// Goes there if the top is false, else drops it: it must be true.
+    AndAlso(u32),
+    /// Goes there if the top is true, else drops it: it must be false.
+    OrElse(u32),
+    /// Builds a compound from these nodes; takes so many leaves from the stack.
+    Build { nodes: Span, leaves: u32 },
+    /// Takes a guard's value, which must be true.
+    True,
+}
+
+/// A piece of a vector.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Span {
+    pub start: u32,
+    pub end: u32,
+}
+
+impl Span {
+    pub(super) fn of<T>(self, items: &[T]) -> &[T] {
+        &items[self.start as usize..self.end as usize]
+    }
+}
+
+/// A node of a compound to be built, in depth-first order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Node {
+    /// A tuple of so many nodes.
+    Tuple(u32),
+    /// A list of so many nodes, and one for the tail, which is no list.
+    List(u32),
+    /// A list of so many nodes whose tail is a leaf, of this number.
+    ListTo { elements: u32, leaf: u32 },
+    /// A map of so many pairs: nodes of the keys, then of the values.
+    Map(u32),
+    /// A constant.
+    Constant(Constant),
+    /// A variable's value.
+    Var(Var),
+    /// The object.
+    Object,
+    /// The next value from the stack.
+    Leaf,
+}
+
+/// What a matching clause gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Finish {
+    /// The object.
+    Object,
+    /// A variable's value.
+    Var(Var),
+    /// A constant.
+    Constant(Constant),
+    /// A tuple of a few simple nodes.
+    TupleOf(Span),
+    /// A proper list of a few simple nodes.
+    ListOf(Span),
+    /// What these instructions leave on the stack.
+    Code(Span),
+}
+
+/// One clause: `{Head, Guards, Body}`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Clause {
+    pub head: Span,
+    pub guard: Span,
+    pub finish: Finish,
+}
+
+/// The atoms that instructions compare with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Atoms {
+    pub yes: u64,
+    pub no: u64,
+    pub exit: u64,
+}
+
+impl Atoms {
+    pub(super) fn new() -> Atoms {
+        let atom = host().atom;
+        Atoms { yes: atom("true"), no: atom("false"), exit: atom("EXIT") }
+    }
+
+    #[inline(always)]
+    pub(super) fn boolean(&self, value: bool) -> u64 {
+        if value { self.yes } else { self.no }
+    }
+}
+
+/// A compiled match specification. It owns all that it refers to.
+#[derive(Debug)]
+pub struct Program {
+    pub(super) spec: OwnedKey,
+    pub(super) constants: Vec<OwnedKey>,
+    pub(super) clauses: Vec<Clause>,
+    pub(super) heads: Vec<HeadOp>,
+    pub(super) code: Vec<Op>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) slots: u32,
+    pub(super) atoms: Atoms,
+}
+
+impl Program {
+    /// The specification that was compiled.
+    pub fn spec(&self) -> Term<'_> {
+        self.spec.term()
+    }
+
+    /// The words that the program occupies, roughly.
+    pub fn words(&self) -> usize {
+        let constants: usize = self.constants.iter().map(|key| key.term().words()).sum();
+        let parts = 2 * self.heads.len() + 3 * self.code.len() + 2 * self.nodes.len();
+        self.spec.term().words() + constants + parts + 5 * self.clauses.len()
+    }
+
+    /// A constant's term; none for an immediate.
+    pub(super) fn constant(&self, id: ConstId) -> Term<'_> {
+        self.constants[id as usize].term()
+    }
+
+    /// A term becomes a constant.
+    pub(super) fn intern(&mut self, term: Term) -> Constant {
+        let root = term.root();
+        if layout::is_immediate(root) {
+            return Constant::Word(root);
+        }
+        self.constants.push(OwnedKey::new(term));
+        Constant::Term(self.constants.len() as u32 - 1)
+    }
+}
