@@ -63,7 +63,7 @@ pub(super) struct Compiler<'p, 's> {
     jumps: Vec<Vec<usize>>,
 }
 
-/// A fault was found, and nobody asked for more.
+/// A fault was found, and nobody asked for more. (To find all of them no code is made that runs.)
 pub(super) struct Stop;
 
 impl<'p, 's> Compiler<'p, 's> {
@@ -197,9 +197,17 @@ impl<'p, 's> Compiler<'p, 's> {
     /// The arguments, then the operation on them.
     fn arguments(&mut self, parts: Roots<'s>, op: Op) {
         self.works.push(Work::Emit(op));
+        self.schedule(parts.skip(1).map(Work::Value));
+    }
+
+    /// Work to be done next, the first of it first. To look for faults it is done in ETS's order,
+    /// last part first, in which ETS tells them.
+    fn schedule(&mut self, works: impl Iterator<Item = Work<'s>>) {
         let first = self.works.len();
-        self.works.extend(parts.skip(1).map(Work::Value));
-        self.works[first..].reverse();
+        self.works.extend(works);
+        if !self.lint {
+            self.works[first..].reverse();
+        }
     }
 
     /// The arguments with jumps to the end between them.
@@ -270,18 +278,11 @@ impl<'s> Compiler<'_, 's> {
             View::Tuple(wrapper) => {
                 if let View::Tuple(elements) = wrapper.get(0).view() {
                     self.push(Node::Tuple(elements.len() as u32), false);
-                    self.nodes(elements);
+                    self.schedule(elements.map(Work::Node));
                 }
             }
             _ => (),
         }
-    }
-
-    /// Parts that are to be compiled next, the first of them first.
-    fn nodes(&mut self, parts: Roots<'s>) {
-        let first = self.works.len();
-        self.works.extend(parts.map(Work::Node));
-        self.works[first..].reverse();
     }
 
     /// `'$$'`: the values of all variables.
@@ -299,9 +300,7 @@ impl<'s> Compiler<'_, 's> {
 
     fn map(&mut self, map: Map<'s>) {
         self.push(Node::Map(map.len() as u32), false);
-        let values = map.values();
-        self.nodes(values);
-        self.nodes(map.keys());
+        self.schedule(map.keys().chain(map.values()).map(Work::Node));
     }
 
     /// A tail that cannot turn out to be a list is a part like the elements.
@@ -320,7 +319,9 @@ impl<'s> Compiler<'_, 's> {
             self.push(Node::ListTo { elements: n, leaf: 0 }, true);
             self.works.push(Work::Tail(tail, node));
         }
-        self.nodes(elements);
+        let first = self.works.len();
+        self.works.extend(elements.map(Work::Node));
+        self.works[first..].reverse();
     }
 
     fn tail(&mut self, term: Term<'s>, node: usize) {
@@ -335,7 +336,7 @@ impl<'s> Compiler<'_, 's> {
 
     fn complete(&mut self) {
         let Some(compound) = self.compounds.pop() else { return };
-        if !self.faults.is_empty() {
+        if self.lint {
             return;
         }
         if !compound.computed

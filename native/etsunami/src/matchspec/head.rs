@@ -75,7 +75,7 @@ impl Compiler<'_> {
         match term.view() {
             View::Atom(atom) => self.atom(atom, fetch, top),
             View::Float(value) => self.emit(fetch, Test::Float(value.to_bits())),
-            View::Tuple(_) | View::List { .. } if self.constant() => self.equal(term, fetch),
+            View::Tuple(_) | View::List { .. } if self.constant(fetch) => self.equal(term, fetch),
             View::Tuple(elements) => {
                 self.emit(fetch, Test::Tuple(elements.len() as u32));
                 works.push(Work::Leave);
@@ -94,8 +94,10 @@ impl Compiler<'_> {
     }
 
     /// True if the tuple or list that is met now is a constant; what is in it is then passed over.
-    fn constant(&mut self) -> bool {
-        let (constant, behind) = self.ground.compounds[self.next];
+    /// Not for the whole object, which is no term.
+    fn constant(&mut self, fetch: Fetch) -> bool {
+        let (ground, behind) = self.ground.compounds[self.next];
+        let constant = ground && fetch != Fetch::Whole;
         self.next = if constant { behind } else { self.next + 1 };
         constant
     }

@@ -44,3 +44,6 @@ pub use heap::SystemLimit;
 pub use program::Program;
 pub use run::{Caller, Machine, Outcome, ROW, Row};
 pub use value::{Part, Subject};
+
+#[cfg(test)]
+mod tests;
