@@ -6,8 +6,8 @@
 //! of equal keys the last one stays.
 
 use crate::term::buffer::Buffer;
-use crate::term::order::compare_exact;
 use crate::term::layout::{self, Kind};
+use crate::term::order::compare_exact;
 use crate::term::view::{Term, View};
 
 use super::call::list;

@@ -51,8 +51,8 @@ impl Program {
         [head, guards, body]: [Term<'s>; 3],
         lint: bool,
     ) -> Result<Clause, Vec<Fault<'s>>> {
-        let (head, bound) = head::compile(self, head)
-            .map_err(|problem| vec![Fault { problem, term: None }])?;
+        let (head, bound) =
+            head::compile(self, head).map_err(|problem| vec![Fault { problem, term: None }])?;
         let mut faults = Vec::new();
         let mut compiler = Compiler::new(self, &bound, &mut faults, lint);
         let guard = compiler.list(guards, Context::Guard);

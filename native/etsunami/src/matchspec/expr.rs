@@ -28,7 +28,9 @@ enum Work<'s> {
     Tail(Term<'s>, usize),
     Emit(Op),
     /// A jump to the end of the innermost `andalso` or `orelse`.
-    Jump { otherwise: bool },
+    Jump {
+        otherwise: bool,
+    },
     /// Its end.
     Land,
     /// The innermost compound is complete.

@@ -9,7 +9,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::term::layout::immediate;
 use crate::term::view::{Map, Roots, Term, View};
 
 use super::fault::Problem;
@@ -80,8 +79,10 @@ impl Compiler<'_> {
                 self.emit(fetch, Test::Tuple(elements.len() as u32));
                 works.push(Work::Leave);
                 let top = fetch == Fetch::Whole;
-                works.extend(elements.enumerate().map(|(i, term)| {
-                    Work::Visit { term, fetch: Fetch::Nth(i as u32), top }
+                works.extend(elements.enumerate().map(|(i, term)| Work::Visit {
+                    term,
+                    fetch: Fetch::Nth(i as u32),
+                    top,
                 }));
                 let first = works.len() - elements.len();
                 works[first..].reverse();
@@ -145,8 +146,10 @@ impl Compiler<'_> {
         works.push(Work::Leave);
         works.push(Work::Visit { term: tail, fetch: Fetch::Tail(n), top: false });
         let first = works.len();
-        works.extend(elements.enumerate().map(|(i, term)| {
-            Work::Visit { term, fetch: Fetch::Nth(i as u32), top: false }
+        works.extend(elements.enumerate().map(|(i, term)| Work::Visit {
+            term,
+            fetch: Fetch::Nth(i as u32),
+            top: false,
         }));
         works[first..].reverse();
     }
@@ -260,9 +263,4 @@ fn any<'s>(term: Term<'s>, test: impl Fn(Term<'s>) -> bool) -> bool {
         }
     }
     false
-}
-
-/// True for `[]`.
-pub(super) fn is_nil(term: Term) -> bool {
-    term.root() == immediate::NIL
 }

@@ -24,8 +24,11 @@
 //! | `run` | the machine |
 //! | `call`, `arith` | the functions that guards and bodies may call |
 //! | `build`, `heap`, `value` | values, and how terms are built |
+//! | `plan`, `bound` | where the objects that can match are |
+//! | `replace` | whether a specification keeps keys |
 
 mod arith;
+mod bound;
 mod build;
 mod call;
 mod compile;
@@ -34,13 +37,17 @@ mod fault;
 mod head;
 mod heap;
 mod names;
+mod plan;
 mod program;
+mod replace;
 mod run;
 mod value;
 
+pub use bound::{Bound, Interval};
 pub use compile::Invalid;
 pub use fault::{Fault, Problem};
 pub use heap::SystemLimit;
+pub use plan::{Access, Plan, Reason};
 pub use program::Program;
 pub use run::{Caller, Machine, Outcome, ROW, Row};
 pub use value::{Part, Subject};

@@ -12,9 +12,7 @@ use crate::term::view::{Map, Roots, Term, View};
 use super::build::{Source, build, write};
 use super::call::{self, Failure, Function};
 use super::heap::{Heap, SystemLimit};
-use super::program::{
-    Clause, Constant, Fetch, Finish, HeadOp, Node, Op, Program, Span, Test, Var,
-};
+use super::program::{Clause, Constant, Fetch, Finish, HeadOp, Node, Op, Program, Span, Test, Var};
 use super::value::{ListView, Part, Subject, Value};
 
 /// Who runs a program: what `self()` and `node()` give.
@@ -116,7 +114,11 @@ impl Program {
 
     /// Runs over one object: true if the first clause that matches gives `true`.
     #[inline]
-    pub fn run_bool(&self, subject: Subject<'_>, machine: &mut Machine) -> Result<bool, SystemLimit> {
+    pub fn run_bool(
+        &self,
+        subject: Subject<'_>,
+        machine: &mut Machine,
+    ) -> Result<bool, SystemLimit> {
         let outcome = self.run(subject, machine)?;
         Ok(matches!(outcome, Some(Outcome::Part(Part::Word(word))) if word == self.atoms.yes))
     }
@@ -213,9 +215,9 @@ impl<'r> Run<'r> {
     fn solid(&self, value: Value<'r>) -> Result<Part<'r>, SystemLimit> {
         let built = match value {
             Value::Word(_) | Value::Block(_) => value,
-            value => self
-                .heap
-                .build(|buffer| write(buffer, 0, value, Some(self.subject)).map(|_| ()))?,
+            value => {
+                self.heap.build(|buffer| write(buffer, 0, value, Some(self.subject)).map(|_| ()))?
+            }
         };
         Ok(match built {
             Value::Word(word) => Part::Word(word),
@@ -262,7 +264,9 @@ impl<'r> Run<'r> {
     fn fetch(&self, fetch: Fetch) -> Option<Value<'r>> {
         match (fetch, self.frames.last()) {
             (Fetch::Whole, _) => Some(self.subject.whole()),
-            (Fetch::Nth(i), Some(Compound::Object)) => Some(self.subject.element(i as usize).into()),
+            (Fetch::Nth(i), Some(Compound::Object)) => {
+                Some(self.subject.element(i as usize).into())
+            }
             (Fetch::Nth(i), Some(Compound::Tuple(elements))) => {
                 Some(Value::of(elements.get(i as usize)))
             }
@@ -289,14 +293,12 @@ impl<'r> Run<'r> {
                 }
                 _ => None,
             },
-            (Test::ListFrom(n), value) => call::list(value)
-                .ok()
-                .filter(|list| list.len() >= n as usize)
-                .map(Compound::List),
-            (Test::ListOf(n), value) => call::list(value)
-                .ok()
-                .filter(|list| list.len() == n as usize)
-                .map(Compound::List),
+            (Test::ListFrom(n), value) => {
+                call::list(value).ok().filter(|list| list.len() >= n as usize).map(Compound::List)
+            }
+            (Test::ListOf(n), value) => {
+                call::list(value).ok().filter(|list| list.len() == n as usize).map(Compound::List)
+            }
             (Test::Map(n), Value::Block(term)) => match term.view() {
                 View::Map(map) => (map.len() >= n as usize).then_some(Compound::Map(map)),
                 _ => None,
@@ -324,8 +326,12 @@ impl<'r> Run<'r> {
             let op = program.code[at];
             at += 1;
             let done = match op {
-                Op::AndAlso(to) => self.branch(false).map(|jump| at = if jump { to as usize } else { at }),
-                Op::OrElse(to) => self.branch(true).map(|jump| at = if jump { to as usize } else { at }),
+                Op::AndAlso(to) => {
+                    self.branch(false).map(|jump| at = if jump { to as usize } else { at })
+                }
+                Op::OrElse(to) => {
+                    self.branch(true).map(|jump| at = if jump { to as usize } else { at })
+                }
                 op => self.operate(op),
             };
             match done {
@@ -395,11 +401,10 @@ impl<'r> Run<'r> {
     /// The conjunction or disjunction of so many booleans.
     fn all_or_any(&mut self, n: u32, any: bool) -> Result<Value<'r>, Failure> {
         let first = self.stack.len() - n as usize;
-        let truths = self.stack[first..].iter().map(|&value| self.truth(value));
-        let result = truths.fold(Ok(!any), |result, truth| match (result, truth) {
-            (Ok(result), Ok(truth)) => Ok(if truth == any { any } else { result }),
-            _ => Err(Failure::Exit),
-        });
+        let mut truths = self.stack[first..].iter().map(|&value| self.truth(value));
+        // Every one has to be a boolean, even where the result is known.
+        let result =
+            truths.try_fold(!any, |result, truth| Ok(if truth? == any { any } else { result }));
         self.stack.truncate(first);
         Ok(Value::Word(self.program.atoms.boolean(result?)))
     }

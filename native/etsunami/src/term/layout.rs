@@ -153,6 +153,9 @@ pub mod immediate {
     /// The empty list.
     pub const NIL: u64 = 0x3b;
 
+    /// No term, but greater than all of them: for the ends of ranges.
+    pub const GREATEST: u64 = 0x2b;
+
     /// True for a small integer.
     #[inline(always)]
     pub fn is_small(word: u64) -> bool {

@@ -218,8 +218,12 @@ fn compare_big_float(negative: bool, limbs: &[u64], b: f64) -> Ordering {
     if negative { magnitude.reverse() } else { magnitude }
 }
 
-/// `limbs` hold more than 59 bits, so a float of the same bit length has no fraction.
+/// `limbs` hold more than 59 bits, so a float of the same bit length has no fraction. Infinity, which
+/// is no term but may end a range, is beyond all integers.
 fn compare_magnitude(limbs: &[u64], b: f64) -> Ordering {
+    if b == f64::INFINITY {
+        return Ordering::Less;
+    }
     let Some((&top, rest)) = limbs.split_last() else {
         return 0.0.partial_cmp(&b).unwrap_or(Ordering::Less);
     };

@@ -18,6 +18,8 @@ pub(super) const MAP: u8 = 8;
 pub(super) const NIL: u8 = 9;
 pub(super) const LIST: u8 = 10;
 pub(super) const BITS: u8 = 11;
+/// Of [`immediate::GREATEST`], which is no term.
+const GREATEST: u8 = 12;
 
 /// The rank of an immediate.
 #[inline]
@@ -30,6 +32,8 @@ pub(super) fn of_immediate(word: u64) -> u8 {
         PID
     } else if immediate::is_port(word) {
         PORT
+    } else if word == immediate::GREATEST {
+        GREATEST
     } else {
         NIL
     }

@@ -1,7 +1,11 @@
 //! Programs against what ETS gives for the same specification and object.
 
+mod deep;
 mod erl;
+mod functions;
+mod plans;
 mod recorded;
+mod replaces;
 
 use super::*;
 use crate::term::buffer::Buffer;

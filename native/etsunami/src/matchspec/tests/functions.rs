@@ -1,0 +1,166 @@
+//! What recorded cases cannot show: functions of newer releases, limits, callers, counters.
+
+use super::*;
+use crate::term::layout::immediate;
+use crate::term::object::ObjectPtr;
+
+/// The value of an expression over `{a, 2, [x, y]}`.
+fn value(expression: &str, expected: &str) {
+    check(&format!("[{{{{'$1','$2','$3'}},[],[{expression}]}}]"), "{a,2,[x,y]}", expected);
+}
+
+#[test]
+fn functions_of_newer_releases() {
+    for (expression, expected) in [
+        ("{is_boolean,true}", "true"),
+        ("{is_boolean,'$1'}", "false"),
+        ("{is_bitstring,<<1:1>>}", "true"),
+        ("{is_bitstring,[]}", "false"),
+        ("{tuple_size,'$_'}", "3"),
+        ("{tuple_size,<<1>>}", "'EXIT'"),
+        ("{ceil,2.1}", "3"),
+        ("{ceil,-2.1}", "-2"),
+        ("{floor,-2.1}", "-3"),
+        ("{floor,{const,7}}", "7"),
+        ("{max,1,1.0}", "1"),
+        ("{max,1,'$1'}", "a"),
+        ("{min,1.0,1}", "1.0"),
+        ("{min,'$3','$1'}", "a"),
+        ("{is_record,'$_',a}", "true"),
+        ("{is_record,'$_',b}", "false"),
+        ("{is_record,'$_',1}", "'EXIT'"),
+        ("{is_record,'$_',a,3}", "true"),
+        ("{is_function,'$1',2}", "false"),
+        ("{is_function,'$1',-1}", "'EXIT'"),
+        ("{is_integer,'$2',1,2}", "true"),
+        ("{is_integer,'$2',3,9}", "false"),
+        ("{is_integer,'$2',1.0,9}", "'EXIT'"),
+    ] {
+        value(expression, expected);
+    }
+}
+
+#[test]
+fn numbers_have_limits() {
+    for (expression, expected) in [
+        ("{'=:=',{'bsr',{'bsl',1,4194302},4194302},1}", "true"),
+        ("{'bsl',1,4194303}", "'EXIT'"),
+        ("{'bsl',1,100000000000000000000}", "'EXIT'"),
+        ("{'bsl',0,100000000000000000000}", "0"),
+        ("{'bsr',-5,100000000000000000000}", "-1"),
+        ("{'bsl',5,-100000000000000000000}", "0"),
+        ("{'*',{'bsl',1,4194302},2}", "'EXIT'"),
+        ("{'*',1.0e308,10}", "'EXIT'"),
+        ("{float,{'bsl',1,1024}}", "'EXIT'"),
+        ("{trunc,1.0e22}", "10000000000000000000000"),
+        ("{round,-2.5}", "-3"),
+        ("{'div',-7,2}", "-3"),
+        ("{'rem',-7,2}", "-1"),
+        ("{'/',1,0.0}", "'EXIT'"),
+        ("{'-',-576460752303423488}", "576460752303423488"),
+        ("{abs,-9223372036854775808}", "9223372036854775808"),
+        ("{'div',-9223372036854775808,-1}", "9223372036854775808"),
+    ] {
+        value(expression, expected);
+    }
+}
+
+#[test]
+fn lists_and_maps_in_bodies() {
+    for (expression, expected) in [
+        ("[1|'$3']", "[1,x,y]"),
+        ("[1|{tl,'$3'}]", "[1,y]"),
+        ("{tl,'$3'}", "[y]"),
+        ("[1|'$1']", "[1|a]"),
+        ("['$$'|'$$']", "[[a,2,[x,y]],a,2,[x,y]]"),
+        ("#{'$1' => '$2', z => {{'$_'}}}", "#{a => 2, z => {{a,2,[x,y]}}}"),
+        ("{map_size,#{{'+',1,1} => x, 2 => y}}", "1"),
+        ("{map_get,b,#{b => '$1', '$1' => c}}", "a"),
+        ("{{}}", "{}"),
+        ("{const,{'$1'}}", "{'$1'}"),
+        ("['$_']", "[{a,2,[x,y]}]"),
+        ("{{'$1','$_',{hd,'$3'}}}", "{a,{a,2,[x,y]},x}"),
+        ("{'and',true,1}", "'EXIT'"),
+        ("{'or',true,1}", "'EXIT'"),
+        ("{'orelse',true,1}", "true"),
+        ("{'orelse',false,7}", "7"),
+        ("{'andalso',1,true}", "'EXIT'"),
+    ] {
+        value(expression, expected);
+    }
+}
+
+#[test]
+fn a_map_pattern_needs_its_keys() {
+    check("[{{#{a => '_'}},[],[yes]}]", "{#{b => 1}}", "false");
+    check("[{{#{a => '_'}},[],[yes]}]", "{#{a => 1,b => 1}}", "yes");
+    check("[{{#{}},[],[yes]}]", "{#{b => 1}}", "yes");
+    check("[{{#{1 => '$1'}},[],['$1']}]", "{#{1 => x,1.0 => y}}", "x");
+    let large = (0..40).map(|i| format!("{i} => {i}")).collect::<Vec<_>>().join(",");
+    check("[{{#{33 => '$1'}},[],['$1']}]", &format!("{{#{{{large}}}}}"), "33");
+}
+
+#[test]
+fn any_number_of_variables() {
+    let spec = "[{{'$100000000','$7','$2147483647','$4294967296'},[],['$$']}]";
+    check(spec, "{a,b,c,'$4294967296'}", "[b,a,c]");
+    check("[{{'$01'},[],[yes]}]", "{'$01'}", "yes");
+    check("[{{'$1','$1'},[],[yes]}]", "{1,1.0}", "false");
+}
+
+#[test]
+fn callers_are_asked_for_themselves() {
+    testing::install();
+    let words = erl::key("[{'_',[],[{{{self},{node},{node,{self}}}}]}]");
+    let program = Program::compile(term(&words)).unwrap();
+    let caller = Caller { pid: 5 << 4 | 3, node: term(&erl::key("here")).root() };
+    let object = erl::key("{x}");
+    let subject = Subject::term(term(&object));
+    let mut machine = Machine::new(caller);
+    let result = encoded(subject, program.run(subject, &mut machine).unwrap().unwrap());
+    let crate::term::view::View::Tuple(parts) = term(&result).view() else { panic!("no tuple") };
+    let roots: Vec<u64> = parts.map(|part| part.root()).collect();
+    assert_eq!(roots, [caller.pid, caller.node, caller.node]);
+}
+
+/// A counter that is changed while the program runs has one value for it.
+#[test]
+fn a_pair_is_seen_in_one_state() {
+    testing::install();
+    let words = erl::key("[{{'_','$1'},[{'<','$1',5}],['$_']}]");
+    let program = Program::compile(term(&words)).unwrap();
+    let pair = [immediate::small(1).unwrap(), immediate::small(4).unwrap()];
+    // SAFETY: two immediates are an encoding of two elements.
+    let object = unsafe { ObjectPtr::new(0, 2, &pair) }.unwrap();
+    // SAFETY: the object lives until it is freed below.
+    let subject = Subject::object(unsafe { object.elements() });
+    // SAFETY: it lives, and nobody else writes.
+    unsafe { object.set_immediate(1, immediate::small(9).unwrap()) };
+    let mut machine = Machine::default();
+    let outcome = program.run(subject, &mut machine).unwrap().unwrap();
+    assert!(matches!(outcome, Outcome::Part(Part::Object)));
+    assert!(matches!(subject.element(1), Part::Word(word) if word == pair[1]));
+    // SAFETY: nobody uses it any more.
+    unsafe { object.free() };
+}
+
+#[test]
+fn the_first_clause_that_matches_decides() {
+    let spec = "[{{a,'$1'},[{'>','$1',5}],[big]},{{a,'_'},[],[small]},{'_',[],[other]}]";
+    check(spec, "{a,9}", "big");
+    check(spec, "{a,1}", "small");
+    check(spec, "{b}", "other");
+}
+
+#[test]
+fn true_counts() {
+    testing::install();
+    let object = erl::key("{1,2}");
+    let mut machine = Machine::default();
+    for (body, expected) in [("true", true), ("1", false), ("{'<',1,'$1'}", false)] {
+        let words = erl::key(&format!("[{{{{'$1','_'}},[],[{body}]}}]"));
+        let program = Program::compile(term(&words)).unwrap();
+        let subject = Subject::term(term(&object));
+        assert_eq!(program.run_bool(subject, &mut machine).unwrap(), expected);
+    }
+}
