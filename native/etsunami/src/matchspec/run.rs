@@ -403,8 +403,9 @@ impl<'r> Run<'r> {
         let first = self.stack.len() - n as usize;
         let mut truths = self.stack[first..].iter().map(|&value| self.truth(value));
         // Every one has to be a boolean, even where the result is known.
-        let result =
-            truths.try_fold(!any, |result, truth| Ok(if truth? == any { any } else { result }));
+        let result = truths.try_fold(!any, |result, truth| {
+            truth.map(|truth| if truth == any { any } else { result })
+        });
         self.stack.truncate(first);
         Ok(Value::Word(self.program.atoms.boolean(result?)))
     }
