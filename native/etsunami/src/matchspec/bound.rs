@@ -44,6 +44,12 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// The range of one key.
+    pub fn only(key: Term) -> Interval {
+        let bound = || Some(Bound { key: OwnedKey::new(key), inclusive: true });
+        Interval { low: bound(), high: bound() }
+    }
+
     /// The one key of a range that holds no other.
     pub fn point(&self) -> Option<Term<'_>> {
         match (&self.low, &self.high) {

@@ -142,11 +142,7 @@ fn distinct(mut keys: Vec<OwnedKey>, ordered: bool) -> Vec<OwnedKey> {
 
 fn interval(place: Place) -> Option<Interval> {
     match place {
-        Place::Key(key) => {
-            let bound = |key| Some(Bound { key, inclusive: true });
-            let copy = OwnedKey::new(key.term());
-            Some(Interval { low: bound(key), high: bound(copy) })
-        }
+        Place::Key(key) => Some(Interval::only(key.term())),
         Place::Range(interval) => Some(interval),
         Place::Nowhere | Place::Everywhere => None,
     }

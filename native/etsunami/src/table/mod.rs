@@ -13,6 +13,8 @@
 //! | `draft` | an encoded object before it is stored |
 //! | `read`, `write`, `update`, `list` | the operations |
 //! | `traverse` | first, next, prev, slot, chunked scans |
+//! | `search` | visiting what a match specification's plan finds |
+//! | `select` | `select` and its family |
 //! | `fixation` | `safe_fixtable`: ghosts of deleted keys |
 //!
 //! Guards are opened by the caller of an operation and live as long as the borrowed results.
@@ -30,6 +32,8 @@ mod keys;
 mod list;
 pub mod options;
 mod read;
+mod search;
+mod select;
 mod traverse;
 mod update;
 mod write;
@@ -49,6 +53,8 @@ pub use keys::Key;
 pub use list::ListInsert;
 use options::{Kind, Spec};
 pub use read::{Hit, Objects};
+pub use search::Quota;
+pub use select::Failure;
 pub use traverse::{Cursor, Direction, Place};
 pub use update::{CounterOp, Update, Verdict};
 

@@ -247,7 +247,7 @@ fn visit_word(
 
 /// # Safety
 /// The word was loaded under a live guard.
-unsafe fn position_of(table: &HashTable<Keys>, word: Word) -> u64 {
+pub(super) unsafe fn position_of(table: &HashTable<Keys>, word: Word) -> u64 {
     use crate::engine::HashSchema;
     // SAFETY: by contract.
     (unsafe { table.schema().hash_of(word) }) >> 32

@@ -205,7 +205,7 @@ fn overwrite_pair(old: ObjectPtr, keypos: usize, key_word: u64, value: u64) -> b
 
 /// Store `object` in place of what the key holds.
 #[inline(always)]
-fn put_step(held: Held, object: ObjectPtr) -> Step<()> {
+pub(super) fn put_step(held: Held, object: ObjectPtr) -> Step<()> {
     let words = object_words(object);
     let delta = match held {
         Held::Object(old) => Delta { objects: 0, words: words - object_words(old) },
@@ -214,7 +214,7 @@ fn put_step(held: Held, object: ObjectPtr) -> Step<()> {
     Step { change: Change::Put(word_of(object)), delta, result: () }
 }
 
-fn remove_step<R>(held: Held, result: R) -> Step<R> {
+pub(super) fn remove_step<R>(held: Held, result: R) -> Step<R> {
     let delta = match held {
         Held::Absent => return Step::keep(result),
         Held::Object(old) => Delta { objects: -1, words: -object_words(old) },
@@ -224,7 +224,7 @@ fn remove_step<R>(held: Held, result: R) -> Step<R> {
 }
 
 impl Step<()> {
-    fn with<R>(self, result: R) -> Step<R> {
+    pub(super) fn with<R>(self, result: R) -> Step<R> {
         Step { change: self.change, delta: self.delta, result }
     }
 

@@ -1,0 +1,351 @@
+//! Visiting the objects where a plan says that matches can be, in chunks.
+//!
+//! A chunk ends when its [`Quota`] is used up, behind any object: so a cursor may stand between
+//! objects that the engine hands out together. What a cursor means depends on the plan, so a search
+//! has to go on with the plan that it began with:
+//!
+//! - ordered tables: [`Cursor::After`] the key of the last object;
+//! - hash tables, everywhere: at a position, or at a position behind a key's member of some number;
+//! - hash tables, at some keys: the same, where the position is the key's index in the plan.
+//!
+//! As in a scan, a key that is present throughout is met once, any other at most once.
+
+use std::cmp::Ordering;
+use std::ops::Bound;
+
+use crate::engine::ca_tree::CaTree;
+use crate::engine::hash::HashTable;
+use crate::engine::{HashSchema, Word, batch};
+use crate::matchspec::{Access, Interval};
+use crate::reclaim::Guard;
+use crate::term::object::ObjectPtr;
+use crate::term::order::compare_exact;
+use crate::term::probe::OwnedKey;
+use crate::term::view::Term;
+
+use super::generation::{Engine, Generation};
+use super::groups;
+use super::keys::{Held, Keys, held};
+use super::traverse::position_of;
+use super::{Cursor, Direction, Table};
+
+/// What is left of a chunk.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota {
+    /// Objects that match.
+    pub matches: usize,
+    /// Objects that are looked at.
+    pub visits: usize,
+}
+
+impl Quota {
+    fn is_used_up(&self) -> bool {
+        self.matches == 0 || self.visits == 0
+    }
+
+    /// How many objects may be looked at without a question between.
+    fn step(&self) -> usize {
+        self.matches.min(self.visits)
+    }
+}
+
+/// The most words that are asked of an engine at once.
+const BATCH: usize = 128;
+/// The number behind all members of a key.
+const ALL: u64 = u64::MAX;
+
+/// Looks at an object: true if it matches. An error ends the search.
+pub(super) type Visit<'v, E> = dyn FnMut(ObjectPtr) -> Result<bool, E> + 'v;
+
+/// Where a chunk ended; none at the end of the search.
+pub(super) type Ended<E> = Result<Option<Cursor>, E>;
+
+impl Table {
+    /// Visits objects where a plan says, from a cursor on.
+    pub(super) fn search<E>(
+        &self,
+        guard: &Guard,
+        access: &Access,
+        cursor: Cursor,
+        direction: Direction,
+        quota: &mut Quota,
+        visit: &mut Visit<'_, E>,
+    ) -> Ended<E> {
+        let generation = self.generation(guard);
+        let mut search = Search { table: self, generation, guard, quota, visit };
+        match (&generation.engine, access) {
+            (Engine::Tree(tree), Access::Ranges(ranges)) => {
+                search.ranges(tree, ranges, cursor, direction)
+            }
+            (Engine::Tree(tree), Access::Scan) => {
+                search.ranges(tree, &[Interval::default()], cursor, direction)
+            }
+            (Engine::Tree(_), Access::Keys(keys)) => search.ordered_keys(keys, cursor, direction),
+            (Engine::Hash(_), Access::Keys(keys)) => search.hashed_keys(keys, cursor),
+            (Engine::Hash(hash), _) => search.everywhere(hash, cursor),
+        }
+    }
+}
+
+struct Search<'a, 'v, E> {
+    table: &'a Table,
+    generation: &'a Generation,
+    guard: &'a Guard,
+    quota: &'a mut Quota,
+    visit: &'a mut Visit<'v, E>,
+}
+
+impl<E> Search<'_, '_, E> {
+    fn look(&mut self, object: ObjectPtr) -> Result<(), E> {
+        self.quota.visits = self.quota.visits.saturating_sub(1);
+        if (self.visit)(object)? {
+            self.quota.matches -= 1;
+        }
+        Ok(())
+    }
+
+    /// Looks at what a key holds, from a member on; the number to go on with if the quota ends
+    /// inside. Something that holds nothing costs a visit too.
+    fn members(&mut self, found: Held, from: u64) -> Result<Option<u64>, E> {
+        match found {
+            _ if from == ALL => Ok(None),
+            Held::Absent => {
+                self.quota.visits = self.quota.visits.saturating_sub(1);
+                Ok(None)
+            }
+            Held::Object(object) => self.look(object).map(|()| None),
+            Held::Group(group) => self.group(group, from),
+        }
+    }
+
+    fn group(&mut self, group: Word, from: u64) -> Result<Option<u64>, E> {
+        let mut next = Some(from);
+        while let Some(number) = next {
+            if self.quota.is_used_up() {
+                return Ok(Some(number));
+            }
+            let (guard, mut result) = (self.guard, Ok(()));
+            next = groups::visit_from(group, guard, number, self.quota.step(), &mut |object| {
+                if result.is_ok() {
+                    result = self.look(object);
+                }
+            });
+            result?;
+        }
+        Ok(None)
+    }
+}
+
+/// Ordered tables.
+impl<E> Search<'_, '_, E> {
+    fn ranges(
+        &mut self,
+        tree: &CaTree<Keys>,
+        ranges: &[Interval],
+        cursor: Cursor,
+        direction: Direction,
+    ) -> Ended<E> {
+        let after = match &cursor {
+            Cursor::After(key) => Some(key.term()),
+            _ => None,
+        };
+        for range in in_direction(ranges, direction) {
+            let ended = self.range(tree, range, after, direction)?;
+            if ended.is_some() {
+                return Ok(ended);
+            }
+        }
+        Ok(None)
+    }
+
+    /// One range, behind a key.
+    fn range(
+        &mut self,
+        tree: &CaTree<Keys>,
+        range: &Interval,
+        after: Option<Term>,
+        direction: Direction,
+    ) -> Ended<E> {
+        let Some(mut from) = beginning(range, after, direction) else { return Ok(None) };
+        let mut words = Vec::new();
+        loop {
+            words.clear();
+            // SAFETY: the engine does not keep the key after the call.
+            let key = from.map(|term| unsafe { self.table.key(term).erase() });
+            let more = tree.scan(
+                self.guard,
+                key.as_ref(),
+                direction,
+                self.quota.visits.min(BATCH),
+                &mut words,
+            );
+            let mut last = None;
+            for &word in &words {
+                // SAFETY: the word was loaded under this guard.
+                let key = unsafe { self.generation.keys().key_of(word) };
+                if is_beyond(range, key, direction) {
+                    return Ok(None);
+                }
+                // SAFETY: as above.
+                self.members(held(unsafe { batch::resolve(word) }), 0)?;
+                if self.quota.is_used_up() {
+                    return Ok(Some(Cursor::After(OwnedKey::new(key))));
+                }
+                last = Some(key);
+            }
+            match last {
+                Some(key) if more => from = Bound::Excluded(key),
+                _ => return Ok(None),
+            }
+        }
+    }
+
+    fn ordered_keys(
+        &mut self,
+        keys: &[OwnedKey],
+        cursor: Cursor,
+        direction: Direction,
+    ) -> Ended<E> {
+        for key in in_direction(keys, direction) {
+            let point = Interval::only(key.term());
+            let passed = match &cursor {
+                Cursor::After(after) => !passes(&point, after.term(), direction).is_lt(),
+                _ => false,
+            };
+            if passed {
+                continue;
+            }
+            let found = self.generation.get(self.guard, self.table.key(key.term()));
+            self.members(found, 0)?;
+            if self.quota.is_used_up() {
+                return Ok(Some(Cursor::After(OwnedKey::new(key.term()))));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Ranges or keys in the direction of the search.
+fn in_direction<T>(items: &[T], direction: Direction) -> impl Iterator<Item = &T> {
+    let n = items.len();
+    (0..n).map(move |i| match direction {
+        Direction::Ascending => &items[i],
+        Direction::Descending => &items[n - 1 - i],
+    })
+}
+
+/// Where a key stands, in the direction of the search: before the range, in it, or behind it.
+fn passes(range: &Interval, key: Term, direction: Direction) -> Ordering {
+    match direction {
+        Direction::Ascending => range.place(key),
+        Direction::Descending => range.place(key).reverse(),
+    }
+}
+
+fn is_beyond(range: &Interval, key: Term, direction: Direction) -> bool {
+    passes(range, key, direction).is_gt()
+}
+
+/// Where a search of a range begins that has come to a key; none if it is through.
+fn beginning<'k>(
+    range: &'k Interval,
+    after: Option<Term<'k>>,
+    direction: Direction,
+) -> Option<Bound<Term<'k>>> {
+    if let Some(key) = after {
+        match passes(range, key, direction) {
+            Ordering::Less => (),
+            Ordering::Equal => return Some(Bound::Excluded(key)),
+            Ordering::Greater => return None,
+        }
+    }
+    let end = match direction {
+        Direction::Ascending => &range.low,
+        Direction::Descending => &range.high,
+    };
+    Some(match end {
+        None => Bound::Unbounded,
+        Some(bound) if bound.is_inclusive() => Bound::Included(bound.key()),
+        Some(bound) => Bound::Excluded(bound.key()),
+    })
+}
+
+/// Hash tables.
+impl<E> Search<'_, '_, E> {
+    fn hashed_keys(&mut self, keys: &[OwnedKey], cursor: Cursor) -> Ended<E> {
+        let (first, number) = match cursor {
+            Cursor::Position(index) => (index as usize, 0),
+            Cursor::Member(index, _, number) => (index as usize, number),
+            _ => (0, 0),
+        };
+        for (index, key) in keys.iter().enumerate().skip(first) {
+            let from = if index == first { number } else { 0 };
+            let found = self.generation.get(self.guard, self.table.key(key.term()));
+            if let Some(number) = self.members(found, from)? {
+                let key = OwnedKey::new(key.term());
+                return Ok(Some(Cursor::Member(index as u64, key, number)));
+            }
+            if self.quota.is_used_up() {
+                return Ok(Some(Cursor::Position(index as u64 + 1)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn everywhere(&mut self, hash: &HashTable<Keys>, cursor: Cursor) -> Ended<E> {
+        let (mut from, mut inside) = match cursor {
+            Cursor::Position(position) => (position, None),
+            Cursor::Member(position, key, number) => (position, Some((key, number))),
+            _ => (0, None),
+        };
+        let mut words = Vec::new();
+        loop {
+            words.clear();
+            let next = hash.scan(self.guard, from, self.quota.visits.min(BATCH), &mut words);
+            for &word in &words {
+                let ended = self.word(hash, word, from, &inside)?;
+                if ended.is_some() {
+                    return Ok(ended);
+                }
+            }
+            // Buckets without objects cost a visit together.
+            self.quota.visits = self.quota.visits.saturating_sub(usize::from(words.is_empty()));
+            inside = None;
+            match next {
+                None => return Ok(None),
+                Some(position) if self.quota.is_used_up() => {
+                    return Ok(Some(Cursor::Position(position)));
+                }
+                Some(position) => from = position,
+            }
+        }
+    }
+
+    /// Looks at a word, unless the search has passed it.
+    fn word(
+        &mut self,
+        hash: &HashTable<Keys>,
+        word: Word,
+        from: u64,
+        inside: &Option<(OwnedKey, u64)>,
+    ) -> Ended<E> {
+        // SAFETY: the word was loaded under this guard.
+        let (key, position, found) = unsafe {
+            let found = held(batch::resolve(word));
+            (hash.schema().key_of(word), position_of(hash, word), found)
+        };
+        let number = match inside {
+            Some((at, number)) if position == from => match compare_exact(key, at.term()) {
+                Ordering::Less => return Ok(None),
+                Ordering::Equal => *number,
+                Ordering::Greater => 0,
+            },
+            _ => 0,
+        };
+        let next = self.members(found, number)?;
+        if next.is_none() && !self.quota.is_used_up() {
+            return Ok(None);
+        }
+        Ok(Some(Cursor::Member(position, OwnedKey::new(key), next.unwrap_or(ALL))))
+    }
+}

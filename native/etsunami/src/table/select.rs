@@ -1,0 +1,258 @@
+//! `select` and its family: a program over the objects that its plan finds.
+//!
+//! `select_delete` and `select_replace` look at each object once more under its key's lock, and
+//! decide there: each is atomic per object.
+
+use crate::error::{Error, Stop};
+use crate::matchspec::{Access, Machine, Outcome, Part, Plan, Program, Subject, SystemLimit};
+use crate::reclaim::Guard;
+use crate::term::buffer::Buffer;
+use crate::term::object::{ObjectPtr, retain};
+use crate::term::view::{Roots, Term, View};
+
+use super::generation::Step;
+use super::keys::Held;
+use super::options::Kind;
+use super::search::Quota;
+use super::write::{put_step, remove_step};
+use super::{Cursor, Direction, Draft, Table};
+
+/// Why a search ended before its time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// As other operations.
+    Stop(Stop),
+    /// A result would be too large.
+    SystemLimit,
+}
+
+impl From<SystemLimit> for Failure {
+    fn from(_: SystemLimit) -> Failure {
+        Failure::SystemLimit
+    }
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Failure {
+        Failure::Stop(stop)
+    }
+}
+
+/// Where a chunk ended; none at the end.
+type Ended = Result<Option<Cursor>, Failure>;
+
+/// The subject that an object is.
+///
+/// # Safety
+/// The object lives for `'r`.
+#[inline(always)]
+unsafe fn subject<'r>(object: ObjectPtr) -> Subject<'r> {
+    // SAFETY: by contract.
+    Subject::object(unsafe { object.elements() })
+}
+
+impl Table {
+    /// How a program will run over this table.
+    pub fn plan(&self, program: &Program) -> Plan {
+        program.plan(self.spec.keypos, self.spec.kind == Kind::OrderedSet)
+    }
+
+    /// The results of a program, chunk by chunk: each match is told to `take`. Without a cursor, the
+    /// search is through.
+    #[expect(clippy::too_many_arguments, reason = "a search has so many parts")]
+    pub fn select(
+        &self,
+        guard: &Guard,
+        program: &Program,
+        access: &Access,
+        cursor: Cursor,
+        direction: Direction,
+        quota: &mut Quota,
+        machine: &mut Machine,
+        mut take: impl FnMut(ObjectPtr, Subject<'_>, Outcome<'_>),
+    ) -> Ended {
+        self.search(guard, access, cursor, direction, quota, &mut |object| {
+            // SAFETY: the guard keeps the object.
+            let subject = unsafe { subject(object) };
+            let outcome = program.run(subject, machine)?;
+            if let Some(outcome) = outcome {
+                take(object, subject, outcome);
+            }
+            Ok(outcome.is_some())
+        })
+    }
+
+    /// Counts the objects for which a program gives `true`; `quota.matches` is used up by them.
+    pub fn select_count(
+        &self,
+        guard: &Guard,
+        program: &Program,
+        access: &Access,
+        cursor: Cursor,
+        quota: &mut Quota,
+        machine: &mut Machine,
+    ) -> Ended {
+        self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object| {
+            // SAFETY: the guard keeps the object.
+            Ok(program.run_bool(unsafe { subject(object) }, machine)?)
+        })
+    }
+
+    /// Deletes the objects for which a program gives `true`; `deleted` counts them, also where
+    /// this fails in the middle.
+    #[expect(clippy::too_many_arguments, reason = "a search has so many parts")]
+    pub fn select_delete(
+        &self,
+        guard: &Guard,
+        program: &Program,
+        access: &Access,
+        cursor: Cursor,
+        quota: &mut Quota,
+        machine: &mut Machine,
+        deleted: &mut u64,
+    ) -> Ended {
+        self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object| {
+            // SAFETY: the guard keeps the object.
+            if !program.run_bool(unsafe { subject(object) }, machine)? {
+                return Ok(false);
+            }
+            let gone = self.delete_matching(guard, program, object, machine)?;
+            *deleted += gone;
+            Ok(gone > 0)
+        })
+    }
+
+    /// Deletes an object that matched, if what is there under the lock matches too. In bags this
+    /// takes all objects that are equal to it, which match as it does.
+    fn delete_matching(
+        &self,
+        guard: &Guard,
+        program: &Program,
+        object: ObjectPtr,
+        machine: &mut Machine,
+    ) -> Result<u64, Failure> {
+        let generation = self.generation(guard);
+        // SAFETY: the guard keeps the object.
+        let key = self.key(unsafe { object.element(self.spec.keypos - 1) });
+        let owned = &generation.keys().owned;
+        let unique = self.spec.kind.is_unique();
+        self.modify(guard, generation, key, |held| match held {
+            Held::Absent => Step::keep(Ok(0)),
+            Held::Object(current) if unique => {
+                // SAFETY: the lock keeps it.
+                match program.run_bool(unsafe { subject(current) }, machine) {
+                    Ok(true) => remove_step(held, Ok(1)),
+                    Ok(false) => Step::keep(Ok(0)),
+                    Err(limit) => Step::keep(Err(limit.into())),
+                }
+            }
+            _ => {
+                let step = owned.remove_equal(held, object);
+                let gone = -step.delta.objects;
+                step.with(Ok(gone as u64))
+            }
+        })?
+    }
+
+    /// Replaces each object for which a program gives a tuple by that tuple; `replaced` counts
+    /// them. The program has to keep keys, and the table to hold one object per key.
+    #[expect(clippy::too_many_arguments, reason = "a search has so many parts")]
+    pub fn select_replace(
+        &self,
+        guard: &Guard,
+        program: &Program,
+        access: &Access,
+        cursor: Cursor,
+        quota: &mut Quota,
+        machine: &mut Machine,
+        replaced: &mut u64,
+    ) -> Ended {
+        self.require_unique()?;
+        if !program.keeps_key(self.spec.keypos) {
+            return Err(Stop::Refused(Error::BadArgument).into());
+        }
+        self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object| {
+            // SAFETY: the guard keeps the object.
+            if program.run(unsafe { subject(object) }, machine)?.is_none() {
+                return Ok(false);
+            }
+            let done = self.replace_matching(guard, program, object, machine)?;
+            *replaced += u64::from(done);
+            Ok(done)
+        })
+    }
+
+    fn replace_matching(
+        &self,
+        guard: &Guard,
+        program: &Program,
+        object: ObjectPtr,
+        machine: &mut Machine,
+    ) -> Result<bool, Failure> {
+        // SAFETY: the guard keeps the object.
+        let key = self.key(unsafe { object.element(self.spec.keypos - 1) });
+        self.modify(guard, self.generation(guard), key, |held| {
+            let Held::Object(current) = held else { return Step::keep(Ok(false)) };
+            // SAFETY: the lock keeps it.
+            let subject = unsafe { subject(current) };
+            match program.run(subject, machine) {
+                Ok(Some(outcome)) => match replacement(outcome, key.digest) {
+                    Ok(Some(fresh)) => put_step(held, fresh).with(Ok(true)),
+                    Ok(None) => Step::keep(Ok(true)),
+                    Err(error) => Step::keep(Err(Stop::Refused(error).into())),
+                },
+                Ok(None) => Step::keep(Ok(false)),
+                Err(limit) => Step::keep(Err(limit.into())),
+            }
+        })?
+    }
+}
+
+/// The object that a result is; none if it is the one that is there.
+fn replacement(outcome: Outcome<'_>, hash: u64) -> Result<Option<ObjectPtr>, Error> {
+    let mut buffer = Buffer::new();
+    match outcome {
+        Outcome::Part(Part::Object) => return Ok(None),
+        Outcome::Part(Part::Term(term)) => match term.view() {
+            View::Tuple(elements) => copy(&mut buffer, elements)?,
+            _ => return Err(Error::BadArgument),
+        },
+        Outcome::Tuple(row) => {
+            buffer.reserve(row.parts().len()).map_err(|_| Error::SystemLimit)?;
+            for (i, part) in row.parts().iter().enumerate() {
+                match part {
+                    Part::Word(word) => buffer.set(i, *word),
+                    Part::Term(term) => {
+                        buffer.copy(i, *term).map_err(|_| Error::SystemLimit)?;
+                    }
+                    Part::Object => return Err(Error::BadArgument),
+                }
+            }
+        }
+        Outcome::Part(Part::Word(_)) | Outcome::List(_) => return Err(Error::BadArgument),
+    }
+    let arity = match outcome {
+        Outcome::Tuple(row) => row.parts().len(),
+        Outcome::Part(Part::Term(term)) => match term.view() {
+            View::Tuple(elements) => elements.len(),
+            _ => 0,
+        },
+        _ => 0,
+    };
+    let words = buffer.words();
+    // SAFETY: the elements' root words and blocks were written above; each keeper in them is counted
+    // for the object right behind, before anybody else can give it back: the program and the
+    // object that is replaced still hold theirs.
+    let object = unsafe { Draft::new(words, arity) }.allocate(hash)?;
+    // SAFETY: as above.
+    (0..arity).for_each(|i| retain(unsafe { Term::at(words, i) }));
+    Ok(Some(object))
+}
+
+fn copy(buffer: &mut Buffer, elements: Roots) -> Result<(), Error> {
+    buffer.reserve(elements.len()).map_err(|_| Error::SystemLimit)?;
+    for (i, element) in elements.enumerate() {
+        buffer.copy(i, element).map_err(|_| Error::SystemLimit)?;
+    }
+    Ok(())
+}
