@@ -213,6 +213,21 @@ pub(super) fn write<'r>(
     }
 }
 
+impl Part<'_> {
+    /// Writes a part of a result to a root word; true if it is irregular. Keepers are copied, not
+    /// counted.
+    pub fn write(&self, subject: &Subject, buffer: &mut Buffer, at: usize) -> Result<bool> {
+        match *self {
+            Part::Object => write_object(buffer, at, subject),
+            Part::Word(word) => {
+                buffer.set(at, word);
+                Ok(false)
+            }
+            Part::Term(term) => Ok(buffer.copy(at, term)?),
+        }
+    }
+}
+
 fn write_object(buffer: &mut Buffer, at: usize, subject: &Subject) -> Result<bool> {
     let arity = subject.arity().unwrap_or(0);
     let block = buffer.open_tuple(at, arity)?;

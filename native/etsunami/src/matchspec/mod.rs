@@ -53,4 +53,4 @@ pub use run::{Caller, Machine, Outcome, ROW, Row};
 pub use value::{Part, Subject};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -34,6 +34,8 @@ pub mod options;
 mod read;
 mod search;
 mod select;
+#[cfg(test)]
+mod select_tests;
 mod traverse;
 mod update;
 mod write;

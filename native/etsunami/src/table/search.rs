@@ -15,7 +15,7 @@ use std::ops::Bound;
 
 use crate::engine::ca_tree::CaTree;
 use crate::engine::hash::HashTable;
-use crate::engine::{HashSchema, Word, batch};
+use crate::engine::{Word, batch};
 use crate::matchspec::{Access, Interval};
 use crate::reclaim::Guard;
 use crate::term::object::ObjectPtr;
@@ -51,6 +51,8 @@ impl Quota {
 
 /// The most words that are asked of an engine at once.
 const BATCH: usize = 128;
+/// The words that are asked for first, because a range may be narrow; then twice as many, …
+const FIRST_BATCH: usize = 8;
 /// The number behind all members of a key.
 const ALL: u64 = u64::MAX;
 
@@ -71,6 +73,9 @@ impl Table {
         quota: &mut Quota,
         visit: &mut Visit<'_, E>,
     ) -> Ended<E> {
+        if quota.is_used_up() {
+            return Ok(Some(cursor));
+        }
         let generation = self.generation(guard);
         let mut search = Search { table: self, generation, guard, quota, visit };
         match (&generation.engine, access) {
@@ -167,18 +172,14 @@ impl<E> Search<'_, '_, E> {
         direction: Direction,
     ) -> Ended<E> {
         let Some(mut from) = beginning(range, after, direction) else { return Ok(None) };
-        let mut words = Vec::new();
+        let (mut words, mut batch_size) = (Vec::new(), FIRST_BATCH);
         loop {
             words.clear();
             // SAFETY: the engine does not keep the key after the call.
             let key = from.map(|term| unsafe { self.table.key(term).erase() });
-            let more = tree.scan(
-                self.guard,
-                key.as_ref(),
-                direction,
-                self.quota.visits.min(BATCH),
-                &mut words,
-            );
+            let limit = self.quota.visits.min(batch_size);
+            let more = tree.scan(self.guard, key.as_ref(), direction, limit, &mut words);
+            batch_size = BATCH.min(2 * batch_size);
             let mut last = None;
             for &word in &words {
                 // SAFETY: the word was loaded under this guard.

@@ -8,7 +8,7 @@ use crate::matchspec::{Access, Machine, Outcome, Part, Plan, Program, Subject, S
 use crate::reclaim::Guard;
 use crate::term::buffer::Buffer;
 use crate::term::object::{ObjectPtr, retain};
-use crate::term::view::{Roots, Term, View};
+use crate::term::view::{Term, View};
 
 use super::generation::Step;
 use super::keys::Held;
@@ -196,7 +196,7 @@ impl Table {
             // SAFETY: the lock keeps it.
             let subject = unsafe { subject(current) };
             match program.run(subject, machine) {
-                Ok(Some(outcome)) => match replacement(outcome, key.digest) {
+                Ok(Some(outcome)) => match replacement(&subject, outcome, key.digest) {
                     Ok(Some(fresh)) => put_step(held, fresh).with(Ok(true)),
                     Ok(None) => Step::keep(Ok(true)),
                     Err(error) => Step::keep(Err(Stop::Refused(error).into())),
@@ -209,50 +209,41 @@ impl Table {
 }
 
 /// The object that a result is; none if it is the one that is there.
-fn replacement(outcome: Outcome<'_>, hash: u64) -> Result<Option<ObjectPtr>, Error> {
+fn replacement(
+    subject: &Subject,
+    outcome: Outcome<'_>,
+    hash: u64,
+) -> Result<Option<ObjectPtr>, Error> {
     let mut buffer = Buffer::new();
-    match outcome {
+    let arity = match outcome {
         Outcome::Part(Part::Object) => return Ok(None),
         Outcome::Part(Part::Term(term)) => match term.view() {
-            View::Tuple(elements) => copy(&mut buffer, elements)?,
+            View::Tuple(elements) => write_all(&mut buffer, subject, elements.map(Part::Term))?,
             _ => return Err(Error::BadArgument),
         },
-        Outcome::Tuple(row) => {
-            buffer.reserve(row.parts().len()).map_err(|_| Error::SystemLimit)?;
-            for (i, part) in row.parts().iter().enumerate() {
-                match part {
-                    Part::Word(word) => buffer.set(i, *word),
-                    Part::Term(term) => {
-                        buffer.copy(i, *term).map_err(|_| Error::SystemLimit)?;
-                    }
-                    Part::Object => return Err(Error::BadArgument),
-                }
-            }
-        }
+        Outcome::Tuple(row) => write_all(&mut buffer, subject, row.parts().iter().copied())?,
         Outcome::Part(Part::Word(_)) | Outcome::List(_) => return Err(Error::BadArgument),
-    }
-    let arity = match outcome {
-        Outcome::Tuple(row) => row.parts().len(),
-        Outcome::Part(Part::Term(term)) => match term.view() {
-            View::Tuple(elements) => elements.len(),
-            _ => 0,
-        },
-        _ => 0,
     };
     let words = buffer.words();
     // SAFETY: the elements' root words and blocks were written above; each keeper in them is counted
-    // for the object right behind, before anybody else can give it back: the program and the
-    // object that is replaced still hold theirs.
+    // for the object right behind, before anybody can give it back: the program and the object
+    // that is replaced still hold theirs.
     let object = unsafe { Draft::new(words, arity) }.allocate(hash)?;
     // SAFETY: as above.
     (0..arity).for_each(|i| retain(unsafe { Term::at(words, i) }));
     Ok(Some(object))
 }
 
-fn copy(buffer: &mut Buffer, elements: Roots) -> Result<(), Error> {
-    buffer.reserve(elements.len()).map_err(|_| Error::SystemLimit)?;
-    for (i, element) in elements.enumerate() {
-        buffer.copy(i, element).map_err(|_| Error::SystemLimit)?;
+/// Writes the elements of an object; gives their number.
+fn write_all<'r>(
+    buffer: &mut Buffer,
+    subject: &Subject,
+    parts: impl ExactSizeIterator<Item = Part<'r>>,
+) -> Result<usize, Error> {
+    let arity = parts.len();
+    buffer.reserve(arity).map_err(|_| Error::SystemLimit)?;
+    for (i, part) in parts.enumerate() {
+        part.write(subject, buffer, i).map_err(|_| Error::SystemLimit)?;
     }
-    Ok(())
+    Ok(arity)
 }

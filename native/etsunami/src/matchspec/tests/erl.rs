@@ -6,12 +6,12 @@ use crate::term::buffer::Buffer;
 use crate::term::testing::{Place, Sample, encode};
 
 /// The encoding of a term's text, as a key.
-pub(super) fn key(text: &str) -> Buffer {
+pub(crate) fn key(text: &str) -> Buffer {
     encode(&parse(text), Place::Key)
 }
 
 /// The term of a text.
-pub(super) fn parse(text: &str) -> Sample {
+pub(crate) fn parse(text: &str) -> Sample {
     let mut parser = Parser { text: text.as_bytes(), at: 0 };
     let sample = parser.term();
     assert!(matches!(parser.peek(), None | Some(b'.')), "{:?}", &text[parser.at..]);

@@ -1,7 +1,7 @@
 //! Programs against what ETS gives for the same specification and object.
 
 mod deep;
-mod erl;
+pub(crate) mod erl;
 mod functions;
 mod plans;
 mod recorded;
@@ -19,7 +19,7 @@ fn encoded(subject: Subject, outcome: Outcome) -> Buffer {
     let mut buffer = Buffer::new();
     let at = buffer.reserve(1).unwrap();
     match outcome {
-        Outcome::Part(part) => _ = write(&mut buffer, at, &subject, part),
+        Outcome::Part(part) => _ = part.write(&subject, &mut buffer, at).unwrap(),
         Outcome::Tuple(row) => {
             let block = buffer.open_tuple(at, row.parts().len()).unwrap();
             fill(&mut buffer, block, &subject, row.parts());
@@ -35,29 +35,12 @@ fn encoded(subject: Subject, outcome: Outcome) -> Buffer {
 fn fill(buffer: &mut Buffer, block: usize, subject: &Subject, parts: &[Part]) {
     let mut irregular = false;
     for (i, part) in parts.iter().enumerate() {
-        irregular |= write(buffer, block + 1 + i, subject, *part);
+        irregular |= part.write(subject, buffer, block + 1 + i).unwrap();
     }
     if irregular {
         buffer.mark_irregular(block);
     }
     buffer.close(block);
-}
-
-fn write(buffer: &mut Buffer, at: usize, subject: &Subject, part: Part) -> bool {
-    match part {
-        Part::Word(word) => {
-            buffer.set(at, word);
-            false
-        }
-        Part::Term(term) => buffer.copy(at, term).unwrap(),
-        Part::Object => {
-            let arity = subject.arity().unwrap();
-            let block = buffer.open_tuple(at, arity).unwrap();
-            let parts: Vec<Part> = (0..arity).map(|i| subject.element(i)).collect();
-            fill(buffer, block, subject, &parts);
-            term(buffer).is_irregular()
-        }
-    }
 }
 
 /// What a specification gives for an object, as a tuple of a table and as any term.
