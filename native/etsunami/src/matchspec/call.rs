@@ -353,7 +353,7 @@ impl<'r> Run<'r> {
         Ok(self.value_of(number)?)
     }
 
-    fn is(&self, test: Type, value: Value) -> bool {
+    pub(super) fn is(&self, test: Type, value: Value) -> bool {
         match value {
             Value::Word(word) => self.word_is(test, word),
             Value::Block(term) => block_is(test, term),
@@ -374,7 +374,8 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn related(
+    #[inline]
+    pub(super) fn related(
         &self,
         relation: Relation,
         a: Value<'r>,

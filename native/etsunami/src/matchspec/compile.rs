@@ -8,7 +8,6 @@ use super::expr::{Compiler, Context};
 use super::fault::{Fault, Problem};
 use super::head;
 use super::program::{Atoms, Clause, Finish, Node, Op, Program, Span};
-use super::run::ROW;
 
 /// The specification is not valid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,13 +36,26 @@ impl Program {
             code: Vec::new(),
             nodes: Vec::new(),
             slots: 0,
+            depth: 0,
             atoms: Atoms::new(),
         };
         for parts in clauses {
             let clause = program.clause([parts.get(0), parts.get(1), parts.get(2)], lint)?;
             program.clauses.push(clause);
         }
+        program.depth = program.measure();
         Ok(program)
+    }
+
+    /// The most values that are on the stack at once. What a jump leaves there is what the code that
+    /// it passes over would.
+    fn measure(&self) -> usize {
+        let (mut depth, mut most) = (0i64, 0);
+        for op in &self.code {
+            depth += op.effect();
+            most = most.max(depth);
+        }
+        most as usize + 1
     }
 
     fn clause<'s>(
@@ -83,22 +95,19 @@ impl Program {
         }
     }
 
-    /// A tuple or proper list of a few simple parts.
+    /// A tuple or proper list of simple parts.
     fn row(&self, nodes: Span) -> Option<Finish> {
         let nil = Node::Constant(super::program::Constant::Word(immediate::NIL));
         let simple = |node: &Node| matches!(node, Node::Constant(_) | Node::Var(_) | Node::Object);
         let (start, end) = (nodes.start + 1, nodes.end);
         match *nodes.of(&self.nodes) {
             [Node::Tuple(n), ref parts @ ..]
-                if n as usize <= ROW && parts.len() == n as usize && parts.iter().all(simple) =>
+                if parts.len() == n as usize && parts.iter().all(simple) =>
             {
                 Some(Finish::TupleOf(Span { start, end }))
             }
             [Node::List(n), ref parts @ .., tail]
-                if n as usize <= ROW
-                    && parts.len() == n as usize
-                    && tail == nil
-                    && parts.iter().all(simple) =>
+                if parts.len() == n as usize && tail == nil && parts.iter().all(simple) =>
             {
                 Some(Finish::ListOf(Span { start, end: end - 1 }))
             }

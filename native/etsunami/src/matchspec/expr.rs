@@ -10,11 +10,12 @@ use crate::term::probe::OwnedKey;
 use crate::term::view::{Map, Roots, Term, View};
 
 use super::build::{Source, build};
+use super::call::Function;
 use super::fault::{Fault, Problem};
 use super::head::Bindings;
 use super::heap::Heap;
 use super::names::{Form, Name};
-use super::program::{Constant, Node, Op, Program, Span, Var};
+use super::program::{Constant, Node, Op, Operand, Program, Span, Var};
 use super::value::{Subject, Value};
 
 /// What is left to do.
@@ -95,9 +96,9 @@ impl<'p, 's> Compiler<'p, 's> {
                     if context == Context::Body {
                         start = self.program.code.len();
                     }
-                    self.expression(expression)?;
-                    if context == Context::Guard {
-                        self.program.code.push(Op::True);
+                    match context {
+                        Context::Guard => self.guard(expression)?,
+                        Context::Body => self.expression(expression)?,
                     }
                 }
                 if tail.root() != immediate::NIL {
@@ -107,6 +108,63 @@ impl<'p, 's> Compiler<'p, 's> {
             _ => self.fault(Problem::NotExpressions, None)?,
         }
         Ok(Span { start: start as u32, end: self.program.code.len() as u32 })
+    }
+
+    /// A guard must be true, and so must all that `and` and `andalso` join in it.
+    fn guard(&mut self, guard: Term<'s>) -> Result<(), Stop> {
+        let mut guards = vec![guard];
+        while let Some(guard) = guards.pop() {
+            let parts = match simple(guard) {
+                Simple::Call(Form::And | Form::AndAlso, parts) if parts.len() > 1 => parts,
+                _ => {
+                    self.condition(guard)?;
+                    continue;
+                }
+            };
+            if self.lint {
+                self.condition(guard)?;
+            } else {
+                let first = guards.len();
+                guards.extend(parts.skip(1));
+                guards[first..].reverse();
+            }
+        }
+        Ok(())
+    }
+
+    /// Comparisons and type tests of what is there need no stack.
+    fn condition(&mut self, guard: Term<'s>) -> Result<(), Stop> {
+        if let Simple::Call(Form::Call(function), parts) = simple(guard) {
+            let operand = |i| self.operand(parts.get(i));
+            let op = match function {
+                Function::Compare(relation) => operand(1).zip(operand(2)).map(|(a, b)| Op::Holds {
+                    relation,
+                    a: a.intern(self),
+                    b: b.intern(self),
+                }),
+                Function::Is(test) => operand(1).map(|of| Op::Typed { test, of: of.intern(self) }),
+                _ => None,
+            };
+            if let Some(op) = op {
+                self.emit(op);
+                return Ok(());
+            }
+        }
+        self.expression(guard)?;
+        self.emit(Op::True);
+        Ok(())
+    }
+
+    /// What an expression is that needs no computing; none where it does, or is a fault.
+    fn operand(&self, term: Term<'s>) -> Option<Known<'s>> {
+        match simple(term) {
+            Simple::Constant => Some(Known::Constant(term)),
+            Simple::Call(Form::Const, parts) if parts.len() == 2 => {
+                Some(Known::Constant(parts.get(1)))
+            }
+            Simple::Variable(number) => self.bound.get(&number).map(|&var| Known::Var(var)),
+            _ => None,
+        }
     }
 
     fn expression(&mut self, term: Term<'s>) -> Result<(), Stop> {
@@ -379,6 +437,21 @@ impl<'p> Source<'p> for Constants<'p> {
     }
     fn subject(&self) -> Option<Subject<'p>> {
         None
+    }
+}
+
+/// An operand that is not a constant of the program yet.
+enum Known<'s> {
+    Constant(Term<'s>),
+    Var(Var),
+}
+
+impl<'s> Known<'s> {
+    fn intern(self, compiler: &mut Compiler<'_, 's>) -> Operand {
+        match self {
+            Known::Constant(term) => Operand::Constant(compiler.program.intern(term)),
+            Known::Var(var) => Operand::Var(var),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::term::buffer::{Buffer, TooLarge};
 use crate::term::layout::MAX_WORDS;
 use crate::term::view::Term;
 
-use super::value::Value;
+use super::value::{Part, Value};
 
 /// A run wants to build more than fits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,6 +53,9 @@ impl Heap {
     /// Keeps the last chunk, unless it is a giant.
     fn shrink(&mut self) {
         let chunks = self.chunks.get_mut();
+        if matches!(chunks[..], [chunk] if chunk.len() <= KEPT) {
+            return;
+        }
         let keep = chunks.pop().filter(|chunk| chunk.len() <= KEPT);
         let dropped = std::mem::take(chunks);
         chunks.extend(keep);
@@ -73,6 +76,27 @@ impl Heap {
             self.scratch.set(buffer);
         }
         value
+    }
+
+    /// Keeps parts of a result side by side.
+    pub(super) fn row<'h>(
+        &'h self,
+        parts: impl ExactSizeIterator<Item = Result<Part<'h>, SystemLimit>>,
+    ) -> Result<&'h [Part<'h>], SystemLimit> {
+        const WORDS: usize = size_of::<Part>().div_ceil(8);
+        const { assert!(align_of::<Part>() <= 8) };
+        let room = parts.len();
+        let row: NonNull<Part<'h>> = self.allocate(WORDS * room)?.cast();
+        let mut len = 0;
+        for part in parts.take(room) {
+            // SAFETY: `allocate` gives room for so many parts that nobody else was given, and words
+            // are aligned as parts have to be.
+            unsafe { row.add(len).write(part?) };
+            len += 1;
+        }
+        // SAFETY: so many parts have been written; they stay until `reset` or `drop`, both of which
+        // need `self` for themselves.
+        Ok(unsafe { std::slice::from_raw_parts(row.as_ptr(), len) })
     }
 
     fn keep(&self, words: &[u64]) -> Result<Value<'_>, SystemLimit> {

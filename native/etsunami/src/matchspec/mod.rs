@@ -23,7 +23,7 @@
 //! | `program` | the instructions |
 //! | `run` | the machine |
 //! | `call`, `arith` | the functions that guards and bodies may call |
-//! | `build`, `heap`, `value` | values, and how terms are built |
+//! | `build`, `heap`, `operands`, `value` | values, and how terms are built |
 //! | `plan`, `bound` | where the objects that can match are |
 //! | `replace` | whether a specification keeps keys |
 
@@ -37,6 +37,7 @@ mod fault;
 mod head;
 mod heap;
 mod names;
+mod operands;
 mod plan;
 mod program;
 mod replace;
@@ -49,7 +50,7 @@ pub use fault::{Fault, Problem};
 pub use heap::SystemLimit;
 pub use plan::{Access, Plan, Reason};
 pub use program::Program;
-pub use run::{Caller, Machine, Outcome, ROW, Row};
+pub use run::{Caller, Machine, Outcome};
 pub use value::{Part, Subject};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::term::layout;
 use crate::term::probe::OwnedKey;
 use crate::term::view::Term;
 
-use super::call::Function;
+use super::call::{Function, Relation, Type};
 
 /// Where a variable's value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,6 +98,30 @@ pub(super) enum Op {
     Build { nodes: Span, leaves: u32 },
     /// Takes a guard's value, which must be true.
     True,
+    /// A comparison that must hold.
+    Holds { relation: Relation, a: Operand, b: Operand },
+    /// A type test that must hold.
+    Typed { test: Type, of: Operand },
+}
+
+/// Something that a guard looks at without computing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Operand {
+    Constant(Constant),
+    Var(Var),
+}
+
+impl Op {
+    /// How many values more there are on the stack behind the instruction.
+    pub(super) fn effect(self) -> i64 {
+        match self {
+            Op::Constant(_) | Op::Var(_) | Op::Object | Op::SelfPid => 1,
+            Op::Call(function) => 1 - function.arity() as i64,
+            Op::And(n) | Op::Or(n) | Op::Build { leaves: n, .. } => 1 - i64::from(n),
+            Op::AndAlso(_) | Op::OrElse(_) | Op::True => -1,
+            Op::Holds { .. } | Op::Typed { .. } => 0,
+        }
+    }
 }
 
 /// A piece of a vector.
@@ -189,6 +213,8 @@ pub struct Program {
     pub(super) code: Vec<Op>,
     pub(super) nodes: Vec<Node>,
     pub(super) slots: u32,
+    /// The most values that are on the stack at once.
+    pub(super) depth: usize,
     pub(super) atoms: Atoms,
 }
 

@@ -4,15 +4,17 @@
 //! object, a variable or a constant wherever it is no more than that, as a row of such parts, or as
 //! a term that is built. Nothing is built for what does not match, unless a guard computes it.
 
-use std::cell::Cell;
-
 use crate::term::equal::equal;
+use crate::term::stack::Stack;
 use crate::term::view::{Map, Roots, Term, View};
 
 use super::build::{Source, build, write};
 use super::call::{self, Failure, Function};
 use super::heap::{Heap, SystemLimit};
-use super::program::{Clause, Constant, Fetch, Finish, HeadOp, Node, Op, Program, Span, Test, Var};
+use super::operands::Operands;
+use super::program::{
+    Clause, Constant, Fetch, Finish, HeadOp, Node, Op, Operand, Program, Span, Test, Var,
+};
 use super::value::{ListView, Part, Subject, Value};
 
 /// Who runs a program: what `self()` and `node()` give.
@@ -28,9 +30,6 @@ pub struct Caller {
 #[derive(Default)]
 pub struct Machine {
     heap: Heap,
-    stack: Cell<Vec<Value<'static>>>,
-    slots: Cell<Vec<Value<'static>>>,
-    frames: Cell<Vec<Compound<'static>>>,
     caller: Caller,
 }
 
@@ -47,38 +46,22 @@ impl std::fmt::Debug for Machine {
     }
 }
 
-/// The most parts of a row.
-pub const ROW: usize = 8;
-
-/// A few parts side by side.
-#[derive(Clone, Copy, Debug)]
-pub struct Row<'r> {
-    parts: [Part<'r>; ROW],
-    len: usize,
-}
-
-impl<'r> Row<'r> {
-    /// The parts.
-    pub fn parts(&self) -> &[Part<'r>] {
-        &self.parts[..self.len]
-    }
-}
-
 /// What a matching clause gives.
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome<'r> {
     /// The object, or something that stands in it, in the program or was built.
     Part(Part<'r>),
     /// A tuple of these.
-    Tuple(Row<'r>),
+    Tuple(&'r [Part<'r>]),
     /// A proper list of these.
-    List(Row<'r>),
+    List(&'r [Part<'r>]),
 }
 
 /// A compound that a head looks into.
 #[derive(Clone, Copy, Debug)]
 enum Compound<'r> {
-    Object,
+    /// The subject itself, a tuple.
+    Subject,
     Tuple(Roots<'r>),
     List(ListView<'r>),
     Map(Map<'r>),
@@ -90,15 +73,11 @@ pub(super) struct Run<'r> {
     pub subject: Subject<'r>,
     pub heap: &'r Heap,
     pub caller: Caller,
-    stack: Vec<Value<'r>>,
-    slots: Vec<Value<'r>>,
-    frames: Vec<Compound<'r>>,
-}
-
-/// An empty vector of another lifetime in the memory of this one.
-fn recycle<A, B>(mut vector: Vec<A>) -> Vec<B> {
-    vector.clear();
-    vector.into_iter().map_while(|_| None).collect()
+    stack: Operands<'r>,
+    slots: Operands<'r>,
+    /// The compound that the head looks into now, and those around it.
+    inner: Compound<'r>,
+    outer: Stack<Compound<'r>, 4>,
 }
 
 impl Program {
@@ -109,7 +88,19 @@ impl Program {
         subject: Subject<'r>,
         machine: &'r mut Machine,
     ) -> Result<Option<Outcome<'r>>, SystemLimit> {
-        self.with(subject, machine, |run| run.first_match())
+        machine.heap.reset();
+        let machine: &'r Machine = machine;
+        let mut run = Run {
+            program: self,
+            subject,
+            heap: &machine.heap,
+            caller: machine.caller,
+            stack: Operands::new(self.depth),
+            slots: Operands::new(self.slots as usize),
+            inner: Compound::Subject,
+            outer: Stack::new(),
+        };
+        run.first_match()
     }
 
     /// Runs over one object: true if the first clause that matches gives `true`.
@@ -121,32 +112,6 @@ impl Program {
     ) -> Result<bool, SystemLimit> {
         let outcome = self.run(subject, machine)?;
         Ok(matches!(outcome, Some(Outcome::Part(Part::Word(word))) if word == self.atoms.yes))
-    }
-
-    #[inline]
-    fn with<'r, R>(
-        &'r self,
-        subject: Subject<'r>,
-        machine: &'r mut Machine,
-        body: impl FnOnce(&mut Run<'r>) -> R,
-    ) -> R {
-        machine.heap.reset();
-        let machine: &'r Machine = machine;
-        let mut run = Run {
-            program: self,
-            subject,
-            heap: &machine.heap,
-            caller: machine.caller,
-            stack: recycle(machine.stack.take()),
-            slots: recycle(machine.slots.take()),
-            frames: recycle(machine.frames.take()),
-        };
-        run.slots.resize(self.slots as usize, Value::Word(0));
-        let result = body(&mut run);
-        machine.stack.set(recycle(run.stack));
-        machine.slots.set(recycle(run.slots));
-        machine.frames.set(recycle(run.frames));
-        result
     }
 }
 
@@ -163,13 +128,14 @@ impl<'r> Run<'r> {
 
     #[inline]
     fn matches(&mut self, clause: &Clause) -> Result<bool, SystemLimit> {
-        self.frames.clear();
+        self.inner = Compound::Subject;
+        self.outer = Stack::new();
         for op in clause.head.of(&self.program.heads) {
             if !self.step(op)? {
                 return Ok(false);
             }
         }
-        self.stack.clear();
+        self.stack.truncate(0);
         self.execute::<false>(clause.guard)
     }
 
@@ -184,7 +150,7 @@ impl<'r> Run<'r> {
     fn var(&self, var: Var) -> Value<'r> {
         match var {
             Var::Element(i) => self.subject.element(i as usize).into(),
-            Var::Slot(slot) => self.slots[slot as usize],
+            Var::Slot(slot) => self.slots.all()[slot as usize],
         }
     }
 
@@ -241,7 +207,7 @@ impl<'r> Run<'r> {
     #[inline]
     fn step(&mut self, op: &HeadOp) -> Result<bool, SystemLimit> {
         for _ in 0..op.leave {
-            self.frames.pop();
+            self.inner = self.outer.pop().unwrap_or(Compound::Subject);
         }
         let Some(value) = self.fetch(op.fetch) else { return Ok(false) };
         Ok(match op.test {
@@ -252,7 +218,7 @@ impl<'r> Run<'r> {
             }
             Test::Float(bits) => is_float(value, bits),
             Test::Bind(slot) => {
-                self.slots[slot as usize] = value;
+                self.slots.set(slot as usize, value);
                 true
             }
             Test::Same(var) => return self.same(self.var(var), value),
@@ -262,17 +228,13 @@ impl<'r> Run<'r> {
 
     #[inline]
     fn fetch(&self, fetch: Fetch) -> Option<Value<'r>> {
-        match (fetch, self.frames.last()) {
+        match (fetch, &self.inner) {
             (Fetch::Whole, _) => Some(self.subject.whole()),
-            (Fetch::Nth(i), Some(Compound::Object)) => {
-                Some(self.subject.element(i as usize).into())
-            }
-            (Fetch::Nth(i), Some(Compound::Tuple(elements))) => {
-                Some(Value::of(elements.get(i as usize)))
-            }
-            (Fetch::Nth(i), Some(Compound::List(list))) => Some(list.get(i as usize)),
-            (Fetch::Tail(n), Some(Compound::List(list))) => Some(list.behind(n as usize)),
-            (Fetch::Key(key), Some(Compound::Map(map))) => {
+            (Fetch::Nth(i), Compound::Subject) => Some(self.subject.element(i as usize).into()),
+            (Fetch::Nth(i), Compound::Tuple(elements)) => Some(Value::of(elements.get(i as usize))),
+            (Fetch::Nth(i), Compound::List(list)) => Some(list.get(i as usize)),
+            (Fetch::Tail(n), Compound::List(list)) => Some(list.behind(n as usize)),
+            (Fetch::Key(key), Compound::Map(map)) => {
                 let mut word = 0;
                 let key = self.term(self.constant(key), &mut word).ok()?;
                 call::find(*map, key).map(Value::of)
@@ -285,7 +247,7 @@ impl<'r> Run<'r> {
     fn enter(&mut self, test: Test, value: Value<'r>) -> bool {
         let compound = match (test, value) {
             (Test::Tuple(n), Value::Object) => {
-                (self.subject.arity() == Some(n as usize)).then_some(Compound::Object)
+                (self.subject.arity() == Some(n as usize)).then_some(Compound::Subject)
             }
             (Test::Tuple(n), Value::Block(term)) => match term.view() {
                 View::Tuple(elements) => {
@@ -305,8 +267,10 @@ impl<'r> Run<'r> {
             },
             _ => None,
         };
-        self.frames.extend(compound);
-        compound.is_some()
+        let Some(compound) = compound else { return false };
+        self.outer.push(self.inner);
+        self.inner = compound;
+        true
     }
 }
 
@@ -349,6 +313,14 @@ impl<'r> Run<'r> {
         Ok(true)
     }
 
+    #[inline]
+    fn operand(&self, operand: Operand) -> Value<'r> {
+        match operand {
+            Operand::Constant(constant) => self.constant(constant),
+            Operand::Var(var) => self.var(var),
+        }
+    }
+
     fn pop(&mut self) -> Result<Value<'r>, Failure> {
         self.stack.pop().ok_or(Failure::Limit)
     }
@@ -374,14 +346,22 @@ impl<'r> Run<'r> {
             Op::And(n) => self.all_or_any(n, false)?,
             Op::Or(n) => self.all_or_any(n, true)?,
             Op::Build { nodes, leaves } => {
-                let first = self.stack.len() - leaves as usize;
-                let value = self.compound(nodes, &self.stack[first..]);
+                let first = self.stack.all().len() - leaves as usize;
+                let value = self.compound(nodes, &self.stack.all()[first..]);
                 self.stack.truncate(first);
                 value?
             }
             Op::True => {
                 let value = self.pop()?;
                 let holds = matches!(value, Value::Word(word) if word == self.program.atoms.yes);
+                return if holds { Ok(()) } else { Err(Failure::Exit) };
+            }
+            Op::Holds { relation, a, b } => {
+                let holds = self.related(relation, self.operand(a), self.operand(b))?;
+                return if holds { Ok(()) } else { Err(Failure::Exit) };
+            }
+            Op::Typed { test, of } => {
+                let holds = self.is(test, self.operand(of));
                 return if holds { Ok(()) } else { Err(Failure::Exit) };
             }
             Op::AndAlso(_) | Op::OrElse(_) => return Ok(()),
@@ -392,16 +372,16 @@ impl<'r> Run<'r> {
 
     #[inline]
     fn apply(&mut self, function: Function) -> Result<Value<'r>, Failure> {
-        let first = self.stack.len() - function.arity();
-        let value = self.call(function, &self.stack[first..]);
+        let first = self.stack.all().len() - function.arity();
+        let value = self.call(function, &self.stack.all()[first..]);
         self.stack.truncate(first);
         value
     }
 
     /// The conjunction or disjunction of so many booleans.
     fn all_or_any(&mut self, n: u32, any: bool) -> Result<Value<'r>, Failure> {
-        let first = self.stack.len() - n as usize;
-        let mut truths = self.stack[first..].iter().map(|&value| self.truth(value));
+        let first = self.stack.all().len() - n as usize;
+        let mut truths = self.stack.all()[first..].iter().map(|&value| self.truth(value));
         // Every one has to be a boolean, even where the result is known.
         let result = truths.try_fold(!any, |result, truth| {
             truth.map(|truth| if truth == any { any } else { result })
@@ -423,7 +403,7 @@ impl<'r> Run<'r> {
             Finish::TupleOf(nodes) => return self.row(nodes).map(Outcome::Tuple),
             Finish::ListOf(nodes) => return self.row(nodes).map(Outcome::List),
             Finish::Code(span) => {
-                self.stack.clear();
+                self.stack.truncate(0);
                 self.execute::<true>(span)?;
                 self.stack.pop().ok_or(SystemLimit)?
             }
@@ -431,17 +411,15 @@ impl<'r> Run<'r> {
         self.part(value).map(Outcome::Part)
     }
 
-    fn row(&self, nodes: Span) -> Result<Row<'r>, SystemLimit> {
+    fn row(&self, nodes: Span) -> Result<&'r [Part<'r>], SystemLimit> {
         let nodes = nodes.of(&self.program.nodes);
-        let mut row = Row { parts: [Part::Object; ROW], len: nodes.len() };
-        for (part, node) in row.parts.iter_mut().zip(nodes) {
-            *part = self.part(match *node {
+        self.heap.row(nodes.iter().map(|node| {
+            self.part(match *node {
                 Node::Var(var) => self.var(var),
                 Node::Constant(constant) => self.constant(constant),
                 _ => self.subject.whole(),
-            })?;
-        }
-        Ok(row)
+            })
+        }))
     }
 }
 

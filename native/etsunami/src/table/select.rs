@@ -221,7 +221,7 @@ fn replacement(
             View::Tuple(elements) => write_all(&mut buffer, subject, elements.map(Part::Term))?,
             _ => return Err(Error::BadArgument),
         },
-        Outcome::Tuple(row) => write_all(&mut buffer, subject, row.parts().iter().copied())?,
+        Outcome::Tuple(row) => write_all(&mut buffer, subject, row.iter().copied())?,
         Outcome::Part(Part::Word(_)) | Outcome::List(_) => return Err(Error::BadArgument),
     };
     let words = buffer.words();

@@ -21,12 +21,12 @@ fn encoded(subject: Subject, outcome: Outcome) -> Buffer {
     match outcome {
         Outcome::Part(part) => _ = part.write(&subject, &mut buffer, at).unwrap(),
         Outcome::Tuple(row) => {
-            let block = buffer.open_tuple(at, row.parts().len()).unwrap();
-            fill(&mut buffer, block, &subject, row.parts());
+            let block = buffer.open_tuple(at, row.len()).unwrap();
+            fill(&mut buffer, block, &subject, row);
         }
         Outcome::List(row) => {
-            let block = buffer.open_list(at, row.parts().len()).unwrap();
-            fill(&mut buffer, block, &subject, row.parts());
+            let block = buffer.open_list(at, row.len()).unwrap();
+            fill(&mut buffer, block, &subject, row);
         }
     }
     buffer
