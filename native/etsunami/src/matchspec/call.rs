@@ -69,6 +69,33 @@ pub(super) enum Relation {
     NotExact,
 }
 
+impl Relation {
+    /// True if values that compare so, and are equal numbers of one type if they compare equal, have
+    /// the relation.
+    #[inline(always)]
+    pub(super) fn of(self, order: Ordering) -> bool {
+        match self {
+            Relation::Less => order.is_lt(),
+            Relation::LessOrEqual => order.is_le(),
+            Relation::Greater => order.is_gt(),
+            Relation::GreaterOrEqual => order.is_ge(),
+            Relation::Equal | Relation::Exact => order.is_eq(),
+            Relation::NotEqual | Relation::NotExact => order.is_ne(),
+        }
+    }
+
+    /// The relation with its sides exchanged.
+    pub(super) fn turned(self) -> Relation {
+        match self {
+            Relation::Less => Relation::Greater,
+            Relation::LessOrEqual => Relation::GreaterOrEqual,
+            Relation::Greater => Relation::Less,
+            Relation::GreaterOrEqual => Relation::LessOrEqual,
+            other => other,
+        }
+    }
+}
+
 /// What a measure counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Measure {
@@ -384,12 +411,7 @@ impl<'r> Run<'r> {
         Ok(match relation {
             Relation::Exact => self.same(a, b)?,
             Relation::NotExact => !self.same(a, b)?,
-            Relation::Less => self.compare(a, b)?.is_lt(),
-            Relation::LessOrEqual => self.compare(a, b)?.is_le(),
-            Relation::Greater => self.compare(a, b)?.is_gt(),
-            Relation::GreaterOrEqual => self.compare(a, b)?.is_ge(),
-            Relation::Equal => self.compare(a, b)?.is_eq(),
-            Relation::NotEqual => self.compare(a, b)?.is_ne(),
+            relation => relation.of(self.compare(a, b)?),
         })
     }
 

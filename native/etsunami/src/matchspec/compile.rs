@@ -35,6 +35,7 @@ impl Program {
             heads: Vec::new(),
             code: Vec::new(),
             nodes: Vec::new(),
+            needs: Vec::new(),
             slots: 0,
             depth: 0,
             atoms: Atoms::new(),
@@ -78,7 +79,8 @@ impl Program {
         };
         match (guard, result) {
             (Ok(guard), Some(result)) if faults.is_empty() => {
-                Ok(Clause { head, guard, finish: self.shortcut(result) })
+                let glance = self.glance(head, guard);
+                Ok(Clause { head, guard, glance, finish: self.shortcut(result) })
             }
             _ => Err(faults),
         }

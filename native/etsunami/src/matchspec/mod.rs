@@ -21,7 +21,7 @@
 //! | `compile`, `head`, `expr` | from terms to instructions |
 //! | `fault` | what is wrong with a specification |
 //! | `program` | the instructions |
-//! | `run` | the machine |
+//! | `glance`, `run` | what shows without running, and the machine |
 //! | `call`, `arith` | the functions that guards and bodies may call |
 //! | `build`, `heap`, `operands`, `value` | values, and how terms are built |
 //! | `plan`, `bound` | where the objects that can match are |
@@ -34,6 +34,7 @@ mod call;
 mod compile;
 mod expr;
 mod fault;
+mod glance;
 mod head;
 mod heap;
 mod names;

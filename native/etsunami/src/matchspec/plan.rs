@@ -266,7 +266,7 @@ impl<'s> Judge<'s> {
                     let (a, b) = (parts.get(1), parts.get(2));
                     match (is(a).then(|| constant(b)), is(b).then(|| constant(a))) {
                         (Some(Some(term)), _) => self.narrow(&mut limits, relation, term),
-                        (_, Some(Some(term))) => self.narrow(&mut limits, turned(relation), term),
+                        (_, Some(Some(term))) => self.narrow(&mut limits, relation.turned(), term),
                         _ => (),
                     }
                 }
@@ -301,17 +301,6 @@ fn place(interval: Interval, reason: Reason) -> (Place, Reason) {
         (Place::Nowhere, Reason::Contradiction)
     } else {
         (Place::Range(interval), reason)
-    }
-}
-
-/// The relation with its sides exchanged.
-fn turned(relation: Relation) -> Relation {
-    match relation {
-        Relation::Less => Relation::Greater,
-        Relation::LessOrEqual => Relation::GreaterOrEqual,
-        Relation::Greater => Relation::Less,
-        Relation::GreaterOrEqual => Relation::LessOrEqual,
-        other => other,
     }
 }
 

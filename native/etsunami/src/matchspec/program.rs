@@ -6,6 +6,7 @@ use crate::term::probe::OwnedKey;
 use crate::term::view::Term;
 
 use super::call::{Function, Relation, Type};
+use super::glance::{Glance, Need};
 
 /// Where a variable's value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -180,6 +181,7 @@ pub(super) enum Finish {
 pub(super) struct Clause {
     pub head: Span,
     pub guard: Span,
+    pub glance: Glance,
     pub finish: Finish,
 }
 
@@ -212,6 +214,7 @@ pub struct Program {
     pub(super) heads: Vec<HeadOp>,
     pub(super) code: Vec<Op>,
     pub(super) nodes: Vec<Node>,
+    pub(super) needs: Vec<Need>,
     pub(super) slots: u32,
     /// The most values that are on the stack at once.
     pub(super) depth: usize,

@@ -88,6 +88,17 @@ impl Program {
         subject: Subject<'r>,
         machine: &'r mut Machine,
     ) -> Result<Option<Outcome<'r>>, SystemLimit> {
+        let may_match = |clause: &Clause| self.may_match(clause, &subject);
+        let Some(first) = self.clauses.iter().position(may_match) else { return Ok(None) };
+        self.run_from(first, subject, machine)
+    }
+
+    fn run_from<'r>(
+        &'r self,
+        first: usize,
+        subject: Subject<'r>,
+        machine: &'r mut Machine,
+    ) -> Result<Option<Outcome<'r>>, SystemLimit> {
         machine.heap.reset();
         let machine: &'r Machine = machine;
         let mut run = Run {
@@ -100,7 +111,7 @@ impl Program {
             inner: Compound::Subject,
             outer: Stack::new(),
         };
-        run.first_match()
+        run.first_match(&self.clauses[first..])
     }
 
     /// Runs over one object: true if the first clause that matches gives `true`.
@@ -116,10 +127,9 @@ impl Program {
 }
 
 impl<'r> Run<'r> {
-    fn first_match(&mut self) -> Result<Option<Outcome<'r>>, SystemLimit> {
-        let program = self.program;
-        for clause in &program.clauses {
-            if self.matches(clause)? {
+    fn first_match(&mut self, clauses: &[Clause]) -> Result<Option<Outcome<'r>>, SystemLimit> {
+        for clause in clauses {
+            if self.program.may_match(clause, &self.subject) && self.matches(clause)? {
                 return self.finish(clause.finish).map(Some);
             }
         }
@@ -128,8 +138,9 @@ impl<'r> Run<'r> {
 
     #[inline]
     fn matches(&mut self, clause: &Clause) -> Result<bool, SystemLimit> {
+        // What a clause has entered before it failed.
+        while self.outer.pop().is_some() {}
         self.inner = Compound::Subject;
-        self.outer = Stack::new();
         for op in clause.head.of(&self.program.heads) {
             if !self.step(op)? {
                 return Ok(false);
@@ -283,6 +294,7 @@ fn is_float(value: Value, bits: u64) -> bool {
 impl<'r> Run<'r> {
     /// Runs instructions. In a guard an exception, or a value that is not `true`, gives false; in a
     /// body an exception is the value `'EXIT'`.
+    #[inline]
     fn execute<const BODY: bool>(&mut self, span: Span) -> Result<bool, SystemLimit> {
         let program = self.program;
         let (mut at, end) = (span.start as usize, span.end as usize);

@@ -68,6 +68,24 @@ impl<'r> Subject<'r> {
         }
     }
 
+    /// The elements of a stored object.
+    #[inline(always)]
+    pub(super) fn stored(&self) -> Option<Roots<'r>> {
+        match self.0 {
+            Shape::Object { elements, .. } => Some(elements),
+            Shape::Term(_) => None,
+        }
+    }
+
+    /// The root word of an element of the stored object.
+    #[inline(always)]
+    pub(super) fn root(&self, elements: Roots<'r>, i: usize) -> u64 {
+        match self.0 {
+            Shape::Object { pair, .. } if elements.len() == 2 => pair[i & 1],
+            _ => elements.get(i).root(),
+        }
+    }
+
     /// The number of elements of a tuple.
     pub fn arity(&self) -> Option<usize> {
         self.tuple().map(|elements| elements.len())
