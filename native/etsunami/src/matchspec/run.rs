@@ -90,20 +90,21 @@ impl Program {
     ) -> Result<Option<Outcome<'r>>, SystemLimit> {
         let may_match = |clause: &Clause| self.may_match(clause, &subject);
         let Some(first) = self.clauses.iter().position(may_match) else { return Ok(None) };
-        self.run_from(first, subject, machine)
+        self.run_from(first, &subject, machine)
     }
 
+    #[inline(never)]
     fn run_from<'r>(
         &'r self,
         first: usize,
-        subject: Subject<'r>,
+        subject: &Subject<'r>,
         machine: &'r mut Machine,
     ) -> Result<Option<Outcome<'r>>, SystemLimit> {
         machine.heap.reset();
         let machine: &'r Machine = machine;
         let mut run = Run {
             program: self,
-            subject,
+            subject: *subject,
             heap: &machine.heap,
             caller: machine.caller,
             stack: Operands::new(self.depth),

@@ -53,7 +53,7 @@ impl<'r> Subject<'r> {
     pub fn element(&self, i: usize) -> Part<'r> {
         match self.0 {
             Shape::Object { elements, pair } if elements.len() == 2 && i < 2 => {
-                let word = pair[i];
+                let word = if i == 0 { pair[0] } else { pair[1] };
                 if layout::is_immediate(word) {
                     Part::Word(word)
                 } else {
@@ -81,7 +81,9 @@ impl<'r> Subject<'r> {
     #[inline(always)]
     pub(super) fn root(&self, elements: Roots<'r>, i: usize) -> u64 {
         match self.0 {
-            Shape::Object { pair, .. } if elements.len() == 2 => pair[i & 1],
+            // Not by index: the array would have to be put into memory first.
+            Shape::Object { pair: [first, _], .. } if elements.len() == 2 && i == 0 => first,
+            Shape::Object { pair: [_, second], .. } if elements.len() == 2 => second,
             _ => elements.get(i).root(),
         }
     }
