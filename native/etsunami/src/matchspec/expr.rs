@@ -10,8 +10,8 @@ use crate::term::probe::OwnedKey;
 use crate::term::view::{Map, Roots, Term, View};
 
 use super::build::{Source, build};
-use super::call::Function;
 use super::fault::{Fault, Problem};
+use super::functions::Function;
 use super::head::Bindings;
 use super::heap::Heap;
 use super::names::{Form, Name};

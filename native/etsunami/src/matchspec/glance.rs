@@ -7,7 +7,7 @@
 
 use crate::term::layout::immediate;
 
-use super::call::Relation;
+use super::functions::Relation;
 use super::program::{Clause, Constant, Fetch, Op, Operand, Program, Span, Test, Var};
 use super::value::Subject;
 

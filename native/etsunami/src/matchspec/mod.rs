@@ -22,7 +22,7 @@
 //! | `fault` | what is wrong with a specification |
 //! | `program` | the instructions |
 //! | `glance`, `run` | what shows without running, and the machine |
-//! | `call`, `arith` | the functions that guards and bodies may call |
+//! | `functions`, `call`, `arith` | the functions that guards and bodies may call |
 //! | `build`, `heap`, `operands`, `value` | values, and how terms are built |
 //! | `plan`, `bound` | where the objects that can match are |
 //! | `replace` | whether a specification keeps keys |
@@ -34,6 +34,7 @@ mod call;
 mod compile;
 mod expr;
 mod fault;
+mod functions;
 mod glance;
 mod head;
 mod heap;

@@ -3,7 +3,7 @@
 use crate::term::host::host;
 use crate::term::view::{Term, View};
 
-use super::call::Function;
+use super::functions::Function;
 
 /// The text of an atom.
 pub(super) fn text(atom: u64) -> &'static [u8] {

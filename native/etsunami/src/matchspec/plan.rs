@@ -17,9 +17,9 @@ use crate::term::probe::OwnedKey;
 use crate::term::view::{Roots, Term, View};
 
 use super::bound::{Bound, Interval, Limit, Side, Spine, union};
-use super::call::{Function, Relation};
 use super::compile::clauses;
 use super::expr::{Simple, simple};
+use super::functions::{Function, Relation};
 use super::head::{has_map, has_variable};
 use super::names::{Form, Name};
 use super::program::Program;

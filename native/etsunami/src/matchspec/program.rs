@@ -5,7 +5,7 @@ use crate::term::layout;
 use crate::term::probe::OwnedKey;
 use crate::term::view::Term;
 
-use super::call::{Function, Relation, Type};
+use super::functions::{Function, Relation, Type};
 use super::glance::{Glance, Need};
 
 /// Where a variable's value is.

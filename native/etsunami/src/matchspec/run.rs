@@ -9,7 +9,8 @@ use crate::term::stack::Stack;
 use crate::term::view::{Map, Roots, Term, View};
 
 use super::build::{Source, build, write};
-use super::call::{self, Failure, Function};
+use super::call::{self, Failure};
+use super::functions::Function;
 use super::heap::{Heap, SystemLimit};
 use super::operands::Operands;
 use super::program::{
