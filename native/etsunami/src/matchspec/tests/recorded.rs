@@ -1,5 +1,5 @@
 //! Random specifications and objects with what ETS of OTP 25 said of them: lines of an object, a
-//! specification, and `{ok, Result}` or `{error, [Message]}`.
+//! specification, and `{ok, Result}` or `{error, [Message]}`. `record.escript` makes more of them.
 
 use super::*;
 use crate::term::testing::Sample;
