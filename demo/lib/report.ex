@@ -55,7 +55,10 @@ defmodule Demo.Report do
 
   @doc "Prints the median times of both modules side by side."
   def times(module, runs) do
-    heading("Median seconds of #{div(length(runs), 2)} rounds")
+    heading(
+      "Median seconds of #{div(length(runs), 2)} rounds (above 1, #{inspect(module)} is faster)"
+    )
+
     IO.puts(["  ", pad("", 12), left(":ets"), left(inspect(module)), left("quotient")])
 
     for step <- [:load, :questions] do

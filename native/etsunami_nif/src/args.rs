@@ -23,13 +23,19 @@ pub fn natural<'e>(env: Env<'e>, term: VmTerm<'e>) -> Parsed<'e, u64> {
     env.uint64(term).ok_or(BADARG)
 }
 
-/// A position in a tuple, 1-based. Positions beyond any tuple are still positions.
+/// A position in a tuple: a small integer, 1-based. Positions beyond any tuple are positions.
 #[inline(always)]
 pub fn position<'e>(env: Env<'e>, term: VmTerm<'e>) -> Parsed<'e, usize> {
-    match env.int64(term) {
+    match small_int(env, term) {
         Some(position) if position > 0 => Ok(position as usize),
         _ => Err(BADARG),
     }
+}
+
+/// The value of an integer that is small for the VM.
+#[inline(always)]
+pub fn small_int(env: Env, term: VmTerm) -> Option<i64> {
+    env.int64(term).filter(|&value| immediate::small(value).is_some())
 }
 
 /// The elements of a tuple of this arity.
@@ -70,11 +76,4 @@ pub fn for_each<'e>(
         rest = tail;
     }
     if env.is_nil(rest) { Ok(()) } else { Err(BADARG) }
-}
-
-/// The value of a small integer.
-#[inline(always)]
-pub fn small_value(term: VmTerm) -> Option<i64> {
-    let word = term.word();
-    immediate::is_small(word).then(|| immediate::small_value(word))
 }

@@ -15,9 +15,9 @@ use crate::term::layout::immediate;
 use crate::term::object::{ObjectPtr, Replacement};
 use crate::term::probe::OwnedKey;
 
+use super::Table;
 use super::generation::Generation;
 use super::keys::{GHOST, Key};
-use super::Table;
 
 /// A process that fixed the table, and how often. The process is an opaque word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,9 +6,9 @@
 
 use std::ops::Bound;
 
+use crate::engine::batch::{self, Settled};
 use crate::engine::ca_tree::CaTree;
 use crate::engine::hash::HashTable;
-use crate::engine::batch::{self, Settled};
 use crate::engine::{Change, Delta, Direction, Word};
 use crate::reclaim::Guard;
 use crate::sync::{Arc, AtomicBool, Counters, Ordering};
@@ -61,10 +61,7 @@ pub(crate) struct Undecided(pub(crate) Word);
 impl Generation {
     /// An empty generation for a table.
     pub(crate) fn new(spec: &Spec, seed: u64) -> Arc<Generation> {
-        let keys = Keys {
-            keypos: spec.keypos,
-            owned: Owned::new(spec.kind, seed),
-        };
+        let keys = Keys { keypos: spec.keypos, owned: Owned::new(spec.kind, seed) };
         let counters = Counters::new(stripes(spec));
         let engine = match spec.kind {
             Kind::OrderedSet => Engine::Tree(CaTree::new(keys, counters)),

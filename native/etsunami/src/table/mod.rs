@@ -42,15 +42,15 @@ use crate::term::prefix::prefix;
 use crate::term::view::Term;
 
 pub use draft::{Detached, Draft};
-pub use fixation::Fixer;
 use fixation::Fixation;
+pub use fixation::Fixer;
 use generation::{Engine, Generation};
 pub use keys::Key;
 pub use list::ListInsert;
 use options::{Kind, Spec};
 pub use read::{Hit, Objects};
 pub use traverse::{Cursor, Direction, Place};
-pub use update::{CounterOp, Update};
+pub use update::{CounterOp, Update, Verdict};
 
 /// One table. All operations take `&self` and may run on any number of threads.
 pub struct Table {

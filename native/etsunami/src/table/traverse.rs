@@ -5,8 +5,8 @@
 //! shrinks, splits and joins, and may be kept across any time. A key that is present throughout a
 //! scan is met exactly once; one that comes or goes meanwhile at most once.
 
-use crate::engine::{Word, batch};
 use crate::engine::hash::HashTable;
+use crate::engine::{Word, batch};
 use crate::error::{Error, Result};
 use crate::reclaim::Guard;
 use crate::term::object::ObjectPtr;
@@ -72,7 +72,12 @@ impl Table {
         if known { Ok(()) } else { Err(Error::BadKey.into()) }
     }
 
-    fn place<'g>(&self, guard: &'g Guard, generation: &Generation, word: Option<Word>) -> Place<'g> {
+    fn place<'g>(
+        &self,
+        guard: &'g Guard,
+        generation: &Generation,
+        word: Option<Word>,
+    ) -> Place<'g> {
         let word = word?;
         // SAFETY: the word was loaded under this guard.
         let key = unsafe { generation.keys().key_of(word) };
@@ -92,9 +97,7 @@ impl Table {
         let generation = self.generation(guard);
         match &generation.engine {
             Engine::Tree(_) => self.scan_tree(guard, generation, cursor, direction, limit, visit),
-            Engine::Hash(table) => {
-                self.scan_hash(guard, table, cursor, limit, &mut visit)
-            }
+            Engine::Hash(table) => self.scan_hash(guard, table, cursor, limit, &mut visit),
         }
     }
 
@@ -137,7 +140,8 @@ impl Table {
         let next = table.scan(guard, from, limit, &mut words);
         for word in words {
             // SAFETY: the word was loaded under this guard.
-            let (key, position) = unsafe { (table.schema().key_of(word), position_of(table, word)) };
+            let (key, position) =
+                unsafe { (table.schema().key_of(word), position_of(table, word)) };
             let number = match &inside {
                 Some((at, number)) if position == from => match compare_exact(key, at.term()) {
                     std::cmp::Ordering::Less => continue,

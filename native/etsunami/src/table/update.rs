@@ -41,11 +41,11 @@ impl CounterOp {
     }
 }
 
-/// New values of elements, for `update_element`: 1-based positions. Later entries win.
-pub type Update<'a> = [(usize, Term<'a>)];
+/// What became of one part of an update: as in ETS, the first part that is at fault decides.
+pub type Verdict<T> = std::result::Result<T, Error>;
 
-/// What a decision closure found out.
-type Verdict<T> = std::result::Result<T, Error>;
+/// New values of elements, for `update_element`: 1-based positions. Later entries win.
+pub type Update<'a> = [Verdict<(usize, Term<'a>)>];
 
 /// The object that an update starts from.
 #[derive(Clone, Copy)]
@@ -97,7 +97,7 @@ impl Table {
         &self,
         guard: &Guard,
         key: Key<'_>,
-        steps: &[CounterOp],
+        steps: &[Verdict<CounterOp>],
         default: Option<&Detached>,
     ) -> Result<Vec<Int>> {
         self.require_unique()?;
@@ -134,12 +134,13 @@ impl Table {
     }
 
     /// The decision of `update_counter`, under the lock.
-    fn count(&self, base: Base, steps: &[CounterOp]) -> Verdict<Step<Verdict<Vec<Int>>>> {
+    fn count(&self, base: Base, steps: &[Verdict<CounterOp>]) -> Verdict<Step<Verdict<Vec<Int>>>> {
         let object = base.object();
         let mut values = Vec::with_capacity(steps.len());
         let mut changed: Vec<(usize, Int)> = Vec::with_capacity(steps.len().min(object.arity()));
         for step in steps {
-            let slot = self.counter_slot(object, step.position)?;
+            let step = step.as_ref().map_err(|&error| error)?;
+            let slot = self.slot_at(object, step.position)?;
             let value = match changed.iter_mut().find(|(at, _)| *at == slot) {
                 Some((_, value)) => {
                     *value = step.apply(value);
@@ -162,8 +163,8 @@ impl Table {
         Ok(base.replace(fresh, Ok(values)))
     }
 
-    /// The 0-based element of a counter.
-    fn counter_slot(&self, object: ObjectPtr, position: usize) -> Verdict<usize> {
+    /// The 0-based element at a position that may be changed.
+    fn slot_at(&self, object: ObjectPtr, position: usize) -> Verdict<usize> {
         if position == 0 || position > object.arity() {
             Err(Error::Position)
         } else if position == self.spec.keypos {
@@ -183,15 +184,17 @@ impl Table {
         updates: &Update<'_>,
         default: Option<&Detached>,
     ) -> Result<bool> {
-        self.require_unique()?;
-        if updates.iter().any(|&(position, _)| position == self.spec.keypos) {
-            return Err(Error::KeyPosition.into());
+        if !self.spec.kind.is_unique() {
+            // The cause is the one that ETS gives here.
+            return Err(Error::BadArgument.into());
         }
         let default = self.default_for(key, default)?;
         let done = self.modify(guard, self.generation(guard), key, |held| {
             match Base::of(held, default.as_ref()) {
                 None => Step::keep(Ok(false)),
-                Some(base) => assign(base, updates).unwrap_or_else(|error| Step::keep(Err(error))),
+                Some(base) => {
+                    self.assign(base, updates).unwrap_or_else(|error| Step::keep(Err(error)))
+                }
             }
         });
         done?.map_err(Stop::from)
@@ -209,17 +212,23 @@ impl Table {
     }
 }
 
-/// The decision of `update_element`, under the lock.
-fn assign(base: Base, updates: &Update<'_>) -> Verdict<Step<Verdict<bool>>> {
-    let arity = base.object().arity();
-    if updates.iter().any(|&(position, _)| position == 0 || position > arity) {
-        return Err(Error::Position);
+impl Table {
+    /// The decision of `update_element`, under the lock.
+    fn assign(&self, base: Base, updates: &Update<'_>) -> Verdict<Step<Verdict<bool>>> {
+        let mut changes: Vec<Replacement<'_>> = Vec::with_capacity(updates.len());
+        for update in updates {
+            let (position, term) = (*update)?;
+            let at = self.slot_at(base.object(), position)?;
+            // The last update of each position stays.
+            changes.retain(|known| known.at != at);
+            changes.push(Replacement { at, term });
+        }
+        if let (Base::Stored(_), true) = (base, updates.is_empty()) {
+            return Ok(Step::keep(Ok(true)));
+        }
+        let fresh = base.with(changes)?;
+        Ok(base.replace(fresh, Ok(true)))
     }
-    if let (Base::Stored(_), true) = (base, updates.is_empty()) {
-        return Ok(Step::keep(Ok(true)));
-    }
-    let fresh = base.with(last_of_each(updates))?;
-    Ok(base.replace(fresh, Ok(true)))
 }
 
 fn read_counter(object: ObjectPtr, slot: usize) -> Verdict<Int> {
@@ -274,14 +283,4 @@ fn replace_counters(base: Base, changed: &[(usize, Int)]) -> Verdict<ObjectPtr> 
         .map(|(i, &(at, _))| Replacement { at, term: unsafe { Term::at(buffer.words(), i) } })
         .collect();
     base.with(changes)
-}
-
-/// The last update of each position, 0-based.
-fn last_of_each<'a>(updates: &Update<'a>) -> Vec<Replacement<'a>> {
-    let mut kept: Vec<Replacement<'a>> = Vec::with_capacity(updates.len());
-    for &(position, term) in updates {
-        kept.retain(|known| known.at != position - 1);
-        kept.push(Replacement { at: position - 1, term });
-    }
-    kept
 }

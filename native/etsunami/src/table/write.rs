@@ -157,7 +157,9 @@ impl Table {
 
     /// Deletes all objects of a key and gives them. Atomic; they stay readable under the guard.
     pub fn take<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Hit<'g>> {
-        self.modify(guard, self.generation(guard), key, |held| remove_step(held, Hit::new(guard, held)))
+        self.modify(guard, self.generation(guard), key, |held| {
+            remove_step(held, Hit::new(guard, held))
+        })
     }
 
     /// Deletes the objects that are equal (`=:=`) to the given one. Atomic.

@@ -11,7 +11,7 @@ use crate::atoms::atoms;
 use crate::budget;
 use crate::codec::decode;
 use crate::codec::encode::Role;
-use crate::error::BADARG;
+use crate::error::{BADARG, Cause};
 use crate::raw::Answer;
 use crate::raw_nif;
 use crate::resource;
@@ -42,6 +42,11 @@ fn step<'e>(
 ) -> Answer<'e> {
     let guard = pin();
     let handle = resource::table(env, &guard, table, Need::Read)?;
+    let ordered = handle.table.spec().kind == Kind::OrderedSet;
+    if ordered && key.word() == atoms().end_of_table.word() {
+        // It ends a walk, so it is no place in one, even if it is a key.
+        return Err(Cause::BadKey.into());
+    }
     with_key(env, key, |key| place(env, step(&handle.table, &guard, handle.table.key(key))?, want))
 }
 

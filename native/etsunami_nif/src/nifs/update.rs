@@ -1,8 +1,9 @@
 //! `update_counter` and `update_element`.
 
+use etsunami::error::Error;
 use etsunami::reclaim::pin;
 use etsunami::table::options::Need;
-use etsunami::table::{CounterOp, Detached, Key, Table};
+use etsunami::table::{CounterOp, Detached, Key, Table, Verdict};
 use etsunami::term::buffer::Buffer;
 use etsunami::term::number::Int;
 use etsunami::term::probe::OwnedKey;
@@ -13,7 +14,7 @@ use crate::args::{self, Parsed};
 use crate::atoms::boolean;
 use crate::codec::decode;
 use crate::codec::encode::Role;
-use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
+use crate::error::{Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
 use crate::raw_nif;
 use crate::resource::{self, Handle};
@@ -40,12 +41,11 @@ raw_nif! {
 /// The position and increment of the commonest forms, `Incr` and `{Pos, Incr}` with small integers.
 #[inline(always)]
 fn plain_op<'e>(env: Env<'e>, table: &Table, op: VmTerm<'e>) -> Option<(usize, i64)> {
-    if let Some(increment) = args::small_value(op) {
-        return Some((table.spec().keypos + 1, increment));
+    if let Some([position, increment]) = args::tuple(env, op) {
+        let position = usize::try_from(env.int64(position)?).ok()?;
+        return Some((position, env.int64(increment)?));
     }
-    let [position, increment] = args::tuple(env, op)?;
-    let position = usize::try_from(args::small_value(position)?).ok()?;
-    Some((position, args::small_value(increment)?))
+    Some((table.spec().keypos + 1, env.int64(op)?))
 }
 
 raw_nif! {
@@ -81,30 +81,47 @@ fn count<'e>(
     let guard = pin();
     let table = &handle.table;
     if !args::is_list(env, op) {
-        let step = [counter_op(env, table, op)?];
+        let step = [counter_op(env, table, op)];
         let values = table.update_counter(&guard, key, &step, default)?;
         return int_term(env, &values[0]);
     }
-    let mut steps = Vec::new();
-    args::for_each(env, op, |op| {
-        env.tuple(op).ok_or(BADARG)?;
-        steps.push(counter_op(env, table, op)?);
-        Ok(())
-    })?;
+    let steps = each(env, op, |op| match env.tuple(op) {
+        Some(_) => counter_op(env, table, op),
+        None => Err(Error::BadArgument),
+    });
     let values = table.update_counter(&guard, key, &steps, default)?;
     let terms: Result<Vec<_>, Raise> = values.iter().map(|value| int_term(env, value)).collect();
     Ok(env.make_list(&terms?))
 }
 
+/// What becomes of each element of a list, up to the first that is at fault; an improper tail is.
+fn each<'e, T>(
+    env: Env<'e>,
+    list: VmTerm<'e>,
+    mut parse: impl FnMut(VmTerm<'e>) -> Verdict<T>,
+) -> Vec<Verdict<T>> {
+    let (mut rest, mut parts) = (list, Vec::new());
+    while let Some((head, tail)) = env.cell(rest) {
+        parts.push(parse(head));
+        rest = tail;
+        if matches!(parts.last(), Some(Err(_))) {
+            return parts;
+        }
+    }
+    if !env.is_nil(rest) {
+        parts.push(Err(Error::BadArgument));
+    }
+    parts
+}
+
 /// `Incr`, `{Pos, Incr}` or `{Pos, Incr, Threshold, SetValue}`.
-#[inline(always)]
-fn counter_op<'e>(env: Env<'e>, table: &Table, op: VmTerm<'e>) -> Parsed<'e, CounterOp> {
+fn counter_op<'e>(env: Env<'e>, table: &Table, op: VmTerm<'e>) -> Verdict<CounterOp> {
     if let Some([position, increment]) = args::tuple(env, op) {
-        let (position, increment) = (args::position(env, position)?, int(env, increment)?);
+        let (position, increment) = (place(env, position)?, int(env, increment)?);
         return Ok(CounterOp { position, increment, limit: None });
     }
     if let Some([position, increment, threshold, set]) = args::tuple(env, op) {
-        let (position, increment) = (args::position(env, position)?, int(env, increment)?);
+        let (position, increment) = (place(env, position)?, int(env, increment)?);
         let limit = Some((int(env, threshold)?, int(env, set)?));
         return Ok(CounterOp { position, increment, limit });
     }
@@ -112,12 +129,21 @@ fn counter_op<'e>(env: Env<'e>, table: &Table, op: VmTerm<'e>) -> Parsed<'e, Cou
     Ok(CounterOp { position, increment: int(env, op)?, limit: None })
 }
 
-#[inline(always)]
-fn int<'e>(env: Env<'e>, term: VmTerm<'e>) -> Parsed<'e, Int> {
-    match env.int64(term) {
-        Some(value) => Ok(Int::Small(value)),
-        None => with_key(env, term, |term| Int::from_term(term).ok_or(BADARG)),
+/// A small integer as a position; one that no tuple has becomes 0, which no tuple has either.
+fn place<'e>(env: Env<'e>, term: VmTerm<'e>) -> Verdict<usize> {
+    let position = args::small_int(env, term).ok_or(Error::BadArgument)?;
+    Ok(usize::try_from(position).unwrap_or(0))
+}
+
+fn int<'e>(env: Env<'e>, term: VmTerm<'e>) -> Verdict<Int> {
+    if let Some(value) = env.int64(term) {
+        return Ok(Int::Small(value));
     }
+    if !env.is_number(term) {
+        return Err(Error::BadArgument);
+    }
+    let big = with_key(env, term, |term| Ok(Int::from_term(term)));
+    big.ok().flatten().ok_or(Error::BadArgument)
 }
 
 #[inline(always)]
@@ -161,19 +187,29 @@ fn assign<'e>(
     spec: VmTerm<'e>,
     default: Option<&Detached>,
 ) -> Answer<'e> {
-    let guard = pin();
-    let mut values: Vec<(usize, OwnedKey)> = Vec::with_capacity(1);
-    let mut add = |pair: VmTerm<'e>| {
-        let [position, value] = args::tuple(env, pair).ok_or(BADARG)?;
-        values.push((args::position(env, position)?, owned(env, value, Role::Value)?));
-        Ok(())
-    };
-    if args::is_list(env, spec) {
-        args::for_each(env, spec, add)?;
-    } else {
-        add(spec)?;
+    let (guard, table) = (pin(), &handle.table);
+    let unique = table.spec().kind.is_unique();
+    if unique && default.is_none() && table.find(&guard, key).is_absent() {
+        return Ok(boolean(false));
     }
-    let updates: Vec<(usize, Term<'_>)> =
-        values.iter().map(|(position, value)| (*position, value.term())).collect();
-    Ok(boolean(handle.table.update_element(&guard, key, &updates, default)?))
+    let mut stop = None;
+    let update = |pair: VmTerm<'e>| {
+        let [position, value] = args::tuple(env, pair).ok_or(Error::BadArgument)?;
+        let position = place(env, position)?;
+        let value = owned(env, value, Role::Value).map_err(|raise| {
+            stop = Some(raise);
+            Error::SystemLimit
+        })?;
+        Ok((position, value))
+    };
+    let values: Vec<Verdict<(usize, OwnedKey)>> =
+        if args::is_list(env, spec) { each(env, spec, update) } else { [spec].map(update).into() };
+    if let Some(raise) = stop {
+        return Err(raise);
+    }
+    let updates: Vec<_> = values
+        .iter()
+        .map(|value| value.as_ref().map(|(at, value)| (*at, value.term())).map_err(|&error| error))
+        .collect();
+    Ok(boolean(table.update_element(&guard, key, &updates, default)?))
 }

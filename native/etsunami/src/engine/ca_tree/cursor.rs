@@ -179,7 +179,7 @@ fn contribute<S: OrderSchema>(leaf: &Leaf<S>) {
         scans.set(scans.get().wrapping_add(1));
         scans.get()
     });
-    if turn % SAMPLE == 0 {
+    if turn.is_multiple_of(SAMPLE) {
         leaf.calm(CONTRIBUTION);
     }
 }

@@ -1,7 +1,8 @@
 //! The way down: from the root, through routing nodes, to a leaf.
 
 use super::CaTree;
-use super::leaf::{Dead, Held, Leaf, View};
+use super::held::Held;
+use super::leaf::{Leaf, View};
 use super::node::{Entry, Gap, Geometry, Lines, Link, Node, Probe, SEARCHED, prefetch};
 use crate::engine::{Direction, OrderSchema};
 use crate::reclaim::Guard;
@@ -66,11 +67,10 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
             }
             let gap = Gap::Before(probe);
             let leaf = self.leaf_below(guard, root, &gap, Direction::Ascending, SEARCHED);
-            match leaf.lock() {
-                Ok(held) => return held,
-                // What replaced it was stored into the tree before it died.
-                Err(Dead) => {}
+            if let Some(held) = leaf.lock() {
+                return held;
             }
+            // What replaced the leaf was stored into the tree before it died.
         }
     }
 

@@ -39,23 +39,23 @@
 
 use super::node::{self, Entry, Fence, Link};
 use crate::engine::{OrderSchema, Word};
-use crate::reclaim::Guard;
 use crate::sync::{AtomicU64, Ordering, fence};
 use std::iter::repeat_n;
 
 /// A value of the sequence word: bit 63 `LOCK`, bit 62 `EDIT` (the holder has not published yet),
 /// bit 61 `DEAD`, bits 54 to 60 the number of entries, below them the publication number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Seq(u64);
+pub(super) struct Seq(pub u64);
 
 impl Seq {
-    const LOCK: u64 = 1 << 63;
-    const EDIT: u64 = 1 << 62;
-    const DEAD: u64 = 1 << 61;
+    pub const LOCK: u64 = 1 << 63;
+    pub const EDIT: u64 = 1 << 62;
+    pub const DEAD: u64 = 1 << 61;
     const LEN_SHIFT: u32 = 54;
     const TURN: u64 = (1 << Seq::LEN_SHIFT) - 1;
 
-    fn first(len: usize) -> Seq {
+    /// The first publication, unlocked.
+    pub fn first(len: usize) -> Seq {
         Seq((len as u64) << Seq::LEN_SHIFT)
     }
 
@@ -75,12 +75,12 @@ impl Seq {
     }
 
     #[inline(always)]
-    fn is_locked(self) -> bool {
+    pub fn is_locked(self) -> bool {
         self.0 & Seq::LOCK != 0
     }
 
     /// The next publication, unlocked.
-    fn next(self, len: usize) -> Seq {
+    pub fn next(self, len: usize) -> Seq {
         Seq((self.turn() + 1) & Seq::TURN | (len as u64) << Seq::LEN_SHIFT)
     }
 
@@ -115,16 +115,16 @@ pub(super) struct Leaf<S: OrderSchema> {
 /// Cells behind the words, for lock holders.
 const PRIVATE: usize = 3;
 /// A bit for each free slot.
-const FREE: usize = 0;
+pub(super) const FREE: usize = 0;
 /// Contention, a signed number.
-const STAT: usize = 1;
+pub(super) const STAT: usize = 1;
 /// Lock waits in the leaf's life.
-const WAITS: usize = 2;
+pub(super) const WAITS: usize = 2;
 
 /// Leaves of this capacity and more are aligned to cache lines.
 const ALIGNED: usize = 64;
 
-const fn order_cells(capacity: usize) -> usize {
+pub(super) const fn order_cells(capacity: usize) -> usize {
     capacity.div_ceil(8)
 }
 
@@ -136,23 +136,18 @@ const fn align(capacity: usize) -> usize {
     if capacity >= ALIGNED { 64 } else { 8 }
 }
 
-/// The leaf has been replaced: who wants to lock it must start again from the root.
-#[derive(Debug)]
-pub(super) struct Dead;
-
 impl<S: OrderSchema> Leaf<S> {
-    /// A new leaf with these entries (in key order), locked by the caller.
-    pub fn create<'g>(
-        _guard: &'g Guard,
+    /// Allocates a leaf with these entries, in key order. Its sequence word has `marks`.
+    pub fn allocate(
         capacity: usize,
         low: *const Fence<S>,
         high: *const Fence<S>,
         entries: &[Entry],
-    ) -> Held<'g, S> {
+        marks: u64,
+    ) -> *mut u8 {
         debug_assert!(entries.len() <= capacity && capacity <= 64);
-        let seq = Seq::first(entries.len());
         let head = |address| Head {
-            seq: AtomicU64::new(seq.0 | Seq::LOCK | Seq::EDIT),
+            seq: AtomicU64::new(Seq::first(entries.len()).0 | marks),
             low,
             high,
             link: Link::to_leaf(address),
@@ -161,10 +156,7 @@ impl<S: OrderSchema> Leaf<S> {
             _line: [0; 3],
         };
         let tail = initial(capacity, entries).map(AtomicU64::new);
-        let address = node::allocate(head, cells(capacity), tail, align(capacity));
-        // SAFETY: just made. Nobody else knows it, and once it is in the tree it is freed only
-        // after the guard's life.
-        Held { leaf: unsafe { Leaf::from_address(address) }, seq, waited: false, done: false }
+        node::allocate(head, cells(capacity), tail, align(capacity))
     }
 
     /// The leaf at an address.
@@ -224,22 +216,19 @@ impl<S: OrderSchema> Leaf<S> {
         self.head.capacity as usize
     }
 
+    #[inline(always)]
+    pub fn seq(&self) -> &AtomicU64 {
+        &self.head.seq
+    }
+
     /// Begins a read: the current publication.
     #[inline(always)]
     pub fn read(&self) -> View<'_, S> {
         View::new(self, Seq(self.head.seq.load(Ordering::Acquire)))
     }
 
-    /// Lets a scan that needed several leaves take part in the statistics. Racy: a lost
-    /// contribution costs nothing, and readers of entries do not touch this cell's line.
-    pub fn calm(&self, by: i64) {
-        let stat = self.private(STAT);
-        let old = stat.load(Ordering::Relaxed) as i64;
-        stat.store(old.saturating_sub(by).max(-STAT_LIMIT) as u64, Ordering::Relaxed);
-    }
-
     #[inline(always)]
-    pub(super) fn cell(&self, index: usize) -> &AtomicU64 {
+    fn cell(&self, index: usize) -> &AtomicU64 {
         debug_assert!(index < self.cells.len());
         // SAFETY: every index is computed from the immutable capacity, slot numbers below it and
         // positions below a length below it, hence smaller than `cells(capacity)`.
@@ -247,16 +236,17 @@ impl<S: OrderSchema> Leaf<S> {
     }
 
     #[inline(always)]
-    pub(super) fn prefix_cell(&self, slot: usize) -> &AtomicU64 {
+    pub fn prefix_cell(&self, slot: usize) -> &AtomicU64 {
         self.cell(2 * order_cells(self.capacity()) + slot)
     }
 
     #[inline(always)]
-    pub(super) fn word_cell(&self, slot: usize) -> &AtomicU64 {
+    pub fn word_cell(&self, slot: usize) -> &AtomicU64 {
         self.cell(2 * order_cells(self.capacity()) + self.capacity() + slot)
     }
 
-    fn private(&self, which: usize) -> &AtomicU64 {
+    /// A cell for lock holders.
+    pub fn private(&self, which: usize) -> &AtomicU64 {
         self.cell(2 * order_cells(self.capacity()) + 2 * self.capacity() + which)
     }
 }
@@ -290,7 +280,7 @@ pub(super) struct View<'l, S: OrderSchema> {
 
 impl<'l, S: OrderSchema> View<'l, S> {
     #[inline(always)]
-    fn new(leaf: &'l Leaf<S>, seq: Seq) -> Self {
+    pub fn new(leaf: &'l Leaf<S>, seq: Seq) -> Self {
         let order = (seq.turn() & 1) as usize * order_cells(leaf.capacity());
         View { leaf, seq, order }
     }
@@ -305,9 +295,15 @@ impl<'l, S: OrderSchema> View<'l, S> {
         self.seq.len()
     }
 
+    /// The eight order bytes from position `8 * index` on.
+    #[inline(always)]
+    pub fn order_cell(&self, index: usize) -> &'l AtomicU64 {
+        self.leaf.cell(self.order + index)
+    }
+
     #[inline(always)]
     pub fn slot(&self, position: usize) -> usize {
-        let cell = self.leaf.cell(self.order + position / 8).load(Ordering::Relaxed);
+        let cell = self.order_cell(position / 8).load(Ordering::Relaxed);
         (cell >> (position % 8 * 8) & 0xff) as usize
     }
 
@@ -331,240 +327,5 @@ impl<'l, S: OrderSchema> View<'l, S> {
         fence(Ordering::Acquire);
         // Relaxed: ordered by the fence behind all reads of cells.
         self.seq.still_reads(Seq(self.leaf.head.seq.load(Ordering::Relaxed)))
-    }
-
-    /// All entries in key order. For lock holders.
-    fn entries(&self, into: &mut Vec<Entry>) {
-        for position in 0..self.len() {
-            let slot = self.slot(position);
-            let prefix = self.leaf.prefix_cell(slot).load(Ordering::Relaxed);
-            into.push(Entry { prefix, bits: self.word_in(slot).0 as u64 });
-        }
-    }
-}
-
-/// A lock wait counts for this much contention, a lock without wait for minus one: one wait in 250
-/// operations keeps the granularity, more split, fewer join.
-const WAITED: i64 = 250;
-/// Beyond this contention a leaf is split, below its negative it is joined.
-const THRESHOLD: i64 = 1000;
-const STAT_LIMIT: i64 = 20_000;
-/// Splitting fewer entries does not spread contention.
-const LEAST_SPLIT: usize = if cfg!(any(test, loom)) { 4 } else { 8 };
-
-/// What the statistics ask for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Advice {
-    Nothing,
-    Split,
-    Join,
-}
-
-/// A locked leaf. Unlocks when dropped, on unwinding too.
-pub(super) struct Held<'g, S: OrderSchema> {
-    leaf: &'g Leaf<S>,
-    /// The current publication, as an unlocked word.
-    seq: Seq,
-    waited: bool,
-    /// The leaf is dead: nothing to unlock.
-    done: bool,
-}
-
-impl<S: OrderSchema> Leaf<S> {
-    /// Locks the leaf.
-    pub fn lock(&self) -> Result<Held<'_, S>, Dead> {
-        let mut backoff = crate::sync::Backoff::new();
-        let mut waited = false;
-        loop {
-            let seq = self.peek();
-            if seq.is_dead() && !cfg!(feature = "weaken_tree_dead") {
-                return Err(Dead);
-            }
-            if !seq.is_locked() && self.take(seq) {
-                return Ok(Held { leaf: self, seq, waited, done: false });
-            }
-            waited = true;
-            backoff.wait();
-        }
-    }
-
-    /// Locks the leaf if it is alive and free.
-    pub fn try_lock(&self) -> Option<Held<'_, S>> {
-        let seq = self.peek();
-        let free = !seq.is_dead() && !seq.is_locked() && self.take(seq);
-        free.then(|| Held { leaf: self, seq, waited: false, done: false })
-    }
-
-    /// The sequence word before an attempt to lock.
-    #[cfg(not(loom))]
-    #[inline(always)]
-    fn peek(&self) -> Seq {
-        // Acquire: partner of the Release store that kills.
-        Seq(self.head.seq.load(Ordering::Acquire))
-    }
-
-    /// The same for loom, as a compare-and-swap that fails: no leaf has this value. loom remembers
-    /// one last access per atomic. A load would hide the loads of readers from the attempt that
-    /// follows, and loom would not try the orders in which those come later.
-    #[cfg(loom)]
-    fn peek(&self) -> Seq {
-        let seq = &self.head.seq;
-        let failed = seq.compare_exchange(u64::MAX, 0, Ordering::Acquire, Ordering::Acquire);
-        Seq(failed.expect_err("no leaf is locked, dead, and overfull"))
-    }
-
-    #[inline]
-    fn take(&self, seq: Seq) -> bool {
-        let taken = Seq(seq.0 | Seq::LOCK | Seq::EDIT);
-        let cas =
-            self.head.seq.compare_exchange(seq.0, taken.0, Ordering::Acquire, Ordering::Relaxed);
-        if !cfg!(feature = "weaken_tree_fence") {
-            // Partner: the Acquire fence in `View::holds`.
-            fence(Ordering::Release);
-        }
-        cas.is_ok()
-    }
-}
-
-impl<'g, S: OrderSchema> Held<'g, S> {
-    #[inline(always)]
-    pub fn leaf(&self) -> &'g Leaf<S> {
-        self.leaf
-    }
-
-    #[inline(always)]
-    pub fn view(&self) -> View<'g, S> {
-        View::new(self.leaf, self.seq)
-    }
-
-    #[inline(always)]
-    pub fn len(&self) -> usize {
-        self.seq.len()
-    }
-
-    #[inline(always)]
-    pub fn is_full(&self) -> bool {
-        self.len() == self.leaf.capacity()
-    }
-
-    pub fn entries(&self, into: &mut Vec<Entry>) {
-        self.view().entries(into);
-    }
-
-    /// Replaces the word in a slot by one with an equal key. Linearization point: the store.
-    #[inline]
-    pub fn replace(&self, slot: usize, word: Word) {
-        self.leaf.word_cell(slot).store(word.0 as u64, Ordering::Release);
-    }
-
-    /// Inserts at a position; there is room. At most one of `insert` and `remove` per lock.
-    #[inline]
-    pub fn insert(&mut self, position: usize, entry: Entry) {
-        let free = self.leaf.private(FREE);
-        let slots = free.load(Ordering::Relaxed);
-        let slot = slots.trailing_zeros() as usize;
-        debug_assert!(slot < self.leaf.capacity());
-        free.store(slots & (slots - 1), Ordering::Relaxed);
-        self.leaf.prefix_cell(slot).store(entry.prefix, Ordering::Relaxed);
-        self.leaf.word_cell(slot).store(entry.bits, Ordering::Release);
-        let mut order = self.order();
-        order.copy_within(position..self.len(), position + 1);
-        order[position] = slot as u8;
-        self.publish(&order, self.len() + 1);
-    }
-
-    /// Removes the entry at a position.
-    #[inline]
-    pub fn remove(&mut self, position: usize) {
-        let mut order = self.order();
-        let free = self.leaf.private(FREE);
-        let slots = free.load(Ordering::Relaxed);
-        free.store(slots | 1 << order[position], Ordering::Relaxed);
-        order.copy_within(position + 1..self.len(), position);
-        self.publish(&order, self.len() - 1);
-    }
-
-    /// The current order, with room for one more.
-    #[inline(always)]
-    fn order(&self) -> [u8; 64] {
-        let mut bytes = [0; 64];
-        let view = self.view();
-        for i in 0..order_cells(self.leaf.capacity()) {
-            let cell = self.leaf.cell(view.order + i).load(Ordering::Relaxed);
-            bytes[8 * i..8 * i + 8].copy_from_slice(&cell.to_le_bytes());
-        }
-        bytes
-    }
-
-    /// Publishes an order: the linearization point of `insert` and `remove`.
-    #[inline(always)]
-    fn publish(&mut self, order: &[u8; 64], len: usize) {
-        let next = self.seq.next(len);
-        let other = View::new(self.leaf, next).order;
-        for i in 0..order_cells(self.leaf.capacity()) {
-            let bytes = order[8 * i..8 * i + 8].try_into().expect("eight bytes");
-            self.leaf.cell(other + i).store(u64::from_le_bytes(bytes), Ordering::Relaxed);
-        }
-        self.seq = next;
-        // Release: partner of the Acquire loads that begin reads. EDIT is gone: from here on this
-        // holder writes no cell that the previous publication uses.
-        self.leaf.head.seq.store(next.0 | Seq::LOCK, Ordering::Release);
-    }
-
-    /// Ends the leaf's life, after it has been replaced in the tree. Its cells are never written
-    /// again.
-    pub fn kill(mut self) {
-        // Release: partner of the Acquire load of who waits for the lock, and then has to find
-        // what replaced the leaf.
-        self.leaf.head.seq.store(self.seq.0 | Seq::DEAD, Ordering::Release);
-        self.done = true;
-    }
-
-    /// Lock waits on this leaf in its life.
-    pub fn waits(&self) -> u64 {
-        self.leaf.private(WAITS).load(Ordering::Relaxed)
-    }
-
-    /// True if the statistics show no contention.
-    pub fn is_calm(&self) -> bool {
-        self.leaf.private(STAT).load(Ordering::Relaxed) as i64 <= 0
-    }
-
-    /// Takes this operation into the statistics.
-    #[inline]
-    pub fn advice(&self) -> Advice {
-        let stat = self.leaf.private(STAT);
-        let old = stat.load(Ordering::Relaxed) as i64;
-        let mut new = if self.waited { self.contended(old) } else { old - 1 };
-        let mut advice = Advice::Nothing;
-        if new > THRESHOLD {
-            if self.len() >= LEAST_SPLIT {
-                advice = Advice::Split;
-            } else {
-                new = 0;
-            }
-        } else if new < -THRESHOLD {
-            new = 0;
-            advice = Advice::Join;
-        }
-        stat.store(new as u64, Ordering::Relaxed);
-        advice
-    }
-
-    #[cold]
-    fn contended(&self, stat: i64) -> i64 {
-        let waits = self.leaf.private(WAITS);
-        waits.store(waits.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        (stat + WAITED).min(STAT_LIMIT)
-    }
-}
-
-impl<S: OrderSchema> Drop for Held<'_, S> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if !self.done {
-            // Release: partner of the next holder's Acquire CAS.
-            self.leaf.head.seq.store(self.seq.0, Ordering::Release);
-        }
     }
 }

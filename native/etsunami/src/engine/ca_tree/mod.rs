@@ -11,11 +11,11 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `leaf`, `search` | the leaf: reading a publication, holding the lock; search in one leaf |
+//! | `leaf`, `held`, `search` | the leaf: its publications, its lock, search in it |
 //! | `route` | the routing node |
 //! | `descent` | from the root to a leaf |
 //! | `relink` | how a node is replaced in its parent |
-//! | `adapt` | growth, splits, joins, and when they happen |
+//! | `adapt`, `join` | growth, splits, joins, and when they happen |
 //! | `cursor` | `next`, `prev`, `scan` |
 //! | `node`, `shape` | links, fences, positions, geometry; statistics |
 //!
@@ -76,6 +76,8 @@
 mod adapt;
 mod cursor;
 mod descent;
+mod held;
+mod join;
 mod leaf;
 mod node;
 mod relink;
@@ -91,7 +93,8 @@ pub use shape::Shape;
 use crate::engine::{Change, Delta, Direction, OrderSchema, Word};
 use crate::reclaim::{self, Guard};
 use crate::sync::{AtomicPtr, Backoff, Counters};
-use leaf::{Held, Leaf};
+use held::Held;
+use leaf::Leaf;
 use node::{Entry, Fence, Gap, Link, Node, Probe};
 use route::Route;
 use search::Torn;

@@ -38,13 +38,14 @@ impl Hash {
     /// True for one hash in `rate`, a power of two or 0.
     #[inline]
     pub(super) fn is_sample_of(self, rate: usize) -> bool {
-        (self.0 >> 11) as usize & rate.saturating_sub(1) == 0
+        (self.0 >> 35) as usize & rate.saturating_sub(1) == 0
     }
 
     /// The bit of the filter that stands for this key, and [`OVERFLOW`].
     #[inline(always)]
     fn overflow_bits(self) -> u64 {
-        OVERFLOW | 1 << (u64::from(FILTER_SHIFT) + ((self.0 >> 8) & 7))
+        // The lowest bits of the position: those that choose the bucket last.
+        OVERFLOW | 1 << (u64::from(FILTER_SHIFT) + (self.position() & 7))
     }
 }
 

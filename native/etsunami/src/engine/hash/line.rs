@@ -103,21 +103,25 @@ impl Line {
     }
 
     /// Asks for the objects behind the words of the bucket itself to be brought into the cache.
-    ///
-    /// Relaxed: only a hint follows from the words.
-    #[cfg(all(target_arch = "x86_64", not(loom)))]
     pub(super) fn prefetch(&self) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        for slot in &self.slots {
-            let word = slot.load(Ordering::Relaxed);
-            // SAFETY: a prefetch has no effect but on the cache, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::without_provenance(word & !7)) };
+        for slot in 0..SLOTS {
+            self.prefetch_slot(slot);
         }
+    }
+
+    /// Asks for the object behind one slot. Relaxed: only a hint follows from the word.
+    #[cfg(all(target_arch = "x86_64", not(loom)))]
+    #[inline(always)]
+    pub(super) fn prefetch_slot(&self, slot: usize) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let word = self.slots[slot].load(Ordering::Relaxed);
+        // SAFETY: a prefetch has no effect but on the cache, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::without_provenance(word & !7)) };
     }
 
     /// There is no hint to give here.
     #[cfg(not(all(target_arch = "x86_64", not(loom))))]
-    pub(super) fn prefetch(&self) {}
+    pub(super) fn prefetch_slot(&self, _slot: usize) {}
 
     /// Puts a word into a bucket that nobody else can reach yet. True if that took a new overflow
     /// line.

@@ -49,10 +49,14 @@ pub(super) enum Attempt<'g> {
 }
 
 impl<'g> Locked<'g> {
-    /// Tries to lock a bucket of `segment`.
+    /// Tries to lock a bucket of `segment`, for the sake of a key with this hash (if of one): the
+    /// object that is probably meant is fetched while the lock is taken.
     #[inline(always)]
-    pub(super) fn attempt(segment: Segment<'g>, line: &'g Line) -> Attempt<'g> {
+    pub(super) fn attempt(segment: Segment<'g>, line: &'g Line, hash: Option<Hash>) -> Attempt<'g> {
         let head = line.glance();
+        if let Some(slot) = hash.and_then(|hash| head.candidates(hash).next()) {
+            line.prefetch_slot(slot);
+        }
         if head.0 & (LOCKED | MOVED) != 0 {
             if !head.is_moved() {
                 return Attempt::Busy;
@@ -86,9 +90,13 @@ impl<'g> Locked<'g> {
         hash: Hash,
         matches: &impl Fn(Word) -> bool,
     ) -> Option<Place<'g>> {
-        head.candidates(hash)
-            .map(|slot| Place { line, slot, word: line.word(slot, By::Owner) })
-            .find(|place| !place.word.is_empty() && matches(place.word))
+        for slot in head.candidates(hash) {
+            let word = line.word(slot, By::Owner);
+            if !word.is_empty() && matches(word) {
+                return Some(Place { line, slot, word });
+            }
+        }
+        None
     }
 
     #[inline(never)]

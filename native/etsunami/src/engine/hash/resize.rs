@@ -51,7 +51,7 @@ fn lock_line<'g>(segment: Segment<'g>, index: usize) -> Locked<'g> {
     }
     let mut backoff = Backoff::new();
     loop {
-        if let Attempt::Locked(locked) = Locked::attempt(segment, segment.line(index)) {
+        if let Attempt::Locked(locked) = Locked::attempt(segment, segment.line(index), None) {
             return locked;
         }
         backoff.wait();

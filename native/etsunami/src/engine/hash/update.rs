@@ -24,7 +24,7 @@ impl<S: HashSchema> HashTable<S> {
         f: impl FnOnce(Option<Word>) -> (Change, Delta, R),
     ) -> R {
         let hash = Hash(self.schema.hash(key));
-        let mut bucket = self.lock(hash.position(), guard);
+        let mut bucket = self.lock(hash, guard);
         let segment = bucket.segment;
         // SAFETY: the words are in the table, and the guard is live.
         let place = bucket.find(hash, |word| unsafe { self.schema.matches(key, word) });
@@ -37,12 +37,13 @@ impl<S: HashSchema> HashTable<S> {
         result
     }
 
-    /// Locks the bucket that is authoritative for a position.
+    /// Locks the bucket that is authoritative for a hash.
     #[inline(always)]
-    fn lock<'g>(&'g self, position: u64, guard: &'g Guard) -> Locked<'g> {
+    fn lock<'g>(&'g self, hash: Hash, guard: &'g Guard) -> Locked<'g> {
+        let position = hash.position();
         let mut segment = self.directory.find(position, guard);
         loop {
-            match Locked::attempt(segment, segment.bucket(position)) {
+            match Locked::attempt(segment, segment.bucket(position), Some(hash)) {
                 Attempt::Locked(locked) => return locked,
                 Attempt::Moved => segment = segment.forward(position),
                 Attempt::Busy => self.wait_for(segment, position),

@@ -4,6 +4,8 @@
 mod races;
 
 #[cfg(not(loom))]
+mod adaptation;
+#[cfg(not(loom))]
 mod balance;
 #[cfg(not(loom))]
 mod model;

@@ -1,0 +1,265 @@
+//! The locked leaf: how it is written, and the statistics of its contention.
+//!
+//! The protocol stands in [`leaf`](super::leaf). A lock is held across at most one publication.
+
+use super::leaf::{FREE, Leaf, STAT, Seq, View, WAITS, order_cells};
+use super::node::{Entry, Fence};
+use crate::engine::{OrderSchema, Word};
+use crate::reclaim::Guard;
+use crate::sync::{Backoff, Ordering, fence};
+
+/// A lock wait counts for this much contention, a lock without wait for minus one: one wait in 250
+/// operations keeps the granularity, more split, fewer join.
+const WAITED: i64 = 250;
+/// Beyond this contention a leaf is split, below its negative it is joined.
+const THRESHOLD: i64 = 1000;
+/// Contention is not counted beyond this, so that a change of habit is noticed.
+const STAT_LIMIT: i64 = 20_000;
+/// Splitting fewer entries does not spread contention.
+const LEAST_SPLIT: usize = 8;
+
+/// What the statistics ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Advice {
+    Nothing,
+    Split,
+    Join,
+}
+
+/// A locked leaf. Unlocks when dropped, on unwinding too.
+pub(super) struct Held<'g, S: OrderSchema> {
+    leaf: &'g Leaf<S>,
+    /// The current publication, as an unlocked word.
+    seq: Seq,
+    waited: bool,
+    /// Killed: nothing to unlock.
+    dead: bool,
+}
+
+impl<S: OrderSchema> Leaf<S> {
+    /// A new leaf with these entries, in key order, locked by the caller.
+    pub fn create<'g>(
+        _guard: &'g Guard,
+        capacity: usize,
+        low: *const Fence<S>,
+        high: *const Fence<S>,
+        entries: &[Entry],
+    ) -> Held<'g, S> {
+        let address = Leaf::allocate(capacity, low, high, entries, Seq::LOCK | Seq::EDIT);
+        // SAFETY: just made. Nobody else knows it, and once it is in the tree it is freed only
+        // after the guard's life.
+        let leaf = unsafe { Leaf::from_address(address) };
+        Held { leaf, seq: Seq::first(entries.len()), waited: false, dead: false }
+    }
+
+    /// Locks the leaf; none if it is dead.
+    #[inline]
+    pub fn lock(&self) -> Option<Held<'_, S>> {
+        let mut backoff = Backoff::new();
+        let mut waited = false;
+        loop {
+            let seq = self.peek();
+            if seq.is_dead() && !cfg!(feature = "weaken_tree_dead") {
+                return None;
+            }
+            if !seq.is_locked() && self.take(seq) {
+                return Some(Held { leaf: self, seq, waited, dead: false });
+            }
+            waited = true;
+            backoff.wait();
+        }
+    }
+
+    /// Lets a scan that needed several leaves take part in the statistics. Racy: a lost
+    /// contribution costs nothing, and readers of entries do not touch this cell's line.
+    pub fn calm(&self, by: i64) {
+        let stat = self.private(STAT);
+        let old = stat.load(Ordering::Relaxed) as i64;
+        stat.store(old.saturating_sub(by).max(-STAT_LIMIT) as u64, Ordering::Relaxed);
+    }
+
+    /// Locks the leaf if it is alive and free.
+    pub fn try_lock(&self) -> Option<Held<'_, S>> {
+        let seq = self.peek();
+        let free = !seq.is_dead() && !seq.is_locked() && self.take(seq);
+        free.then(|| Held { leaf: self, seq, waited: false, dead: false })
+    }
+
+    /// The sequence word before an attempt to lock.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    fn peek(&self) -> Seq {
+        // Acquire: partner of the Release store that kills.
+        Seq(self.seq().load(Ordering::Acquire))
+    }
+
+    /// The same for loom, as a compare-and-swap that fails: no leaf has this value. loom remembers
+    /// one last access per atomic. A load would hide the loads of readers from the attempt that
+    /// follows, and loom would not try the orders in which those come later.
+    #[cfg(loom)]
+    fn peek(&self) -> Seq {
+        let failed = self.seq().compare_exchange(u64::MAX, 0, Ordering::Acquire, Ordering::Acquire);
+        Seq(failed.expect_err("no leaf is locked, dead, and overfull"))
+    }
+
+    #[inline]
+    fn take(&self, seq: Seq) -> bool {
+        let taken = Seq(seq.0 | Seq::LOCK | Seq::EDIT);
+        let cas = self.seq().compare_exchange(seq.0, taken.0, Ordering::Acquire, Ordering::Relaxed);
+        if !cfg!(feature = "weaken_tree_fence") {
+            // Partner: the Acquire fence in `View::holds`.
+            fence(Ordering::Release);
+        }
+        cas.is_ok()
+    }
+}
+
+impl<'g, S: OrderSchema> Held<'g, S> {
+    #[inline(always)]
+    pub fn leaf(&self) -> &'g Leaf<S> {
+        self.leaf
+    }
+
+    #[inline(always)]
+    pub fn view(&self) -> View<'g, S> {
+        View::new(self.leaf, self.seq)
+    }
+
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.seq.len()
+    }
+
+    #[inline(always)]
+    pub fn is_full(&self) -> bool {
+        self.len() == self.leaf.capacity()
+    }
+
+    /// Appends all entries in key order.
+    pub fn entries(&self, into: &mut Vec<Entry>) {
+        let view = self.view();
+        for position in 0..self.len() {
+            let slot = view.slot(position);
+            // Relaxed: written before this lock was taken.
+            let prefix = self.leaf.prefix_cell(slot).load(Ordering::Relaxed);
+            into.push(Entry { prefix, bits: view.word_in(slot).0 as u64 });
+        }
+    }
+
+    /// Replaces the word in a slot by one with an equal key. Linearization point: the store.
+    #[inline]
+    pub fn replace(&self, slot: usize, word: Word) {
+        self.leaf.word_cell(slot).store(word.0 as u64, Ordering::Release);
+    }
+
+    /// Inserts at a position; there is room. At most one of `insert` and `remove` per lock.
+    #[inline]
+    pub fn insert(&mut self, position: usize, entry: Entry) {
+        let free = self.leaf.private(FREE);
+        let slots = free.load(Ordering::Relaxed);
+        let slot = slots.trailing_zeros() as usize;
+        debug_assert!(slot < self.leaf.capacity());
+        free.store(slots & (slots - 1), Ordering::Relaxed);
+        self.leaf.prefix_cell(slot).store(entry.prefix, Ordering::Relaxed);
+        self.leaf.word_cell(slot).store(entry.bits, Ordering::Release);
+        let mut order = self.order();
+        order.copy_within(position..self.len(), position + 1);
+        order[position] = slot as u8;
+        self.publish(&order, self.len() + 1);
+    }
+
+    /// Removes the entry at a position.
+    #[inline]
+    pub fn remove(&mut self, position: usize) {
+        let mut order = self.order();
+        let free = self.leaf.private(FREE);
+        let slots = free.load(Ordering::Relaxed);
+        free.store(slots | 1 << order[position], Ordering::Relaxed);
+        order.copy_within(position + 1..self.len(), position);
+        self.publish(&order, self.len() - 1);
+    }
+
+    /// The current order, with room for one more.
+    #[inline(always)]
+    fn order(&self) -> [u8; 64] {
+        let mut bytes = [0; 64];
+        let view = self.view();
+        for i in 0..order_cells(self.leaf.capacity()) {
+            let cell = view.order_cell(i).load(Ordering::Relaxed);
+            bytes[8 * i..8 * i + 8].copy_from_slice(&cell.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// Publishes an order: the linearization point of `insert` and `remove`.
+    #[inline(always)]
+    fn publish(&mut self, order: &[u8; 64], len: usize) {
+        let next = self.seq.next(len);
+        let other = View::new(self.leaf, next);
+        for i in 0..order_cells(self.leaf.capacity()) {
+            let bytes = order[8 * i..8 * i + 8].try_into().expect("eight bytes");
+            other.order_cell(i).store(u64::from_le_bytes(bytes), Ordering::Relaxed);
+        }
+        self.seq = next;
+        // Release: partner of the Acquire loads that begin reads. EDIT is gone: from here on this
+        // holder writes no cell that the previous publication uses.
+        self.leaf.seq().store(next.0 | Seq::LOCK, Ordering::Release);
+    }
+
+    /// Ends the leaf's life, after it has been replaced in the tree. Its cells are never written
+    /// again.
+    pub fn kill(mut self) {
+        // Release: partner of the Acquire load of who waits for the lock, and then has to find
+        // what replaced the leaf.
+        self.leaf.seq().store(self.seq.0 | Seq::DEAD, Ordering::Release);
+        self.dead = true;
+    }
+
+    /// Lock waits on this leaf in its life.
+    pub fn waits(&self) -> u64 {
+        self.leaf.private(WAITS).load(Ordering::Relaxed)
+    }
+
+    /// True if the statistics show no contention.
+    pub fn is_calm(&self) -> bool {
+        self.leaf.private(STAT).load(Ordering::Relaxed) as i64 <= 0
+    }
+
+    /// Takes this operation into the statistics.
+    #[inline]
+    pub fn advice(&self) -> Advice {
+        let stat = self.leaf.private(STAT);
+        let old = stat.load(Ordering::Relaxed) as i64;
+        let mut new = if self.waited { self.contended(old) } else { old - 1 };
+        let mut advice = Advice::Nothing;
+        if new > THRESHOLD {
+            if self.len() >= LEAST_SPLIT {
+                advice = Advice::Split;
+            } else {
+                new = 0;
+            }
+        } else if new < -THRESHOLD {
+            new = 0;
+            advice = Advice::Join;
+        }
+        stat.store(new as u64, Ordering::Relaxed);
+        advice
+    }
+
+    #[cold]
+    fn contended(&self, stat: i64) -> i64 {
+        let waits = self.leaf.private(WAITS);
+        waits.store(waits.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        (stat + WAITED).min(STAT_LIMIT)
+    }
+}
+
+impl<S: OrderSchema> Drop for Held<'_, S> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !self.dead {
+            // Release: partner of the next holder's Acquire CAS.
+            self.leaf.seq().store(self.seq.0, Ordering::Release);
+        }
+    }
+}
