@@ -23,6 +23,9 @@ use crate::resource::{Control, Handle, Heir, NAMES, TABLES};
 use crate::vm::{Env, OwnEnv, VmTerm, pid_of, pid_word};
 
 /// Called by the VM when a process that a handle monitors has died.
+///
+/// # Safety
+/// The VM calls it, with its environment, a handle, and the pid and monitor of that process.
 pub unsafe extern "C" fn down(
     env: *mut ErlNifEnv,
     object: *mut c_void,
