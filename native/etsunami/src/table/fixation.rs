@@ -100,6 +100,7 @@ impl Fixation {
     /// Forgets everything: the table is gone.
     pub(crate) fn forget(&self) {
         let mut inner = self.lock();
+        // Release: pairs with `is_fixed`.
         self.fixed.store(0, Ordering::Release);
         *inner = Inner::default();
     }

@@ -135,8 +135,8 @@ impl Generation {
     }
 
     /// Decides and changes one key atomically. Settles a decided version node on the way, and
-    /// retires what the change left behind. `ghost` makes a ghost of a key that is being removed, in
-    /// hash tables that are fixed.
+    /// retires what the change left behind. `ghost` makes a ghost of a key that is being removed,
+    /// in hash tables that are fixed.
     ///
     /// `f` is called at most once.
     #[inline(always)]

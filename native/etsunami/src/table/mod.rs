@@ -1,6 +1,6 @@
 //! ETS tables: the semantics over the engines.
 //!
-//! A [`Table`] holds a pointer to its current [`generation`], what ETS knows about a table (type,
+//! A [`Table`] holds a pointer to its current `generation`, what ETS knows about a table (type,
 //! key position, fixations) and nothing of the BEAM: who owns it, which names it has and whether
 //! its owner lives is the business of [`crate::catalog`] and of the boundary.
 //!
@@ -113,8 +113,8 @@ impl Table {
     /// Swaps in an empty generation and gives up the old one.
     fn replace(&self, guard: &Guard) -> Arc<Generation> {
         let fresh = Arc::into_raw(Generation::new(&self.spec, self.seed)).cast_mut();
-        // Release: whoever loads the new pointer sees it initialised. Acquire: so do we with the
-        // old one.
+        // Release: pairs with the load in `generation`: the new one is initialised. Acquire: pairs
+        // with the swap that brought the old one.
         let old = self.generation.swap(fresh, Ordering::AcqRel);
         // SAFETY: `old` is the table's own reference, which the swap handed to us alone.
         let old = unsafe { Arc::from_raw(old) };
@@ -132,7 +132,8 @@ impl Table {
     /// before may still finish on the old contents; those that begin later find it gone.
     /// Gives false if it was gone already.
     pub fn drop_contents(&self, guard: &Guard) -> bool {
-        // AcqRel: one caller wins; `is_dropped` readers that see true see nothing else of ours.
+        // Acquire and Release: pairs with itself, so that whoever comes second comes after the
+        // first; and with the load in `is_dropped`.
         if self.dropped.swap(true, Ordering::AcqRel) {
             return false;
         }
@@ -196,6 +197,7 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
+        // Relaxed: `&mut self`, so every store came before.
         let pointer = self.generation.load(Ordering::Relaxed);
         // SAFETY: `&mut self`: nobody uses the table any more; the reference is the table's own.
         drop(unsafe { Arc::from_raw(pointer) });
