@@ -51,6 +51,11 @@ fn process_died(env: Env, handle: &Handle, process: u64, monitor: &ErlNifMonitor
         handle.table.unfix_all(&guard, process);
         return;
     }
+    if control.heir_monitor.as_ref().is_some_and(|known| same(known, monitor)) {
+        control.heir_monitor = None;
+        control.heir = Heir::None;
+        return;
+    }
     drop(control);
     if handle.owner() == process {
         // An error only says that the table is gone.
@@ -96,6 +101,19 @@ pub fn own(env: Env, handle: &Handle, control: &mut Control, process: u64) -> bo
     }
     handle.set_owner(control, process);
     true
+}
+
+/// Watches the present heir instead of the one before. A dead one is none.
+fn watch_heir(env: Env, handle: &Handle, control: &mut Control) {
+    if let Some(old) = control.heir_monitor.take() {
+        demonitor(env, handle, &old);
+    }
+    if let Heir::Process { pid, .. } = control.heir {
+        control.heir_monitor = monitor(env, handle, pid);
+        if control.heir_monitor.is_none() {
+            control.heir = Heir::None;
+        }
+    }
 }
 
 fn monitor(env: Env, handle: &Handle, process: u64) -> Option<ErlNifMonitor> {
@@ -159,6 +177,7 @@ pub fn enter(env: Env, guard: &Guard, handle: &Handle) -> Result<(), Raise<'stat
     }
     let owner = handle.owner();
     control.ticket = Some(TABLES.enter(guard.stripe(), handle.as_ptr()));
+    watch_heir(env, handle, &mut control);
     if !own(env, handle, &mut control, owner) {
         // The caller itself is the owner, and it is running: only memory can be missing.
         remove(env, guard, handle, control);
@@ -198,6 +217,7 @@ pub fn rename(env: Env, handle: &Handle, name: VmTerm) -> Result<(), Raise<'stat
 
 /// Changes heir and access, for the owner.
 pub fn set_options(
+    env: Env,
     handle: &Handle,
     caller: u64,
     heir: Option<Heir>,
@@ -212,6 +232,7 @@ pub fn set_options(
     }
     if let Some(heir) = heir {
         control.heir = heir;
+        watch_heir(env, handle, &mut control);
     }
     if let Some(access) = access {
         handle.set_access(access);
@@ -243,6 +264,9 @@ fn remove(env: Env, guard: &Guard, handle: &Handle, mut control: MutexGuard<'_, 
         TABLES.leave(ticket);
     }
     if let Some(monitor) = control.owner_monitor.take() {
+        demonitor(env, handle, &monitor);
+    }
+    if let Some(monitor) = control.heir_monitor.take() {
         demonitor(env, handle, &monitor);
     }
     for (_, monitor) in control.fixers.drain(..) {

@@ -53,6 +53,8 @@ pub struct Control {
     pub heir: Heir,
     /// The monitor of the owner.
     pub owner_monitor: Option<ErlNifMonitor>,
+    /// The monitor of the heir: its pid may be given to another process after its death.
+    pub heir_monitor: Option<ErlNifMonitor>,
     /// The processes that have the table fixed, with their monitors.
     pub fixers: Vec<(u64, ErlNifMonitor)>,
     /// The place in the list of all tables.
@@ -122,8 +124,13 @@ impl Handle {
     /// VM has no memory.
     pub fn create(parts: Parts) -> Option<&'static Handle> {
         const { assert!(align_of::<Handle>() <= 8) };
-        let heir = parts.heir;
-        let control = Control { heir, owner_monitor: None, fixers: Vec::new(), ticket: None };
+        let control = Control {
+            heir: parts.heir,
+            owner_monitor: None,
+            heir_monitor: None,
+            fixers: Vec::new(),
+            ticket: None,
+        };
         let handle = Handle {
             table: parts.table,
             named: parts.named,

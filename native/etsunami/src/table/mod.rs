@@ -207,13 +207,16 @@ impl Drop for Table {
 /// The fixed share of a table in `info(memory)`, in words: handle, generation, first bucket.
 const TABLE_WORDS: u64 = 64;
 
+/// About what an empty generation takes, for back-pressure.
+const GENERATION_BYTES: usize = 512;
+
 /// Gives up one reference after a grace period.
 fn retire_generation(guard: &Guard, generation: Arc<Generation>) {
     unsafe fn give_up(pointer: *mut u8) {
         // SAFETY: made by `Arc::into_raw` below, retired once.
         drop(unsafe { Arc::from_raw(pointer as *const Generation) });
     }
-    let bytes = generation.counters().words() as usize * 8;
+    let bytes = GENERATION_BYTES + generation.counters().words() as usize * 8;
     let pointer = Arc::into_raw(generation).cast_mut();
     // SAFETY: the table no longer points to it; `give_up` takes back exactly this reference.
     unsafe { guard.retire(pointer.cast(), give_up, bytes) };

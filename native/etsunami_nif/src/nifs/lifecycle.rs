@@ -150,7 +150,7 @@ raw_nif! {
         let keep = atoms().keep.word();
         let heir = if heir.word() == keep { None } else { Some(heir_of(env, heir)?) };
         let access = if access.word() == keep { None } else { Some(access_of(access)?) };
-        owner::set_options(handle, own_pid(env)?, heir, access)?;
+        owner::set_options(env, handle, own_pid(env)?, heir, access)?;
         Ok(atoms().r#true)
     }
 }
