@@ -20,7 +20,7 @@ raw_nif! {
     /// `new_table(Name, Named, Type, Access, Keypos, Heir, Options)`
     fn new_table/7(env, &[name, named, kind, access, keypos, heir, options]) {
         let access = access_of(access)?;
-        let spec = Spec { access, kind: kind_of(kind)?, ..options_of(env, keypos, options)? };
+        let spec = Spec { kind: kind_of(kind)?, ..options_of(env, keypos, options)? };
         let parts = Parts {
             table: Table::new(spec, RandomState::new().hash_one(name.word())),
             owner: own_pid(env)?,
