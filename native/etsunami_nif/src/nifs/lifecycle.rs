@@ -10,6 +10,7 @@ use super::owned;
 use crate::args::{self, Parsed};
 use crate::atoms::atoms;
 use crate::codec::encode::Role;
+use crate::budget;
 use crate::error::{BADARG, Cause, SYSTEM_LIMIT};
 use crate::owner;
 use crate::raw_nif;
@@ -184,6 +185,9 @@ raw_nif! {
                 ids.push(handle.public_id(env));
             }
         }
+        // A full time slice, as `ets:all/0` gives way to other processes: a caller that asks again
+        // and again hears its signals.
+        budget::consume(env, budget::CHUNK_WORDS * 2);
         Ok(env.make_list(&ids))
     }
 }
