@@ -6,7 +6,7 @@
 //! immediate is recognised by predicates and translated in both directions: small integers are
 //! tagged by us, atoms get an index of ours and are interned for ever, `[]` has our word, and pids
 //! and ports, local or not, are stored in the external term format. (So on this path a local pid
-//! stored before the node gets a name is another key afterwards.)
+//! stored before the node gets a name comes back as one of another node.)
 //!
 //! A local port cannot be made at load. But its tag is the only one of four bits that the other
 //! immediates leave; and if a port were no immediate, it would be stored in the external format.
