@@ -157,7 +157,9 @@ impl Table {
 
     /// Deletes all objects of a key and gives them. Atomic; they stay readable under the guard.
     pub fn take<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Hit<'g>> {
-        self.modify(guard, self.generation(guard), key, |held| remove_step(held, Hit::new(guard, held)))
+        self.modify(guard, self.generation(guard), key, |held| {
+            remove_step(held, Hit::new(guard, held))
+        })
     }
 
     /// Deletes the objects that are equal (`=:=`) to the given one. Atomic.
@@ -183,7 +185,7 @@ impl Table {
 }
 
 /// How much of somebody else's list insert one call completes before it asks to be called again.
-const HELP_BUDGET: usize = 4096;
+pub(crate) const HELP_BUDGET: usize = 4096;
 
 /// Changes the value of a stored pair of immediates in place, if it has this very key word.
 #[inline(always)]
