@@ -5,8 +5,8 @@
 //! shrinks, splits and joins, and may be kept across any time. A key that is present throughout a
 //! scan is met exactly once; one that comes or goes meanwhile at most once.
 
-use crate::engine::{Word, batch};
 use crate::engine::hash::HashTable;
+use crate::engine::{Word, batch};
 use crate::error::{Error, Result};
 use crate::reclaim::Guard;
 use crate::term::object::ObjectPtr;
@@ -72,9 +72,16 @@ impl Table {
         if known { Ok(()) } else { Err(Error::BadKey.into()) }
     }
 
-    fn place<'g>(&self, guard: &'g Guard, generation: &Generation, word: Option<Word>) -> Place<'g> {
-        let word = word?;
-        // SAFETY: the word was loaded under this guard.
+    fn place<'g>(
+        &self,
+        guard: &'g Guard,
+        generation: &Generation,
+        word: Option<Word>,
+    ) -> Place<'g> {
+        // SAFETY: the word was loaded under this guard. Resolved once, because a list insert may put
+        // `1.0` in the place of `1`, and key and object shall be those of one moment.
+        let word = unsafe { batch::resolve(word?) };
+        // SAFETY: as above.
         let key = unsafe { generation.keys().key_of(word) };
         Some((key, hit(guard, word)))
     }
@@ -92,9 +99,7 @@ impl Table {
         let generation = self.generation(guard);
         match &generation.engine {
             Engine::Tree(_) => self.scan_tree(guard, generation, cursor, direction, limit, visit),
-            Engine::Hash(table) => {
-                self.scan_hash(guard, table, cursor, limit, &mut visit)
-            }
+            Engine::Hash(table) => self.scan_hash(guard, table, cursor, limit, &mut visit),
         }
     }
 
@@ -133,11 +138,12 @@ impl Table {
             Cursor::Member(position, key, number) => (position, Some((key, number))),
             _ => (0, None),
         };
-        let mut words = Vec::with_capacity(limit);
+        let (mut words, mut visited, limit) = (Vec::with_capacity(limit), 0, limit.max(1));
         let next = table.scan(guard, from, limit, &mut words);
         for word in words {
             // SAFETY: the word was loaded under this guard.
-            let (key, position) = unsafe { (table.schema().key_of(word), position_of(table, word)) };
+            let (key, position) =
+                unsafe { (table.schema().key_of(word), position_of(table, word)) };
             let number = match &inside {
                 Some((at, number)) if position == from => match compare_exact(key, at.term()) {
                     std::cmp::Ordering::Less => continue,
@@ -146,7 +152,15 @@ impl Table {
                 },
                 _ => 0,
             };
-            if let Some(number) = visit_word(guard, word, number, limit, visit) {
+            if visited >= limit {
+                return Some(Cursor::Member(position, OwnedKey::new(key), number));
+            }
+            let room = limit - visited;
+            let mut count = |object| {
+                visited += 1;
+                visit(object);
+            };
+            if let Some(number) = visit_word(guard, word, number, room, &mut count) {
                 return Some(Cursor::Member(position, OwnedKey::new(key), number));
             }
         }
