@@ -35,7 +35,7 @@ mod update;
 mod write;
 
 use crate::error::{Error, Stop};
-use crate::reclaim::Guard;
+use crate::reclaim::{self, Guard};
 use crate::sync::{Arc, AtomicBool, AtomicPtr, Ordering};
 use crate::term::hash::hash;
 use crate::term::prefix::prefix;
@@ -124,8 +124,11 @@ impl Table {
 
     /// Removes all objects, atomically. O(1); the memory is freed in the background.
     pub fn clear(&self, guard: &Guard) {
-        let old = self.replace(guard);
-        self.fixation.remember_cleared(old);
+        if self.spec.kind == Kind::OrderedSet || !self.fixation.is_fixed() {
+            self.replace(guard);
+        } else {
+            self.fixation.remember_cleared(guard, || self.replace(guard));
+        }
     }
 
     /// Marks the table as gone and frees its contents in the background. Operations that began
@@ -138,7 +141,7 @@ impl Table {
             return false;
         }
         self.replace(guard).close();
-        self.fixation.forget();
+        self.fixation.forget(guard);
         true
     }
 
@@ -197,24 +200,30 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        // Relaxed: `&mut self`, so every store came before.
+        // Relaxed: `&mut self`, nobody uses the table any more.
         let pointer = self.generation.load(Ordering::Relaxed);
-        // SAFETY: `&mut self`: nobody uses the table any more; the reference is the table's own.
-        drop(unsafe { Arc::from_raw(pointer) });
+        // SAFETY: the reference is the table's own.
+        let generation = unsafe { Arc::from_raw(pointer) };
+        // Hits borrow from guards, not from the table, so they may outlive it.
+        retire_generation(&reclaim::pin(), generation);
     }
 }
 
 /// The fixed share of a table in `info(memory)`, in words: handle, generation, first bucket.
 const TABLE_WORDS: u64 = 64;
 
-/// About what an empty generation takes, for back-pressure.
-const GENERATION_BYTES: usize = 512;
+/// The most objects of a generation that are freed by whatever thread does it.
+const DROP_AT_ONCE: u64 = 256;
 
 /// Gives up one reference after a grace period.
 fn retire_generation(guard: &Guard, generation: Arc<Generation>) {
     unsafe fn give_up(pointer: *mut u8) {
         // SAFETY: made by `Arc::into_raw` below, retired once.
-        drop(unsafe { Arc::from_raw(pointer as *const Generation) });
+        let generation = unsafe { Arc::from_raw(pointer as *const Generation) };
+        // This may run on any thread that helps to free. What takes long is for the background.
+        if generation.counters().objects() > DROP_AT_ONCE {
+            reclaim::defer(Box::new(move || drop(generation)));
+        }
     }
     let bytes = GENERATION_BYTES + generation.counters().words() as usize * 8;
     let pointer = Arc::into_raw(generation).cast_mut();

@@ -78,8 +78,15 @@ impl Table {
         generation: &Generation,
         word: Option<Word>,
     ) -> Place<'g> {
+<<<<<<< HEAD
         let word = word?;
         // SAFETY: the word was loaded under this guard.
+=======
+        // SAFETY: the word was loaded under this guard. Resolved once, because a list insert may put
+        // `1.0` in the place of `1`, and key and object shall be those of one moment.
+        let word = unsafe { batch::resolve(word?) };
+        // SAFETY: as above.
+>>>>>>> tabletest
         let key = unsafe { generation.keys().key_of(word) };
         Some((key, hit(guard, word)))
     }
@@ -136,7 +143,7 @@ impl Table {
             Cursor::Member(position, key, number) => (position, Some((key, number))),
             _ => (0, None),
         };
-        let mut words = Vec::with_capacity(limit);
+        let (mut words, mut visited, limit) = (Vec::with_capacity(limit), 0, limit.max(1));
         let next = table.scan(guard, from, limit, &mut words);
         for word in words {
             // SAFETY: the word was loaded under this guard.
@@ -150,7 +157,15 @@ impl Table {
                 },
                 _ => 0,
             };
-            if let Some(number) = visit_word(guard, word, number, limit, visit) {
+            if visited >= limit {
+                return Some(Cursor::Member(position, OwnedKey::new(key), number));
+            }
+            let room = limit - visited;
+            let mut count = |object| {
+                visited += 1;
+                visit(object);
+            };
+            if let Some(number) = visit_word(guard, word, number, room, &mut count) {
                 return Some(Cursor::Member(position, OwnedKey::new(key), number));
             }
         }

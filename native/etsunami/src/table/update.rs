@@ -123,7 +123,8 @@ impl Table {
         position: usize,
         increment: i64,
     ) -> Option<i64> {
-        if !self.spec.kind.is_unique() || position != 3 - self.spec.keypos.min(3) {
+        let is_pair = self.spec.kind.is_unique() && self.spec.keypos < 3;
+        if !is_pair || position != 3 - self.spec.keypos {
             return None;
         }
         let done = self.modify(guard, self.generation(guard), key, |held| {

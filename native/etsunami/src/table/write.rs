@@ -185,7 +185,7 @@ impl Table {
 }
 
 /// How much of somebody else's list insert one call completes before it asks to be called again.
-const HELP_BUDGET: usize = 4096;
+pub(crate) const HELP_BUDGET: usize = 4096;
 
 /// Changes the value of a stored pair of immediates in place, if it has this very key word.
 #[inline(always)]
