@@ -123,9 +123,9 @@ impl Fixation {
 
     /// Clears, and keeps the old generation while fixed. Under the lock, so that `was_cleared`
     /// finds a key that has just gone from the current generation.
-    pub(crate) fn remember_cleared(&self, guard: &Guard, clear: impl FnOnce() -> Arc<Generation>) {
+    pub(crate) fn remember_cleared(&self, guard: &Guard, clear: impl FnOnce() -> Option<Arc<Generation>>) {
         let mut inner = self.lock();
-        let old = clear();
+        let Some(old) = clear() else { return };
         if inner.fixers.is_empty() {
             retire_generation(guard, old);
         } else {
@@ -205,11 +205,12 @@ impl Table {
     /// Removes what a fixation left behind, outside its lock; what may take long in the background.
     fn bury(&self, guard: &Guard, mut ended: Inner) {
         ended.give_up_cleared(guard);
+        let Ok(generation) = self.generation(guard) else { return };
         if ended.ghosts.len() <= BURY_AT_ONCE {
-            ended.remove_ghosts(guard, self.generation(guard));
+            ended.remove_ghosts(guard, generation);
         }
         if !ended.ghosts.is_empty() {
-            let generation = self.share_generation(guard);
+            let Ok(generation) = self.share_generation(guard) else { return };
             reclaim::defer(Box::new(move || ended.remove_all_ghosts(&generation)));
         }
     }

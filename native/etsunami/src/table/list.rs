@@ -64,7 +64,7 @@ impl<'t> ListInsert<'t> {
         if self.objects.is_empty() {
             return Ok(true);
         }
-        let generation = self.table.share_generation(&reclaim::pin());
+        let generation = self.table.share_generation(&reclaim::pin())?;
         let (entries, objects) = self.take_entries();
         let target = Target {
             entries,

@@ -56,7 +56,7 @@ pub use update::{CounterOp, Update, Verdict};
 pub struct Table {
     spec: Spec,
     seed: u64,
-    /// An `Arc<Generation>` turned raw; replaced by `clear`, and never null.
+    /// An `Arc<Generation>` turned raw; replaced by `clear`, null once the table is gone.
     generation: AtomicPtr<Generation>,
     dropped: AtomicBool,
     fixation: Fixation,
@@ -90,33 +90,48 @@ impl Table {
         Key { term, digest }
     }
 
-    /// The current generation.
+    /// The current generation; [`Error::Id`] if the table is gone.
     #[inline(always)]
-    fn generation<'g>(&self, _guard: &'g Guard) -> &'g Generation {
-        // Acquire: pairs with the swap in `replace`; the new generation is initialised.
+    fn generation<'g>(&self, _guard: &'g Guard) -> Result<&'g Generation, Error> {
+        // Acquire: pairs with the exchange in `replace`; the new generation is initialised.
         let pointer = self.generation.load(Ordering::Acquire);
         // SAFETY: the table owns one reference of the generation it points to, and gives it up by
         // retiring it, so it outlives every guard that was live when it was loaded.
-        unsafe { &*pointer }
+        unsafe { pointer.as_ref() }.ok_or(Error::Id)
     }
 
     /// A counted reference to the current generation.
-    fn share_generation(&self, guard: &Guard) -> Arc<Generation> {
-        let generation: *const Generation = self.generation(guard);
+    fn share_generation(&self, guard: &Guard) -> Result<Arc<Generation>, Error> {
+        let generation: *const Generation = self.generation(guard)?;
         // SAFETY: `generation` came from `Arc::into_raw` and the guard keeps the table's count.
         unsafe {
             Arc::increment_strong_count(generation);
-            Arc::from_raw(generation)
+            Ok(Arc::from_raw(generation))
         }
     }
 
-    /// Swaps in an empty generation and gives up the old one.
-    fn replace(&self, guard: &Guard) -> Arc<Generation> {
+    /// Swaps in an empty generation and gives up the old one. `None` if the table is gone.
+    fn replace(&self, guard: &Guard) -> Option<Arc<Generation>> {
         let fresh = Arc::into_raw(Generation::new(&self.spec, self.seed)).cast_mut();
         // Release: pairs with the load in `generation`: the new one is initialised. Acquire: pairs
-        // with the swap that brought the old one.
-        let old = self.generation.swap(fresh, Ordering::AcqRel);
-        // SAFETY: `old` is the table's own reference, which the swap handed to us alone.
+        // with the exchange that brought the old one. A table that is gone stays so.
+        let swapped =
+            self.generation.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| {
+                (!old.is_null()).then_some(fresh)
+            });
+        match swapped {
+            Ok(old) => Some(self.give_up(guard, old)),
+            Err(_gone) => {
+                // SAFETY: made above, and not published.
+                drop(unsafe { Arc::from_raw(fresh) });
+                None
+            }
+        }
+    }
+
+    /// Retires the table's own reference of a generation that it no longer points to.
+    fn give_up(&self, guard: &Guard, old: *mut Generation) -> Arc<Generation> {
+        // SAFETY: `old` is the table's own reference, which a swap handed to our caller alone.
         let old = unsafe { Arc::from_raw(old) };
         retire_generation(guard, old.clone());
         old
@@ -140,7 +155,9 @@ impl Table {
         if self.dropped.swap(true, Ordering::AcqRel) {
             return false;
         }
-        self.replace(guard).close();
+        // AcqRel: as in `replace`.
+        let old = self.generation.swap(std::ptr::null_mut(), Ordering::AcqRel);
+        self.give_up(guard, old).close();
         self.fixation.forget(guard);
         true
     }
@@ -155,12 +172,12 @@ impl Table {
     /// The number of objects: exact at rest, never negative, never decreasing while only inserts
     /// run.
     pub fn size(&self, guard: &Guard) -> u64 {
-        self.generation(guard).counters().objects()
+        self.generation(guard).map_or(0, |generation| generation.counters().objects())
     }
 
     /// Memory words, a function of the contents: see the module `groups`.
     pub fn memory_words(&self, guard: &Guard) -> u64 {
-        TABLE_WORDS + self.generation(guard).counters().words()
+        TABLE_WORDS + self.generation(guard).map_or(0, |generation| generation.counters().words())
     }
 
     fn require_unique(&self) -> Result<(), Stop> {
@@ -170,7 +187,8 @@ impl Table {
     /// Figures of the engine, by name: its shape, how it has adapted, what contention it met.
     /// Walks over the engine's structure, not over the objects.
     pub fn statistics(&self, guard: &Guard) -> Vec<(&'static str, u64)> {
-        match &self.generation(guard).engine {
+        let Ok(generation) = self.generation(guard) else { return Vec::new() };
+        match &generation.engine {
             Engine::Hash(table) => {
                 let shape = table.shape();
                 vec![
@@ -202,6 +220,9 @@ impl Drop for Table {
     fn drop(&mut self) {
         // Relaxed: `&mut self`, nobody uses the table any more.
         let pointer = self.generation.load(Ordering::Relaxed);
+        if pointer.is_null() {
+            return;
+        }
         // SAFETY: the reference is the table's own.
         let generation = unsafe { Arc::from_raw(pointer) };
         // Hits borrow from guards, not from the table, so they may outlive it.
@@ -214,6 +235,9 @@ const TABLE_WORDS: u64 = 64;
 
 /// The most objects of a generation that are freed by whatever thread does it.
 const DROP_AT_ONCE: u64 = 256;
+
+/// About what an empty generation takes, for back-pressure.
+const GENERATION_BYTES: usize = 512;
 
 /// Gives up one reference after a grace period.
 fn retire_generation(guard: &Guard, generation: Arc<Generation>) {

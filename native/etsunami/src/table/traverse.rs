@@ -40,13 +40,13 @@ pub type Place<'g> = Option<(Term<'g>, Hit<'g>)>;
 impl Table {
     /// The first key and its objects.
     pub fn first<'g>(&self, guard: &'g Guard) -> Place<'g> {
-        let generation = self.generation(guard);
+        let generation = self.generation(guard).ok()?;
         self.place(guard, generation, generation.next(guard, None, is_visible))
     }
 
     /// The last key and its objects; in hash tables the first, as in ETS.
     pub fn last<'g>(&self, guard: &'g Guard) -> Place<'g> {
-        let generation = self.generation(guard);
+        let generation = self.generation(guard).ok()?;
         self.place(guard, generation, generation.prev(guard, None, is_visible))
     }
 
@@ -54,20 +54,20 @@ impl Table {
     /// the table is fixed.
     pub fn next<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Place<'g>> {
         self.require_known(guard, key)?;
-        let generation = self.generation(guard);
+        let generation = self.generation(guard)?;
         Ok(self.place(guard, generation, generation.next(guard, Some(key), is_visible)))
     }
 
     /// The key before this one; in hash tables the same as `next`.
     pub fn prev<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Place<'g>> {
         self.require_known(guard, key)?;
-        let generation = self.generation(guard);
+        let generation = self.generation(guard)?;
         Ok(self.place(guard, generation, generation.prev(guard, Some(key), is_visible)))
     }
 
     fn require_known(&self, guard: &Guard, key: Key<'_>) -> Result {
         let known = self.spec.kind == Kind::OrderedSet
-            || self.generation(guard).raw(guard, key).is_some_and(was_ever_there)
+            || self.generation(guard)?.raw(guard, key).is_some_and(was_ever_there)
             || self.is_fixed() && self.was_cleared(guard, key);
         if known { Ok(()) } else { Err(Error::BadKey.into()) }
     }
@@ -78,15 +78,10 @@ impl Table {
         generation: &Generation,
         word: Option<Word>,
     ) -> Place<'g> {
-<<<<<<< HEAD
-        let word = word?;
-        // SAFETY: the word was loaded under this guard.
-=======
         // SAFETY: the word was loaded under this guard. Resolved once, because a list insert may put
         // `1.0` in the place of `1`, and key and object shall be those of one moment.
         let word = unsafe { batch::resolve(word?) };
         // SAFETY: as above.
->>>>>>> tabletest
         let key = unsafe { generation.keys().key_of(word) };
         Some((key, hit(guard, word)))
     }
@@ -101,7 +96,7 @@ impl Table {
         limit: usize,
         mut visit: impl FnMut(ObjectPtr),
     ) -> Option<Cursor> {
-        let generation = self.generation(guard);
+        let generation = self.generation(guard).ok()?;
         match &generation.engine {
             Engine::Tree(_) => self.scan_tree(guard, generation, cursor, direction, limit, visit),
             Engine::Hash(table) => self.scan_hash(guard, table, cursor, limit, &mut visit),
@@ -175,7 +170,7 @@ impl Table {
     /// The objects of slot `index`: one object in ordered tables, those of an interval of
     /// positions in hash tables. `None` at the index behind the last slot; an error beyond it.
     pub fn slot(&self, guard: &Guard, index: u64) -> Result<Option<Vec<ObjectPtr>>> {
-        match &self.generation(guard).engine {
+        match &self.generation(guard)?.engine {
             Engine::Tree(_) => self.slot_ordered(guard, index),
             Engine::Hash(table) => self.slot_hashed(guard, table, index),
         }
