@@ -5,6 +5,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub mod args;
 pub mod atoms;
+pub mod belongings;
 pub mod budget;
 pub mod codec;
 mod codec_test;
@@ -24,7 +25,7 @@ fn load(env: Env, _info: Term) -> bool {
     atoms::load(env);
     codec::tags::load(env);
     codec::host::load(env);
-    resource::register(env)
+    resource::register(env) && belongings::register(env)
 }
 
 rustler::init!("Elixir.Etsunami.Native", load = load);

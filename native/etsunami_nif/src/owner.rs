@@ -17,17 +17,18 @@ use rustler::sys::{
 };
 
 use crate::atoms::atoms;
+use crate::belongings;
 use crate::codec::{self, tags};
 use crate::error::{BADARG, Cause, Raise, SYSTEM_LIMIT};
 use crate::resource::{Control, Handle, Heir, NAMES, TABLES};
 use crate::vm::{Env, OwnEnv, VmTerm, pid_of, pid_word};
 
-/// Called by the VM when a process that a handle monitors has died.
+/// Called by the VM when a process that a handle monitors, an heir or a fixing one, has died.
 ///
 /// # Safety
 /// The VM calls it, with its environment, a handle, and the pid and monitor of that process.
 pub unsafe extern "C" fn down(
-    env: *mut ErlNifEnv,
+    _env: *mut ErlNifEnv,
     object: *mut c_void,
     pid: *const ErlNifPid,
     monitor: *const ErlNifMonitor,
@@ -37,12 +38,11 @@ pub unsafe extern "C" fn down(
         unsafe { (&*object.cast::<Handle>(), pid_word(&*pid), &*monitor) };
     // A panic must not cross into the VM.
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        // SAFETY: the VM's environment, for the time of this call.
-        process_died(unsafe { Env::new(env) }, handle, process, monitor);
+        process_died(handle, process, monitor);
     }));
 }
 
-fn process_died(env: Env, handle: &Handle, process: u64, monitor: &ErlNifMonitor) {
+fn process_died(handle: &Handle, process: u64, monitor: &ErlNifMonitor) {
     let guard = reclaim::pin();
     let mut control = handle.control();
     if let Some(at) = control.fixers.iter().position(|(_, known)| same(known, monitor)) {
@@ -55,11 +55,6 @@ fn process_died(env: Env, handle: &Handle, process: u64, monitor: &ErlNifMonitor
         control.heir_monitor = None;
         control.heir = Heir::None;
         return;
-    }
-    drop(control);
-    if handle.owner() == process {
-        // An error only says that the table is gone.
-        let _ = settle(env, &guard, handle, process);
     }
 }
 
@@ -93,11 +88,11 @@ pub fn settle(env: Env, guard: &Guard, handle: &Handle, dead: u64) -> Result<(),
     Ok(())
 }
 
-/// Makes a process the owner and watches it. False if it is dead.
+/// Makes a process the owner. False if it is dead.
 pub fn own(env: Env, handle: &Handle, control: &mut Control, process: u64) -> bool {
-    let Some(monitor) = monitor(env, handle, process) else { return false };
-    if let Some(old) = control.owner_monitor.replace(monitor) {
-        demonitor(env, handle, &old);
+    let Some(place) = belongings::assign(env, process, handle) else { return false };
+    if let Some(old) = control.place.replace(place) {
+        old.give_back();
     }
     handle.set_owner(control, process);
     true
@@ -263,8 +258,8 @@ fn remove(env: Env, guard: &Guard, handle: &Handle, mut control: MutexGuard<'_, 
     if let Some(ticket) = control.ticket.take() {
         TABLES.leave(ticket);
     }
-    if let Some(monitor) = control.owner_monitor.take() {
-        demonitor(env, handle, &monitor);
+    if let Some(place) = control.place.take() {
+        place.give_back();
     }
     if let Some(monitor) = control.heir_monitor.take() {
         demonitor(env, handle, &monitor);

@@ -21,6 +21,7 @@ use rustler::sys::{
     enif_open_resource_type_x, enif_release_resource,
 };
 
+use crate::belongings::Place;
 use crate::codec::tags;
 use crate::error::Cause;
 use crate::owner;
@@ -51,8 +52,8 @@ pub struct Handle {
 pub struct Control {
     /// Who inherits the table.
     pub heir: Heir,
-    /// The monitor of the owner.
-    pub owner_monitor: Option<ErlNifMonitor>,
+    /// The place among the owner's tables; `None` before it has one, and once it is gone.
+    pub place: Option<Place>,
     /// The monitor of the heir: its pid may be given to another process after its death.
     pub heir_monitor: Option<ErlNifMonitor>,
     /// The processes that have the table fixed, with their monitors.
@@ -126,7 +127,7 @@ impl Handle {
         const { assert!(align_of::<Handle>() <= 8) };
         let control = Control {
             heir: parts.heir,
-            owner_monitor: None,
+            place: None,
             heir_monitor: None,
             fixers: Vec::new(),
             ticket: None,
@@ -257,6 +258,9 @@ impl Handle {
 
 /// A handle that is kept alive without a guard.
 pub struct Kept(*mut Handle);
+
+// SAFETY: handles are `Sync`, and the reference may be given up on any thread.
+unsafe impl Send for Kept {}
 
 impl std::ops::Deref for Kept {
     type Target = Handle;

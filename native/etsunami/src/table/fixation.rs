@@ -123,7 +123,11 @@ impl Fixation {
 
     /// Clears, and keeps the old generation while fixed. Under the lock, so that `was_cleared`
     /// finds a key that has just gone from the current generation.
-    pub(crate) fn remember_cleared(&self, guard: &Guard, clear: impl FnOnce() -> Option<Arc<Generation>>) {
+    pub(crate) fn remember_cleared(
+        &self,
+        guard: &Guard,
+        clear: impl FnOnce() -> Option<Arc<Generation>>,
+    ) {
         let mut inner = self.lock();
         let Some(old) = clear() else { return };
         if inner.fixers.is_empty() {

@@ -115,10 +115,9 @@ impl Table {
         let fresh = Arc::into_raw(Generation::new(&self.spec, self.seed)).cast_mut();
         // Release: pairs with the load in `generation`: the new one is initialised. Acquire: pairs
         // with the exchange that brought the old one. A table that is gone stays so.
-        let swapped =
-            self.generation.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| {
-                (!old.is_null()).then_some(fresh)
-            });
+        let swapped = self.generation.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| {
+            (!old.is_null()).then_some(fresh)
+        });
         match swapped {
             Ok(old) => Some(self.give_up(guard, old)),
             Err(_gone) => {
