@@ -150,8 +150,8 @@ fn singles(kind: Kind) {
 fn counters(kind: Kind) {
     let table = table(kind);
     let big = Int::from(i64::MAX);
-    let steps = [CounterOp { position: 1, increment: big, limit: None }];
-    let wrong = [CounterOp { position: 3, increment: Int::from(1), limit: None }];
+    let steps = [Ok(CounterOp { position: 1, increment: big, limit: None })];
+    let wrong = [Ok(CounterOp { position: 3, increment: Int::from(1), limit: None })];
     for n in 0..40 {
         let (key, default) = (key(n / 2), object(1000, 7));
         let key = lend(&table, &key);
@@ -161,8 +161,10 @@ fn counters(kind: Kind) {
         let _ = table.update_counter(&guard, key, &steps, Some(&default));
         let _ = table.update_counter(&guard, key, &wrong, Some(&default));
         let word = small(3);
-        let _ = table.update_element(&guard, key, &[(1, Term::immediate(&word))], Some(&default));
-        let _ = table.update_element(&guard, key, &[(9, Term::immediate(&word))], Some(&default));
+        let _ =
+            table.update_element(&guard, key, &[Ok((1, Term::immediate(&word)))], Some(&default));
+        let _ =
+            table.update_element(&guard, key, &[Ok((9, Term::immediate(&word)))], Some(&default));
     }
 }
 
