@@ -24,8 +24,11 @@ use crate::vm::{Env, pid_of};
 
 static RESOURCE_TYPE: AtomicPtr<ErlNifResourceType> = AtomicPtr::new(null_mut());
 
-/// The living owners by pid word, in a few shards.
-static OWNERS: LazyLock<[Mutex<HashMap<u64, Arc<Owner>>>; SHARDS]> =
+/// Living owners by pid word.
+type Owners = HashMap<u64, Arc<Owner>>;
+
+/// All of them, in a few shards.
+static OWNERS: LazyLock<[Mutex<Owners>; SHARDS]> =
     LazyLock::new(|| std::array::from_fn(|_| Mutex::default()));
 
 const SHARDS: usize = 16;
@@ -129,7 +132,7 @@ impl Place {
     }
 }
 
-fn shard(pid: u64) -> MutexGuard<'static, HashMap<u64, Arc<Owner>>> {
+fn shard(pid: u64) -> MutexGuard<'static, Owners> {
     // Pid words differ above their tag bits first.
     let shard = &OWNERS[(pid >> 4) as usize % SHARDS];
     shard.lock().unwrap_or_else(|poisoned| poisoned.into_inner())

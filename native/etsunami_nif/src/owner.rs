@@ -54,7 +54,6 @@ fn process_died(handle: &Handle, process: u64, monitor: &ErlNifMonitor) {
     if control.heir_monitor.as_ref().is_some_and(|known| same(known, monitor)) {
         control.heir_monitor = None;
         control.heir = Heir::None;
-        return;
     }
 }
 
