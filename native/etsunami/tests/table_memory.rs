@@ -303,10 +303,13 @@ fn panics(kind: Kind) {
     assert_eq!(table.size(&pin()), 3000);
 }
 
+/// What is done to a table of a type.
+type Scenario = fn(Kind);
+
 #[test]
 fn everything_comes_back_once() {
     host::set(&HOST);
-    let scenarios: [(&str, fn(Kind)); 9] = [
+    let scenarios: [(&str, Scenario); 9] = [
         ("singles", singles),
         ("counters", counters),
         ("clears", clears),

@@ -78,8 +78,8 @@ impl Table {
         generation: &Generation,
         word: Option<Word>,
     ) -> Place<'g> {
-        // SAFETY: the word was loaded under this guard. Resolved once, because a list insert may put
-        // `1.0` in the place of `1`, and key and object shall be those of one moment.
+        // SAFETY: the word was loaded under this guard. Resolved once, because a list insert may
+        // put `1.0` in the place of `1`, and key and object shall be those of one moment.
         let word = unsafe { batch::resolve(word?) };
         // SAFETY: as above.
         let key = unsafe { generation.keys().key_of(word) };

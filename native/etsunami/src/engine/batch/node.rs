@@ -138,8 +138,8 @@ pub unsafe fn settle(word: Word) -> Settled {
 }
 
 /// Notes that the writer is about to put something else in place of a decided node. To be called
-/// under the key's lock before it undoes or retires anything: the words behind the node may then go,
-/// and with them the key by which the node's batch would find the slot to clean it.
+/// under the key's lock before it undoes or retires anything: the words behind the node may then
+/// go, and with them the key by which the node's batch would find the slot to clean it.
 ///
 /// # Safety
 /// As for [`settle`]; the writer does change the slot's word.
