@@ -30,6 +30,8 @@ mod keys;
 mod list;
 pub mod options;
 mod read;
+#[cfg(test)]
+mod tests;
 mod traverse;
 mod update;
 mod write;
