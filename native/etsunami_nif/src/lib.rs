@@ -12,6 +12,7 @@ mod codec_test;
 pub mod error;
 pub mod nifs;
 pub mod owner;
+pub mod pinned;
 pub mod raw;
 pub mod resource;
 pub mod vm;
@@ -22,6 +23,7 @@ use rustler::{Env, Term};
 fn load(env: Env, _info: Term) -> bool {
     // SAFETY: the environment of the load callback lives until it returns.
     let env = unsafe { vm::Env::new(env.as_c_arg()) };
+    pinned::stay();
     atoms::load(env);
     codec::tags::load(env);
     codec::host::load(env);

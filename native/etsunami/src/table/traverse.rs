@@ -96,6 +96,22 @@ impl Table {
         limit: usize,
         mut visit: impl FnMut(ObjectPtr),
     ) -> Option<Cursor> {
+        self.scan_while(guard, cursor, direction, limit, |object| {
+            visit(object);
+            true
+        })
+    }
+
+    /// As [`Table::scan`], but `visit` may refuse an object: then the scan ends before it, and the
+    /// cursor leads back to it.
+    pub fn scan_while(
+        &self,
+        guard: &Guard,
+        cursor: Cursor,
+        direction: Direction,
+        limit: usize,
+        mut visit: impl FnMut(ObjectPtr) -> bool,
+    ) -> Option<Cursor> {
         let generation = self.generation(guard).ok()?;
         match &generation.engine {
             Engine::Tree(_) => self.scan_tree(guard, generation, cursor, direction, limit, visit),
@@ -110,7 +126,7 @@ impl Table {
         cursor: Cursor,
         direction: Direction,
         limit: usize,
-        mut visit: impl FnMut(ObjectPtr),
+        mut visit: impl FnMut(ObjectPtr) -> bool,
     ) -> Option<Cursor> {
         let Engine::Tree(tree) = &generation.engine else { return None };
         let from = match &cursor {
@@ -119,10 +135,16 @@ impl Table {
         };
         let mut words = Vec::with_capacity(limit);
         let more = generation.scan_tree(tree, guard, from, direction, limit, &mut words);
-        words.iter().filter_map(|&word| hit(guard, word).single()).for_each(&mut visit);
-        let last = *words.last().filter(|_| more)?;
-        // SAFETY: the word was loaded under this guard.
-        Some(Cursor::After(OwnedKey::new(unsafe { generation.keys().key_of(last) })))
+        // SAFETY: the words were loaded under this guard.
+        let after = |word| Cursor::After(OwnedKey::new(unsafe { generation.keys().key_of(word) }));
+        let mut last = None;
+        for word in words {
+            if hit(guard, word).single().is_some_and(|object| !visit(object)) {
+                return Some(last.map_or(cursor, after));
+            }
+            last = Some(word);
+        }
+        last.filter(|_| more).map(after)
     }
 
     fn scan_hash(
@@ -131,7 +153,7 @@ impl Table {
         table: &HashTable<Keys>,
         cursor: Cursor,
         limit: usize,
-        visit: &mut dyn FnMut(ObjectPtr),
+        visit: &mut dyn FnMut(ObjectPtr) -> bool,
     ) -> Option<Cursor> {
         let (from, inside) = match cursor {
             Cursor::Position(position) => (position, None),
@@ -158,7 +180,7 @@ impl Table {
             let room = limit - visited;
             let mut count = |object| {
                 visited += 1;
-                visit(object);
+                visit(object)
             };
             if let Some(number) = visit_word(guard, word, number, room, &mut count) {
                 return Some(Cursor::Member(position, OwnedKey::new(key), number));
@@ -182,7 +204,7 @@ impl Table {
         table: &HashTable<Keys>,
         index: u64,
     ) -> Result<Option<Vec<ObjectPtr>>> {
-        let bits = table.shape().position_bits;
+        let bits = table.position_bits();
         if index >> bits != 0 {
             return if index == 1 << bits { Ok(None) } else { Err(Error::BadArgument.into()) };
         }
@@ -242,15 +264,12 @@ fn visit_word(
     word: Word,
     number: u64,
     limit: usize,
-    visit: &mut dyn FnMut(ObjectPtr),
+    visit: &mut dyn FnMut(ObjectPtr) -> bool,
 ) -> Option<u64> {
     // SAFETY: loaded under this guard.
     match held(unsafe { batch::resolve(word) }) {
         Held::Absent => None,
-        Held::Object(object) => {
-            visit(object);
-            None
-        }
+        Held::Object(object) => (!visit(object)).then_some(number),
         Held::Group(group) => groups::visit_from(group, guard, number, limit, visit),
     }
 }

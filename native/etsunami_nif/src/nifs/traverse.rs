@@ -11,7 +11,7 @@ use crate::atoms::atoms;
 use crate::budget;
 use crate::codec::decode;
 use crate::codec::encode::Role;
-use crate::error::{BADARG, Cause};
+use crate::error::{BADARG, Cause, Raise};
 use crate::raw::Answer;
 use crate::raw_nif;
 use crate::resource;
@@ -120,11 +120,21 @@ raw_nif! {
         let direction = if backward { Direction::Descending } else { Direction::Ascending };
         let limit = args::position(env, limit)?.min(MOST_AT_ONCE);
         let (mut terms, mut words) = (Vec::with_capacity(limit), 0);
-        let next = handle.table.scan(&guard, cursor, direction, limit, |object| {
+        let most = if budget::on_normal_scheduler() { budget::INDIVISIBLE_WORDS } else { usize::MAX };
+        let mut refused = false;
+        let next = handle.table.scan_while(&guard, cursor, direction, limit, |object| {
             words += object.words();
-            // SAFETY: the guard keeps the object.
-            terms.push(unsafe { decode::object(env, object) });
+            refused = words > most;
+            if !refused {
+                // SAFETY: the guard keeps the object.
+                terms.push(unsafe { decode::object(env, object) });
+            }
+            !refused
         });
+        if refused && terms.is_empty() {
+            // One object is too much for this scheduler.
+            return Err(Raise::Dirty);
+        }
         budget::consume(env, words);
         let cursor = next.map_or(atoms().done, |cursor| cursor_term(env, cursor));
         Ok(env.make_tuple(&[env.make_list(&terms), cursor]))

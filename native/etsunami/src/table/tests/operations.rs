@@ -11,7 +11,6 @@ use crate::reclaim::{self, Guard, pin};
 use crate::table::options::Kind;
 use crate::term::number::Int;
 use crate::term::testing::{Place, Sample, encode, integers, samples, term};
-use crate::term::view::Term;
 
 pub type Step = (usize, BigInt, Option<(BigInt, BigInt)>);
 
@@ -202,13 +201,12 @@ impl Run<'_> {
     fn counter(&mut self, k: usize, steps: &[Step], default: Option<&Parts>) {
         let buffer = key_buffer(&self.pool[k]);
         let default = self.default(k, default);
-        let ops: Vec<CounterOp> = steps
+        let ops: Vec<_> = steps
             .iter()
             .cloned()
-            .map(|(position, increment, limit)| CounterOp {
-                position,
-                increment: increment.into(),
-                limit: limit.map(|(threshold, set)| (threshold.into(), set.into())),
+            .map(|(position, increment, limit)| {
+                let limit = limit.map(|(threshold, set)| (threshold.into(), set.into()));
+                Ok(CounterOp { position, increment: increment.into(), limit })
             })
             .collect();
         let (key, guard) = (key(self.table, &buffer), pin());
@@ -237,8 +235,7 @@ impl Run<'_> {
         let default = self.default(k, default);
         let values: Vec<_> =
             updates.iter().map(|(at, value)| (*at, encode(value, Place::Key))).collect();
-        let terms: Vec<(usize, Term)> =
-            values.iter().map(|(at, value)| (*at, term(value))).collect();
+        let terms: Vec<_> = values.iter().map(|(at, value)| Ok((*at, term(value)))).collect();
         let (key, guard) = (key(self.table, &buffer), pin());
         let done = self.table.update_element(&guard, key, &terms, default.as_ref().map(|d| &d.1));
         let expected = self.model.update(&self.pool[k], updates, default.as_ref().map(|d| &d.0));
@@ -359,7 +356,11 @@ fn many_ghosts_go_in_the_background() {
     for object in &objects {
         assert!(table.next(&guard, table.key_of_draft(&object.draft())).is_err());
         assert!(
-            table.generation(&guard).raw(&guard, table.key_of_draft(&object.draft())).is_none()
+            table
+                .generation(&guard)
+                .unwrap()
+                .raw(&guard, table.key_of_draft(&object.draft()))
+                .is_none()
         );
     }
 }

@@ -192,7 +192,8 @@ fn counters_winners_and_stayers() {
         thread::scope(|scope| {
             for thread in 0..3i64 {
                 scope.spawn(move || {
-                    let one = |position| CounterOp { position, increment: 1.into(), limit: None };
+                    let one =
+                        |position| Ok(CounterOp { position, increment: 1.into(), limit: None });
                     let buffers = [key_buffer(&int(-1)), key_buffer(&int(-1000))];
                     for round in 0..ROUNDS {
                         retry(|g| {
