@@ -17,6 +17,7 @@ use rustler::sys::{
 };
 
 use crate::atoms::atoms;
+use crate::budget;
 use crate::codec::{self, tags};
 use crate::error::{BADARG, Cause, Raise, SYSTEM_LIMIT};
 use crate::resource::{Control, Handle, Heir, NAMES, TABLES};
@@ -150,6 +151,9 @@ pub fn give_away(
 
 /// Enters a new table into the catalog: owner's monitor, name, list of all.
 pub fn enter(env: Env, guard: &Guard, handle: &Handle) -> Result<(), Raise<'static>> {
+    if handle.named {
+        settle_name(env, guard, handle.name_term());
+    }
     let mut control = handle.control();
     if handle.named {
         claim(env, handle, handle.name_term())?;
@@ -173,6 +177,19 @@ fn claim(env: Env, handle: &Handle, name: VmTerm) -> Result<(), Raise<'static>> 
     }
 }
 
+/// A name whose table has a dead owner is free, or belongs to the heir: sees to it. Before any
+/// control lock is taken, because this takes that of the other table.
+fn settle_name(env: Env, guard: &Guard, name: VmTerm) {
+    let known = tags::atom_number(env, name).map(|number| NAMES.get(guard, number));
+    // SAFETY: `NAMES` holds handles whose release waits for the guard.
+    let Some(known) = known.and_then(|known| unsafe { known.as_ref() }) else { return };
+    let owner = known.owner();
+    if !env.is_alive(owner) {
+        // An error only says that the table is gone.
+        let _ = settle(env, guard, known, owner);
+    }
+}
+
 fn release_name(env: Env, handle: &Handle) {
     if let Some(number) = tags::atom_number(env, handle.name_term()) {
         NAMES.release(number, handle.as_ptr());
@@ -180,7 +197,15 @@ fn release_name(env: Env, handle: &Handle) {
 }
 
 /// Gives a table another name; its own counts as taken, as in ETS.
-pub fn rename(env: Env, handle: &Handle, name: VmTerm) -> Result<(), Raise<'static>> {
+pub fn rename(
+    env: Env,
+    guard: &Guard,
+    handle: &Handle,
+    name: VmTerm,
+) -> Result<(), Raise<'static>> {
+    if handle.named {
+        settle_name(env, guard, name);
+    }
     let _control = handle.control();
     if handle.table.is_dropped() {
         return Err(Raise::badarg(Cause::Id));
@@ -225,7 +250,11 @@ pub fn clear(guard: &Guard, handle: &Handle) {
 }
 
 /// Deletes a table: gone for everybody when this returns. False if somebody else did it first.
+///
+/// Ending the owner's monitor puts a signal into the owner's queue, which a process that only makes
+/// and deletes tables would let grow until it gives way: so it is charged for it.
 pub fn delete(env: Env, guard: &Guard, handle: &Handle) -> bool {
+    budget::consume(env, 0);
     remove(env, guard, handle, handle.control())
 }
 

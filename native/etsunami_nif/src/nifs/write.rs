@@ -63,12 +63,7 @@ const ASK_EVERY: usize = 1024;
 /// published on a dirty scheduler. The table is looked up again before anything is published: if
 /// it has gone or lost its name meanwhile, nothing is inserted.
 #[inline(never)]
-fn insert_list<'e>(
-    env: Env<'e>,
-    table: VmTerm<'e>,
-    objects: VmTerm<'e>,
-    mode: Mode,
-) -> Answer<'e> {
+fn insert_list<'e>(env: Env<'e>, table: VmTerm<'e>, objects: VmTerm<'e>, mode: Mode) -> Answer<'e> {
     let handle = {
         let guard = pin();
         resource::table(env, &guard, table, Need::Write)?.keep()
