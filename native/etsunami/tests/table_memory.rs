@@ -301,10 +301,13 @@ fn panics(kind: Kind) {
     assert_eq!(table.size(&pin()), 3000);
 }
 
+/// A name, and what is to be done with tables of each kind.
+type Scenario = (&'static str, fn(Kind));
+
 #[test]
 fn everything_comes_back_once() {
     host::set(&HOST);
-    let scenarios: [(&str, fn(Kind)); 9] = [
+    let scenarios: [Scenario; 9] = [
         ("singles", singles),
         ("counters", counters),
         ("clears", clears),
