@@ -165,6 +165,9 @@ pub fn give_away(
 
 /// Enters a new table into the catalog: owner's monitor, name, list of all.
 pub fn enter(env: Env, guard: &Guard, handle: &Handle) -> Result<(), Raise<'static>> {
+    if handle.named {
+        settle_name(env, guard, handle.name_term());
+    }
     let mut control = handle.control();
     if handle.named {
         claim(env, handle, handle.name_term())?;
@@ -189,6 +192,19 @@ fn claim(env: Env, handle: &Handle, name: VmTerm) -> Result<(), Raise<'static>> 
     }
 }
 
+/// A name whose table has a dead owner is free, or belongs to the heir: sees to it. Before any
+/// control lock is taken, because this takes that of the other table.
+fn settle_name(env: Env, guard: &Guard, name: VmTerm) {
+    let known = tags::atom_number(env, name).map(|number| NAMES.get(guard, number));
+    // SAFETY: `NAMES` holds handles whose release waits for the guard.
+    let Some(known) = known.and_then(|known| unsafe { known.as_ref() }) else { return };
+    let owner = known.owner();
+    if !env.is_alive(owner) {
+        // An error only says that the table is gone.
+        let _ = settle(env, guard, known, owner);
+    }
+}
+
 fn release_name(env: Env, handle: &Handle) {
     if let Some(number) = tags::atom_number(env, handle.name_term()) {
         NAMES.release(number, handle.as_ptr());
@@ -196,7 +212,15 @@ fn release_name(env: Env, handle: &Handle) {
 }
 
 /// Gives a table another name; its own counts as taken, as in ETS.
-pub fn rename(env: Env, handle: &Handle, name: VmTerm) -> Result<(), Raise<'static>> {
+pub fn rename(
+    env: Env,
+    guard: &Guard,
+    handle: &Handle,
+    name: VmTerm,
+) -> Result<(), Raise<'static>> {
+    if handle.named {
+        settle_name(env, guard, name);
+    }
     let _control = handle.control();
     if handle.table.is_dropped() {
         return Err(Raise::badarg(Cause::Id));

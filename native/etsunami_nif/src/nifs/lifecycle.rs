@@ -122,7 +122,7 @@ raw_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
         args::atom(env, name)?;
-        owner::rename(env, handle, name)?;
+        owner::rename(env, &guard, handle, name)?;
         Ok(handle.public_id(env))
     }
 }

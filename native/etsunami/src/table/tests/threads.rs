@@ -261,3 +261,32 @@ fn tables_that_go_take_list_inserts_along() {
         }
     }
 }
+
+/// While a table is fixed, `next` goes on from any key that was there since, a clear or not.
+#[test]
+fn keys_stay_known_while_a_fixed_table_is_cleared() {
+    for kind in KINDS {
+        let (table, clearing) = (&shared(kind), &AtomicBool::new(true));
+        table.fix(1, 0);
+        insert_list(table, (0..10).map(|k| pair(k, 0)));
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let buffers: Vec<_> = (0..10).map(|k| key_buffer(&int(k))).collect();
+                while clearing.load(Ordering::Acquire) {
+                    for buffer in &buffers {
+                        assert!(table.next(&pin(), key(table, buffer)).is_ok());
+                    }
+                }
+            });
+            for round in 0..200 {
+                table.clear(&pin());
+                if round % 20 == 0 {
+                    insert_list(table, (0..10).map(|k| pair(k, 0)));
+                }
+            }
+            clearing.store(false, Ordering::Release);
+        });
+        table.unfix(&pin(), 1);
+        assert!(table.fixed().is_none());
+    }
+}
