@@ -201,10 +201,13 @@ impl<'t> Model<'t> {
         default: Option<&Object>,
     ) -> Result<bool, Refused> {
         let keypos = self.table.spec().keypos;
-        if !self.kind().is_unique() || updates.iter().any(|(position, _)| *position == keypos) {
+        if !self.kind().is_unique() {
             return Err(Refused);
         }
         let Some(base) = self.base(key, default) else { return Ok(false) };
+        if updates.iter().any(|(position, _)| *position == keypos) {
+            return Err(Refused);
+        }
         let mut samples = base.samples;
         for (position, value) in updates {
             *samples.get_mut(position.wrapping_sub(1)).ok_or(Refused)? = value.clone();
