@@ -135,11 +135,14 @@ raw_nif! {
             // One object is too much for this scheduler.
             return Err(Raise::Dirty);
         }
-        budget::consume(env, words);
+        budget::consume(env, words + terms.len() * WORDS_PER_OBJECT);
         let cursor = next.map_or(atoms().done, |cursor| cursor_term(env, cursor));
         Ok(env.make_tuple(&[env.make_list(&terms), cursor]))
     }
 }
+
+/// What finding and listing an object costs beside its words, in words.
+const WORDS_PER_OBJECT: usize = 16;
 
 /// The most objects of one chunk.
 const MOST_AT_ONCE: usize = 1000;
