@@ -77,6 +77,16 @@ fn is_boxed(term: VmTerm) -> bool {
     term.word() & 3 == 2
 }
 
+/// The term of an integer.
+#[inline(always)]
+pub fn small<'e>(env: Env<'e>, value: i64) -> VmTerm<'e> {
+    match immediate::small(value) {
+        // SAFETY: the word of a small integer, as the VM was found to write it.
+        Some(word) if !portable() => unsafe { VmTerm::from_word(word) },
+        _ => env.make_int64(value),
+    }
+}
+
 /// Portable path: the immediate that stands for a term, if it is one.
 pub fn import(env: Env, term: VmTerm) -> Option<u64> {
     if env.is_atom(term) {

@@ -12,8 +12,8 @@ use etsunami::term::view::Term;
 use super::{owned, with_key, with_object};
 use crate::args;
 use crate::atoms::boolean;
-use crate::codec::decode;
 use crate::codec::encode::Role;
+use crate::codec::{decode, tags};
 use crate::error::{Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
 use crate::raw_nif;
@@ -31,7 +31,7 @@ raw_nif! {
             if let Some((position, increment)) = plain_op(env, &handle.table, op)
                 && let Some(value) = handle.table.count_small(&guard, key, position, increment)
             {
-                return Ok(env.make_int64(value));
+                return Ok(tags::small(env, value));
             }
             count(env, handle, key, op, None)
         })
@@ -41,11 +41,12 @@ raw_nif! {
 /// The position and increment of the commonest forms, `Incr` and `{Pos, Incr}` with small integers.
 #[inline(always)]
 fn plain_op<'e>(env: Env<'e>, table: &Table, op: VmTerm<'e>) -> Option<(usize, i64)> {
-    if let Some([position, increment]) = args::tuple(env, op) {
-        let position = usize::try_from(env.int64(position)?).ok()?;
-        return Some((position, env.int64(increment)?));
+    if let Some(increment) = args::small_int(env, op) {
+        return Some((table.spec().keypos + 1, increment));
     }
-    Some((table.spec().keypos + 1, env.int64(op)?))
+    let [position, increment] = args::tuple(env, op)?;
+    let position = usize::try_from(args::small_int(env, position)?).ok()?;
+    Some((position, args::small_int(env, increment)?))
 }
 
 raw_nif! {
