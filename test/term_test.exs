@@ -1,7 +1,7 @@
 defmodule Etsunami.TermTest do
   # The codec and the term order of the native core against the VM: the VM is the model. With
   # ETSUNAMI_PORTABLE=1 the same tests try the path for VMs whose words are not as assumed.
-  use ExUnit.Case, async: true
+  use ExUnit.Case, async: false
   @moduletag :library
 
   import Bitwise

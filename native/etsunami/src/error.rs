@@ -1,7 +1,7 @@
 //! Why an operation was refused.
 //!
-//! The variants are the causes that ETS itself distinguishes; the boundary turns each into the
-//! exception and the `error_info` cause of the same name.
+//! The variants are those causes of ETS's errors that a table can find; those about owners, access
+//! and names are the boundary's. It turns each into the exception and `error_info` cause of ETS.
 
 /// A refusal. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -9,8 +9,6 @@
 pub enum Error {
     /// The table does not exist, or no longer.
     Id,
-    /// The caller may not access the table in this way.
-    Access,
     /// The operation is not defined for this table type.
     TableType,
     /// No object has this key.
@@ -21,12 +19,6 @@ pub enum Error {
     Position,
     /// An argument, or the element to be changed, has the wrong type.
     BadArgument,
-    /// The name is taken.
-    AlreadyExists,
-    /// The receiver already owns the table.
-    Owner,
-    /// The caller does not own the table.
-    NotOwner,
     /// The object would be too large, or memory is exhausted.
     SystemLimit,
 }

@@ -3,6 +3,7 @@
 use etsunami::term::layout::immediate;
 
 use crate::atoms::atoms;
+use crate::codec::tags;
 use crate::error::{BADARG, Raise};
 use crate::vm::{Env, VmTerm};
 
@@ -32,9 +33,20 @@ pub fn position<'e>(env: Env<'e>, term: VmTerm<'e>) -> Parsed<'e, usize> {
     }
 }
 
+/// True if the term may be a list: what is certainly a tuple, on the VMs that are known, is not
+/// asked for.
+#[inline(always)]
+pub fn may_be_list(env: Env, term: VmTerm) -> bool {
+    const BOXED: u64 = 2;
+    (tags::portable() || term.word() & 3 != BOXED) && is_list(env, term)
+}
+
 /// The value of an integer that is small for the VM.
 #[inline(always)]
 pub fn small_int(env: Env, term: VmTerm) -> Option<i64> {
+    if immediate::is_small(term.word()) && !tags::portable() {
+        return Some(immediate::small_value(term.word()));
+    }
     env.int64(term).filter(|&value| immediate::small(value).is_some())
 }
 

@@ -88,14 +88,10 @@ impl From<Error> for Raise<'_> {
     fn from(error: Error) -> Self {
         Raise::badarg(match error {
             Error::Id => Cause::Id,
-            Error::Access => Cause::Access,
             Error::TableType => Cause::TableType,
             Error::BadKey => Cause::BadKey,
             Error::KeyPosition => Cause::KeyPos,
             Error::Position => Cause::Position,
-            Error::AlreadyExists => Cause::AlreadyExists,
-            Error::Owner => Cause::Owner,
-            Error::NotOwner => Cause::NotOwner,
             Error::SystemLimit => return SYSTEM_LIMIT,
             _ => Cause::None,
         })

@@ -3,14 +3,28 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+unsafe extern "C" {
+    /// mimalloc gives back to the system what it holds in reserve.
+    fn mi_collect(force: bool);
+}
+
+/// Schedulers allocate, the background thread frees; what it freed comes back to the system when
+/// it asks for that.
+fn tidy() {
+    // SAFETY: may be called by any thread at any time.
+    unsafe { mi_collect(true) };
+}
+
 pub mod args;
 pub mod atoms;
+pub mod belongings;
 pub mod budget;
 pub mod codec;
 mod codec_test;
 pub mod error;
 pub mod nifs;
 pub mod owner;
+pub mod pinned;
 pub mod raw;
 pub mod resource;
 pub mod vm;
@@ -21,10 +35,12 @@ use rustler::{Env, Term};
 fn load(env: Env, _info: Term) -> bool {
     // SAFETY: the environment of the load callback lives until it returns.
     let env = unsafe { vm::Env::new(env.as_c_arg()) };
+    pinned::stay();
+    etsunami::reclaim::set_tidy_hook(tidy);
     atoms::load(env);
     codec::tags::load(env);
     codec::host::load(env);
-    resource::register(env)
+    resource::register(env) && belongings::register(env)
 }
 
 rustler::init!("Elixir.Etsunami.Native", load = load);

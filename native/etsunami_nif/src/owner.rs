@@ -17,14 +17,18 @@ use rustler::sys::{
 };
 
 use crate::atoms::atoms;
+use crate::belongings;
 use crate::codec::{self, tags};
 use crate::error::{BADARG, Cause, Raise, SYSTEM_LIMIT};
 use crate::resource::{Control, Handle, Heir, NAMES, TABLES};
 use crate::vm::{Env, OwnEnv, VmTerm, pid_of, pid_word};
 
-/// Called by the VM when a process that a handle monitors has died.
+/// Called by the VM when a process that a handle monitors, an heir or a fixing one, has died.
+///
+/// # Safety
+/// The VM calls it, with its environment, a handle, and the pid and monitor of that process.
 pub unsafe extern "C" fn down(
-    env: *mut ErlNifEnv,
+    _env: *mut ErlNifEnv,
     object: *mut c_void,
     pid: *const ErlNifPid,
     monitor: *const ErlNifMonitor,
@@ -34,12 +38,11 @@ pub unsafe extern "C" fn down(
         unsafe { (&*object.cast::<Handle>(), pid_word(&*pid), &*monitor) };
     // A panic must not cross into the VM.
     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        // SAFETY: the VM's environment, for the time of this call.
-        process_died(unsafe { Env::new(env) }, handle, process, monitor);
+        process_died(handle, process, monitor);
     }));
 }
 
-fn process_died(env: Env, handle: &Handle, process: u64, monitor: &ErlNifMonitor) {
+fn process_died(handle: &Handle, process: u64, monitor: &ErlNifMonitor) {
     let guard = reclaim::pin();
     let mut control = handle.control();
     if let Some(at) = control.fixers.iter().position(|(_, known)| same(known, monitor)) {
@@ -48,10 +51,9 @@ fn process_died(env: Env, handle: &Handle, process: u64, monitor: &ErlNifMonitor
         handle.table.unfix_all(&guard, process);
         return;
     }
-    drop(control);
-    if handle.owner() == process {
-        // An error only says that the table is gone.
-        let _ = settle(env, &guard, handle, process);
+    if control.heir_monitor.as_ref().is_some_and(|known| same(known, monitor)) {
+        control.heir_monitor = None;
+        control.heir = Heir::None;
     }
 }
 
@@ -85,14 +87,27 @@ pub fn settle(env: Env, guard: &Guard, handle: &Handle, dead: u64) -> Result<(),
     Ok(())
 }
 
-/// Makes a process the owner and watches it. False if it is dead.
+/// Makes a process the owner. False if it is dead.
 pub fn own(env: Env, handle: &Handle, control: &mut Control, process: u64) -> bool {
-    let Some(monitor) = monitor(env, handle, process) else { return false };
-    if let Some(old) = control.owner_monitor.replace(monitor) {
-        demonitor(env, handle, &old);
+    let Some(place) = belongings::assign(env, process, handle) else { return false };
+    if let Some(old) = control.place.replace(place) {
+        old.give_back();
     }
     handle.set_owner(control, process);
     true
+}
+
+/// Watches the present heir instead of the one before. A dead one is none.
+fn watch_heir(env: Env, handle: &Handle, control: &mut Control) {
+    if let Some(old) = control.heir_monitor.take() {
+        demonitor(env, handle, &old);
+    }
+    if let Heir::Process { pid, .. } = control.heir {
+        control.heir_monitor = monitor(env, handle, pid);
+        if control.heir_monitor.is_none() {
+            control.heir = Heir::None;
+        }
+    }
 }
 
 fn monitor(env: Env, handle: &Handle, process: u64) -> Option<ErlNifMonitor> {
@@ -150,12 +165,16 @@ pub fn give_away(
 
 /// Enters a new table into the catalog: owner's monitor, name, list of all.
 pub fn enter(env: Env, guard: &Guard, handle: &Handle) -> Result<(), Raise<'static>> {
+    if handle.named {
+        settle_name(env, guard, handle.name_term());
+    }
     let mut control = handle.control();
     if handle.named {
         claim(env, handle, handle.name_term())?;
     }
     let owner = handle.owner();
     control.ticket = Some(TABLES.enter(guard.stripe(), handle.as_ptr()));
+    watch_heir(env, handle, &mut control);
     if !own(env, handle, &mut control, owner) {
         // The caller itself is the owner, and it is running: only memory can be missing.
         remove(env, guard, handle, control);
@@ -173,6 +192,19 @@ fn claim(env: Env, handle: &Handle, name: VmTerm) -> Result<(), Raise<'static>> 
     }
 }
 
+/// A name whose table has a dead owner is free, or belongs to the heir: sees to it. Before any
+/// control lock is taken, because this takes that of the other table.
+fn settle_name(env: Env, guard: &Guard, name: VmTerm) {
+    let known = tags::atom_number(env, name).map(|number| NAMES.get(guard, number));
+    // SAFETY: `NAMES` holds handles whose release waits for the guard.
+    let Some(known) = known.and_then(|known| unsafe { known.as_ref() }) else { return };
+    let owner = known.owner();
+    if !env.is_alive(owner) {
+        // An error only says that the table is gone.
+        let _ = settle(env, guard, known, owner);
+    }
+}
+
 fn release_name(env: Env, handle: &Handle) {
     if let Some(number) = tags::atom_number(env, handle.name_term()) {
         NAMES.release(number, handle.as_ptr());
@@ -180,7 +212,15 @@ fn release_name(env: Env, handle: &Handle) {
 }
 
 /// Gives a table another name; its own counts as taken, as in ETS.
-pub fn rename(env: Env, handle: &Handle, name: VmTerm) -> Result<(), Raise<'static>> {
+pub fn rename(
+    env: Env,
+    guard: &Guard,
+    handle: &Handle,
+    name: VmTerm,
+) -> Result<(), Raise<'static>> {
+    if handle.named {
+        settle_name(env, guard, name);
+    }
     let _control = handle.control();
     if handle.table.is_dropped() {
         return Err(Raise::badarg(Cause::Id));
@@ -195,6 +235,7 @@ pub fn rename(env: Env, handle: &Handle, name: VmTerm) -> Result<(), Raise<'stat
 
 /// Changes heir and access, for the owner.
 pub fn set_options(
+    env: Env,
     handle: &Handle,
     caller: u64,
     heir: Option<Heir>,
@@ -209,6 +250,7 @@ pub fn set_options(
     }
     if let Some(heir) = heir {
         control.heir = heir;
+        watch_heir(env, handle, &mut control);
     }
     if let Some(access) = access {
         handle.set_access(access);
@@ -239,7 +281,10 @@ fn remove(env: Env, guard: &Guard, handle: &Handle, mut control: MutexGuard<'_, 
     if let Some(ticket) = control.ticket.take() {
         TABLES.leave(ticket);
     }
-    if let Some(monitor) = control.owner_monitor.take() {
+    if let Some(place) = control.place.take() {
+        place.give_back();
+    }
+    if let Some(monitor) = control.heir_monitor.take() {
         demonitor(env, handle, &monitor);
     }
     for (_, monitor) in control.fixers.drain(..) {

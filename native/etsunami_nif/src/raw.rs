@@ -1,8 +1,9 @@
 //! Raw entry points: NIFs without rustler's `Vec` of arguments.
 //!
-//! [`raw_nif!`](crate::raw_nif) defines a NIF as a Rust function over an array of its arguments and submits a C
-//! entry point into the table of NIFs that `rustler::init!` collects. The entry point catches
-//! panics, and is the one place where a failure becomes an exception or a change of scheduler.
+//! [`raw_nif!`](crate::raw_nif) defines a NIF as a Rust function over an array of its arguments and
+//! submits a C entry point into the table of NIFs that `rustler::init!` collects. The entry point
+//! catches panics, and is the one place where a failure becomes an exception or a change of
+//! scheduler.
 
 use std::ffi::{CStr, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};

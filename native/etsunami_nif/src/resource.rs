@@ -21,6 +21,7 @@ use rustler::sys::{
     enif_open_resource_type_x, enif_release_resource,
 };
 
+use crate::belongings::Place;
 use crate::codec::tags;
 use crate::error::Cause;
 use crate::owner;
@@ -51,8 +52,10 @@ pub struct Handle {
 pub struct Control {
     /// Who inherits the table.
     pub heir: Heir,
-    /// The monitor of the owner.
-    pub owner_monitor: Option<ErlNifMonitor>,
+    /// The place among the owner's tables; `None` before it has one, and once it is gone.
+    pub place: Option<Place>,
+    /// The monitor of the heir: its pid may be given to another process after its death.
+    pub heir_monitor: Option<ErlNifMonitor>,
     /// The processes that have the table fixed, with their monitors.
     pub fixers: Vec<(u64, ErlNifMonitor)>,
     /// The place in the list of all tables.
@@ -122,8 +125,13 @@ impl Handle {
     /// VM has no memory.
     pub fn create(parts: Parts) -> Option<&'static Handle> {
         const { assert!(align_of::<Handle>() <= 8) };
-        let heir = parts.heir;
-        let control = Control { heir, owner_monitor: None, fixers: Vec::new(), ticket: None };
+        let control = Control {
+            heir: parts.heir,
+            place: None,
+            heir_monitor: None,
+            fixers: Vec::new(),
+            ticket: None,
+        };
         let handle = Handle {
             table: parts.table,
             named: parts.named,
@@ -250,6 +258,9 @@ impl Handle {
 
 /// A handle that is kept alive without a guard.
 pub struct Kept(*mut Handle);
+
+// SAFETY: handles are `Sync`, and the reference may be given up on any thread.
+unsafe impl Send for Kept {}
 
 impl std::ops::Deref for Kept {
     type Target = Handle;

@@ -300,7 +300,8 @@ impl<'e> Env<'e> {
         }
     }
 
-    /// The bytes of a binary, not of a bit string that does not end at a byte. They live as long as the environment.
+    /// The bytes of a binary, not of a bit string that does not end at a byte. They live as long as
+    /// the environment.
     #[inline]
     pub fn binary(self, term: VmTerm<'e>) -> Option<&'e [u8]> {
         let mut binary = MaybeUninit::<ErlNifBinary>::uninit();

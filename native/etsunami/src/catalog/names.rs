@@ -58,7 +58,9 @@ impl<T> Names<T> {
     /// Gives a name up, if it is this table's. True if it was.
     pub fn release(&self, atom: usize, table: *mut T) -> bool {
         let Some(chunk) = self.chunk(atom) else { return false };
-        // Release: what the table's owner did before is seen by whoever takes the name next.
+        // Release: pairs with `get` by way of the next claim, whose exchange continues this release
+        // sequence: who finds the next table of the name sees what became of this one. Relaxed on
+        // failure: nothing is read through the pointer.
         chunk[atom % CHUNK]
             .compare_exchange(table, null_mut(), Ordering::Release, Ordering::Relaxed)
             .is_ok()
@@ -79,7 +81,8 @@ impl<T> Names<T> {
         let slot = self.chunks.get(atom / CHUNK)?;
         let fresh: Box<Chunk<T>> = Box::new([const { AtomicPtr::new(null_mut()) }; CHUNK]);
         let fresh = Box::into_raw(fresh);
-        // AcqRel: release our chunk, or acquire the one that another thread made first.
+        // Release: pairs with the load in `chunk`. Acquire on failure: pairs with the exchange of
+        // the thread that made the chunk first.
         let old = slot.compare_exchange(null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire);
         if let Err(theirs) = old {
             // SAFETY: ours was not published.

@@ -22,8 +22,8 @@ struct Slab<T> {
     free: Vec<usize>,
 }
 
-// SAFETY: the pointers are only handed out under the shard's lock, to callers that own the
-// question whether `T` may be shared.
+// SAFETY: the registry follows no pointer. It keeps them under the shard's lock and hands them back
+// as they came; what a caller may do with one is the caller's question, and `T` may be shared.
 unsafe impl<T: Sync> Sync for Registry<T> {}
 
 impl<T> Registry<T> {

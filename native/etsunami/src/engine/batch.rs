@@ -22,7 +22,8 @@
 //!    or leaf, the slot's word is replaced by the node. No lock is kept between entries.
 //! 2. *Decide*: one compare-and-swap of the decision. This is the linearization point of the
 //!    whole list.
-//! 3. *Clean*: entry by entry, a slot that still holds the node gets its visible word.
+//! 3. *Clean*: entry by entry, a slot that still holds the node gets its visible word. An entry
+//!    whose node a writer has displaced is passed over: its key may be gone.
 //! 4. The batch is retired.
 //!
 //! A batch advances in chunks of bounded work, and whoever holds its worker flag advances it: its
@@ -58,4 +59,4 @@ mod node;
 mod tests;
 
 pub use descriptor::{Batch, BatchTarget, Helped, Outcome, Placed, Progress, help};
-pub use node::{Settled, key_word, resolve, settle};
+pub use node::{Settled, displace, key_word, resolve, settle};

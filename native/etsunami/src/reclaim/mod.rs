@@ -53,6 +53,7 @@ mod worker;
 pub use crate::sync::barrier::Mode;
 pub use collector::Flushed;
 pub use guard::{Collector, Guard, Local};
+pub use worker::set_tidy_hook;
 
 /// Pins this thread in the default collector. About a nanosecond.
 #[inline]

@@ -143,6 +143,21 @@ impl Worker {
     }
 }
 
+/// What the thread calls when it has freed a lot and has nothing more to do.
+static TIDY: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
+
+/// Has the background thread call `hook` after it has freed a lot: for allocators that keep what
+/// another thread freed until they are asked. The first hook stays.
+pub fn set_tidy_hook(hook: fn()) {
+    let _ = TIDY.set(hook);
+}
+
+fn tidy() {
+    if let Some(hook) = TIDY.get() {
+        hook();
+    }
+}
+
 /// The thread itself. Models do without it: they collect when they like.
 #[cfg(not(loom))]
 mod life {
@@ -151,7 +166,13 @@ mod life {
     use crate::sync::barrier::heavy_barrier;
     use crate::sync::{MutexGuard, Ordering};
     use std::sync::PoisonError;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
+
+    /// After so many bytes of garbage the allocator is asked to give back what it can.
+    const TIDY_FROM: usize = 4 << 20;
+
+    /// But not more often than this: what is given back has to be got again.
+    const TIDY_EVERY: Duration = Duration::from_millis(500);
 
     /// How long garbage waits at most for the next attempt to free it.
     const TICK: Duration = Duration::from_millis(10);
@@ -160,20 +181,27 @@ mod life {
         /// The thread's life.
         pub fn serve(&self, shared: &Shared) -> ! {
             unbind();
+            let (mut most_pending, mut tidied) = (0, Instant::now());
             loop {
+                most_pending = shared.pending_bytes().max(most_pending);
                 self.run_jobs();
                 let last = shared.collect();
+                let quiet = shared.pending_items() == 0 && self.is_idle();
+                if quiet && most_pending >= TIDY_FROM && tidied.elapsed() >= TIDY_EVERY {
+                    super::tidy();
+                    (most_pending, tidied) = (0, Instant::now());
+                }
                 if last != Round::Advanced || !shared.has_backlog() {
-                    self.sleep(shared);
+                    self.sleep(shared, most_pending >= TIDY_FROM);
                 }
             }
         }
 
         /// Sleeps for a tick, or until somebody calls if there is nothing to wait for.
-        fn sleep(&self, shared: &Shared) {
+        fn sleep(&self, shared: &Shared, untidy: bool) {
             let mut mail = lock(&self.mail);
             // If the barrier has failed the garbage can never be freed: do not wake up for it.
-            let tick = shared.pending_items() > 0 && !shared.is_barrier_lost();
+            let tick = (shared.pending_items() > 0 || untidy) && !shared.is_barrier_lost();
             if tick || !self.park(shared) {
                 self.doze(mail).call = false;
                 return;

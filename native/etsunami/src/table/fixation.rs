@@ -15,9 +15,10 @@ use crate::term::layout::immediate;
 use crate::term::object::{ObjectPtr, Replacement};
 use crate::term::probe::OwnedKey;
 
-use super::Table;
 use super::generation::Generation;
 use super::keys::{GHOST, Key};
+use super::write::HELP_BUDGET;
+use super::{Table, list, retire_generation};
 
 /// A process that fixed the table, and how often. The process is an opaque word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,10 +46,41 @@ struct Inner {
     cleared: Vec<Arc<Generation>>,
 }
 
+impl Inner {
+    /// Leaves the cleared generations to reclamation: they may be large.
+    fn give_up_cleared(&mut self, guard: &Guard) {
+        self.cleared.drain(..).for_each(|generation| retire_generation(guard, generation));
+    }
+
+    /// Removes the ghosts, where no object took their place; those under an undecided list insert
+    /// stay noted. The insert may fail, and bring them back.
+    fn remove_ghosts(&mut self, guard: &Guard, generation: &Generation) {
+        let stamp = stamp(self.number);
+        self.ghosts.retain(|grave| generation.remove_ghost(guard, grave.key(), stamp).is_err());
+    }
+
+    /// Removes the ghosts, helping the list inserts that stand in the way.
+    fn remove_all_ghosts(&mut self, generation: &Generation) {
+        let stamp = stamp(self.number);
+        for grave in self.ghosts.drain(..) {
+            let guard = reclaim::pin();
+            while let Err(undecided) = generation.remove_ghost(&guard, grave.key(), stamp) {
+                list::help(&guard, undecided.0, &mut HELP_BUDGET.clone());
+            }
+        }
+    }
+}
+
 /// Where a ghost stands: a copy of its key, and the key's digest.
 struct Grave {
     key: OwnedKey,
     digest: u64,
+}
+
+impl Grave {
+    fn key(&self) -> Key<'_> {
+        Key { term: self.key.term(), digest: self.digest }
+    }
 }
 
 /// When a table was fixed first, and by whom it is fixed now.
@@ -89,19 +121,30 @@ impl Fixation {
         Some(word)
     }
 
-    /// Keeps a cleared generation while fixed.
-    pub(crate) fn remember_cleared(&self, old: Arc<Generation>) {
+    /// Clears, and keeps the old generation while fixed. Under the lock, so that `was_cleared`
+    /// finds a key that has just gone from the current generation.
+    pub(crate) fn remember_cleared(
+        &self,
+        guard: &Guard,
+        clear: impl FnOnce() -> Option<Arc<Generation>>,
+    ) {
         let mut inner = self.lock();
-        if !inner.fixers.is_empty() {
+        let Some(old) = clear() else { return };
+        if inner.fixers.is_empty() {
+            retire_generation(guard, old);
+        } else {
             inner.cleared.push(old);
         }
     }
 
     /// Forgets everything: the table is gone.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn forget(&self, guard: &Guard) {
         let mut inner = self.lock();
+        // Release: pairs with `is_fixed`.
         self.fixed.store(0, Ordering::Release);
-        *inner = Inner::default();
+        let mut gone = std::mem::take(&mut *inner);
+        drop(inner);
+        gone.give_up_cleared(guard);
     }
 }
 
@@ -163,13 +206,16 @@ impl Table {
         true
     }
 
-    /// Removes what a fixation left behind, outside its lock; a lot of it in the background.
-    fn bury(&self, guard: &Guard, ended: Inner) {
+    /// Removes what a fixation left behind, outside its lock; what may take long in the background.
+    fn bury(&self, guard: &Guard, mut ended: Inner) {
+        ended.give_up_cleared(guard);
+        let Ok(generation) = self.generation(guard) else { return };
         if ended.ghosts.len() <= BURY_AT_ONCE {
-            remove_ghosts(guard, self.generation(guard), &ended);
-        } else {
-            let generation = self.share_generation(guard);
-            reclaim::defer(Box::new(move || remove_ghosts(&reclaim::pin(), &generation, &ended)));
+            ended.remove_ghosts(guard, generation);
+        }
+        if !ended.ghosts.is_empty() {
+            let Ok(generation) = self.share_generation(guard) else { return };
+            reclaim::defer(Box::new(move || ended.remove_all_ghosts(&generation)));
         }
     }
 
@@ -198,14 +244,6 @@ const BURY_AT_ONCE: usize = 512;
 /// The word in a ghost that tells its fixation.
 fn stamp(number: u64) -> u64 {
     immediate::small((number & 0xffff_ffff) as i64).unwrap_or(immediate::NIL)
-}
-
-/// Removes the ghosts of an ended fixation, where no object took their place.
-fn remove_ghosts(guard: &Guard, generation: &Generation, ended: &Inner) {
-    let stamp = stamp(ended.number);
-    for grave in &ended.ghosts {
-        generation.remove_ghost(guard, Key { term: grave.key.term(), digest: grave.digest }, stamp);
-    }
 }
 
 /// The pair of a stamp and a key, as an object that owns its own copy of the key.

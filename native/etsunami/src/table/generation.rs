@@ -135,8 +135,8 @@ impl Generation {
     }
 
     /// Decides and changes one key atomically. Settles a decided version node on the way, and
-    /// retires what the change left behind. `ghost` makes a ghost of a key that is being removed, in
-    /// hash tables that are fixed.
+    /// retires what the change left behind. `ghost` makes a ghost of a key that is being removed,
+    /// in hash tables that are fixed.
     ///
     /// `f` is called at most once.
     #[inline(always)]
@@ -158,6 +158,8 @@ impl Generation {
                     return (Change::Keep, Delta::ZERO, (Err(Undecided(before)), left));
                 }
                 Settled::Decided { visible, loser, committed } => {
+                    // SAFETY: as above; the word is replaced even if nothing changes (see below).
+                    unsafe { batch::displace(before) };
                     if !committed {
                         keys.owned.undo(guard, visible, loser);
                     }
@@ -165,16 +167,19 @@ impl Generation {
                 }
             };
             let step = f(held(visible));
-            let change = match step.change {
+            let wanted = match step.change {
+                Change::Remove if visible.0 & GHOST != 0 => Change::Keep,
+                other => other,
+            };
+            let change = match wanted {
                 Change::Keep if before.is_version() && visible.is_empty() => Change::Remove,
                 Change::Keep if before.is_version() => Change::Put(visible),
-                Change::Remove if !visible.is_empty() && visible.0 & GHOST == 0 => {
+                Change::Remove if !visible.is_empty() => {
                     // The stored key, not the caller's: that one may borrow a term of a process.
                     // SAFETY: the guard keeps the word.
                     let stored = Key { term: unsafe { keys.key_of(visible) }, digest: key.digest };
                     ghost(stored).map_or(Change::Remove, Change::Put)
                 }
-                Change::Remove if visible.0 & GHOST != 0 => Change::Keep,
                 other => other,
             };
             let after = match change {
@@ -191,16 +196,25 @@ impl Generation {
     }
 
     /// Removes the ghost of a key if it still stands there and carries this stamp.
-    pub(crate) fn remove_ghost(&self, guard: &Guard, key: Key<'_>, stamp: u64) {
+    pub(crate) fn remove_ghost(
+        &self,
+        guard: &Guard,
+        key: Key<'_>,
+        stamp: u64,
+    ) -> Result<(), Undecided> {
+        self.modify(guard, key, |_| None, |_| Step::keep(()))?;
         let before = self.update(guard, key, |current| match current {
             Some(word) if is_ghost(word) && ghost_stamp(word) == stamp => {
-                (Change::Remove, Delta::ZERO, word)
+                (Change::Remove, Delta::ZERO, Ok(word))
             }
-            _ => (Change::Keep, Delta::ZERO, Word::EMPTY),
-        });
+            // Another list insert came between.
+            Some(word) if word.is_version() => (Change::Keep, Delta::ZERO, Err(Undecided(word))),
+            _ => (Change::Keep, Delta::ZERO, Ok(Word::EMPTY)),
+        })?;
         if !before.is_empty() {
             self.keys().owned.dispose(guard, before, Word::EMPTY);
         }
+        Ok(())
     }
 
     /// The least visible word after a key (`None`: from the start), in the engine's order.

@@ -112,22 +112,21 @@ impl Iterator for Members<'_> {
     }
 }
 
-/// Visits at most `limit` objects of a group from a number on; the number to go on with, if any
-/// are left.
+/// Visits at most `limit` objects of a group from a number on, as long as `visit` takes them; the
+/// number to go on with, if any are left.
 pub(crate) fn visit_from(
     word: Word,
     guard: &Guard,
     from: u64,
     limit: usize,
-    visit: &mut dyn FnMut(ObjectPtr),
+    visit: &mut dyn FnMut(ObjectPtr) -> bool,
 ) -> Option<u64> {
     // SAFETY: the guard keeps the word and its objects.
     for (count, (number, member)) in unsafe { group::members_from(word, from, guard) }.enumerate() {
-        if count == limit {
+        // SAFETY: as above.
+        if count == limit || !visit(unsafe { ObjectPtr::from_addr(member) }) {
             return Some(number);
         }
-        // SAFETY: as above.
-        visit(unsafe { ObjectPtr::from_addr(member) });
     }
     None
 }

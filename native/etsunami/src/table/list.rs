@@ -1,9 +1,9 @@
 //! Inserting a list of objects as one atomic step.
 //!
-//! The objects are made first, by nobody's leave and in nobody's way. Then they are sorted into
-//! one global order of keys, one entry per key, and published by a batch (see [`crate::engine::batch`]).
-//! Readers never wait for it; a writer that meets one of its nodes helps it to its end, however
-//! long its own thread may sleep.
+//! The objects are made first, by nobody's leave and in nobody's way. Then they are sorted into one
+//! global order of keys, one entry per key, and published by a batch (see
+//! [`crate::engine::batch`]). Readers never wait for it; a writer that meets one of its nodes helps
+//! it to its end, however long its own thread may sleep.
 
 use std::cmp::Ordering as Order;
 
@@ -64,7 +64,7 @@ impl<'t> ListInsert<'t> {
         if self.objects.is_empty() {
             return Ok(true);
         }
-        let generation = self.table.share_generation(&reclaim::pin());
+        let generation = self.table.share_generation(&reclaim::pin())?;
         let (entries, objects) = self.take_entries();
         let target = Target {
             entries,

@@ -1,6 +1,6 @@
 //! ETS tables: the semantics over the engines.
 //!
-//! A [`Table`] holds a pointer to its current [`generation`], what ETS knows about a table (type,
+//! A [`Table`] holds a pointer to its current `generation`, what ETS knows about a table (type,
 //! key position, fixations) and nothing of the BEAM: who owns it, which names it has and whether
 //! its owner lives is the business of [`crate::catalog`] and of the boundary.
 //!
@@ -35,13 +35,13 @@ mod read;
 mod search;
 mod select;
 #[cfg(test)]
-mod select_tests;
+mod tests;
 mod traverse;
 mod update;
 mod write;
 
 use crate::error::{Error, Stop};
-use crate::reclaim::Guard;
+use crate::reclaim::{self, Guard};
 use crate::sync::{Arc, AtomicBool, AtomicPtr, Ordering};
 use crate::term::hash::hash;
 use crate::term::prefix::prefix;
@@ -64,7 +64,7 @@ pub use update::{CounterOp, Update, Verdict};
 pub struct Table {
     spec: Spec,
     seed: u64,
-    /// An `Arc<Generation>` turned raw; replaced by `clear`, and never null.
+    /// An `Arc<Generation>` turned raw; replaced by `clear`, null once the table is gone.
     generation: AtomicPtr<Generation>,
     dropped: AtomicBool,
     fixation: Fixation,
@@ -98,33 +98,47 @@ impl Table {
         Key { term, digest }
     }
 
-    /// The current generation.
+    /// The current generation; [`Error::Id`] if the table is gone.
     #[inline(always)]
-    fn generation<'g>(&self, _guard: &'g Guard) -> &'g Generation {
-        // Acquire: pairs with the swap in `replace`; the new generation is initialised.
+    fn generation<'g>(&self, _guard: &'g Guard) -> Result<&'g Generation, Error> {
+        // Acquire: pairs with the exchange in `replace`; the new generation is initialised.
         let pointer = self.generation.load(Ordering::Acquire);
         // SAFETY: the table owns one reference of the generation it points to, and gives it up by
         // retiring it, so it outlives every guard that was live when it was loaded.
-        unsafe { &*pointer }
+        unsafe { pointer.as_ref() }.ok_or(Error::Id)
     }
 
     /// A counted reference to the current generation.
-    fn share_generation(&self, guard: &Guard) -> Arc<Generation> {
-        let generation: *const Generation = self.generation(guard);
+    fn share_generation(&self, guard: &Guard) -> Result<Arc<Generation>, Error> {
+        let generation: *const Generation = self.generation(guard)?;
         // SAFETY: `generation` came from `Arc::into_raw` and the guard keeps the table's count.
         unsafe {
             Arc::increment_strong_count(generation);
-            Arc::from_raw(generation)
+            Ok(Arc::from_raw(generation))
         }
     }
 
-    /// Swaps in an empty generation and gives up the old one.
-    fn replace(&self, guard: &Guard) -> Arc<Generation> {
+    /// Swaps in an empty generation and gives up the old one. `None` if the table is gone.
+    fn replace(&self, guard: &Guard) -> Option<Arc<Generation>> {
         let fresh = Arc::into_raw(Generation::new(&self.spec, self.seed)).cast_mut();
-        // Release: whoever loads the new pointer sees it initialised. Acquire: so do we with the
-        // old one.
-        let old = self.generation.swap(fresh, Ordering::AcqRel);
-        // SAFETY: `old` is the table's own reference, which the swap handed to us alone.
+        // Release: pairs with the load in `generation`: the new one is initialised. Acquire: pairs
+        // with the exchange that brought the old one. A table that is gone stays so.
+        let swapped = self.generation.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| {
+            (!old.is_null()).then_some(fresh)
+        });
+        match swapped {
+            Ok(old) => Some(self.give_up(guard, old)),
+            Err(_gone) => {
+                // SAFETY: made above, and not published.
+                drop(unsafe { Arc::from_raw(fresh) });
+                None
+            }
+        }
+    }
+
+    /// Retires the table's own reference of a generation that it no longer points to.
+    fn give_up(&self, guard: &Guard, old: *mut Generation) -> Arc<Generation> {
+        // SAFETY: `old` is the table's own reference, which a swap handed to our caller alone.
         let old = unsafe { Arc::from_raw(old) };
         retire_generation(guard, old.clone());
         old
@@ -132,20 +146,26 @@ impl Table {
 
     /// Removes all objects, atomically. O(1); the memory is freed in the background.
     pub fn clear(&self, guard: &Guard) {
-        let old = self.replace(guard);
-        self.fixation.remember_cleared(old);
+        if self.spec.kind == Kind::OrderedSet || !self.fixation.is_fixed() {
+            self.replace(guard);
+        } else {
+            self.fixation.remember_cleared(guard, || self.replace(guard));
+        }
     }
 
     /// Marks the table as gone and frees its contents in the background. Operations that began
     /// before may still finish on the old contents; those that begin later find it gone.
     /// Gives false if it was gone already.
     pub fn drop_contents(&self, guard: &Guard) -> bool {
-        // AcqRel: one caller wins; `is_dropped` readers that see true see nothing else of ours.
+        // Acquire and Release: pairs with itself, so that whoever comes second comes after the
+        // first; and with the load in `is_dropped`.
         if self.dropped.swap(true, Ordering::AcqRel) {
             return false;
         }
-        self.replace(guard).close();
-        self.fixation.forget();
+        // AcqRel: as in `replace`.
+        let old = self.generation.swap(std::ptr::null_mut(), Ordering::AcqRel);
+        self.give_up(guard, old).close();
+        self.fixation.forget(guard);
         true
     }
 
@@ -159,12 +179,12 @@ impl Table {
     /// The number of objects: exact at rest, never negative, never decreasing while only inserts
     /// run.
     pub fn size(&self, guard: &Guard) -> u64 {
-        self.generation(guard).counters().objects()
+        self.generation(guard).map_or(0, |generation| generation.counters().objects())
     }
 
     /// Memory words, a function of the contents: see the module `groups`.
     pub fn memory_words(&self, guard: &Guard) -> u64 {
-        TABLE_WORDS + self.generation(guard).counters().words()
+        TABLE_WORDS + self.generation(guard).map_or(0, |generation| generation.counters().words())
     }
 
     fn require_unique(&self) -> Result<(), Stop> {
@@ -174,7 +194,8 @@ impl Table {
     /// Figures of the engine, by name: its shape, how it has adapted, what contention it met.
     /// Walks over the engine's structure, not over the objects.
     pub fn statistics(&self, guard: &Guard) -> Vec<(&'static str, u64)> {
-        match &self.generation(guard).engine {
+        let Ok(generation) = self.generation(guard) else { return Vec::new() };
+        match &generation.engine {
             Engine::Hash(table) => {
                 let shape = table.shape();
                 vec![
@@ -204,22 +225,38 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
+        // Relaxed: `&mut self`, nobody uses the table any more.
         let pointer = self.generation.load(Ordering::Relaxed);
-        // SAFETY: `&mut self`: nobody uses the table any more; the reference is the table's own.
-        drop(unsafe { Arc::from_raw(pointer) });
+        if pointer.is_null() {
+            return;
+        }
+        // SAFETY: the reference is the table's own.
+        let generation = unsafe { Arc::from_raw(pointer) };
+        // Hits borrow from guards, not from the table, so they may outlive it.
+        retire_generation(&reclaim::pin(), generation);
     }
 }
 
 /// The fixed share of a table in `info(memory)`, in words: handle, generation, first bucket.
 const TABLE_WORDS: u64 = 64;
 
+/// The most objects of a generation that are freed by whatever thread does it.
+const DROP_AT_ONCE: u64 = 256;
+
+/// About what an empty generation takes, for back-pressure.
+const GENERATION_BYTES: usize = 512;
+
 /// Gives up one reference after a grace period.
 fn retire_generation(guard: &Guard, generation: Arc<Generation>) {
     unsafe fn give_up(pointer: *mut u8) {
         // SAFETY: made by `Arc::into_raw` below, retired once.
-        drop(unsafe { Arc::from_raw(pointer as *const Generation) });
+        let generation = unsafe { Arc::from_raw(pointer as *const Generation) };
+        // This may run on any thread that helps to free. What takes long is for the background.
+        if generation.counters().objects() > DROP_AT_ONCE {
+            reclaim::defer(Box::new(move || drop(generation)));
+        }
     }
-    let bytes = generation.counters().words() as usize * 8;
+    let bytes = GENERATION_BYTES + generation.counters().words() as usize * 8;
     let pointer = Arc::into_raw(generation).cast_mut();
     // SAFETY: the table no longer points to it; `give_up` takes back exactly this reference.
     unsafe { guard.retire(pointer.cast(), give_up, bytes) };

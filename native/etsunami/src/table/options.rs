@@ -1,4 +1,5 @@
-//! What a table is made of: type, access, key position and the options that only `info` reports.
+//! What a table is made of: type, key position and the options that only `info` reports; and the
+//! words for access, which the boundary grants or refuses.
 
 /// The four table types of ETS.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,8 +64,6 @@ pub enum WriteConcurrency {
 pub struct Spec {
     /// The table type.
     pub kind: Kind,
-    /// Who may use it.
-    pub access: Access,
     /// The 1-based position of the key element.
     pub keypos: usize,
     /// Reported by `info`.
@@ -82,7 +81,6 @@ impl Default for Spec {
     fn default() -> Spec {
         Spec {
             kind: Kind::Set,
-            access: Access::Protected,
             keypos: 1,
             read_concurrency: false,
             write_concurrency: WriteConcurrency::Off,

@@ -121,6 +121,7 @@ impl Table {
     /// What a key holds. O(1) in hash tables, O(log n) in ordered ones.
     #[inline(always)]
     pub fn find<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Hit<'g> {
-        Hit::new(guard, self.generation(guard).get(guard, key))
+        let held = self.generation(guard).map_or(Held::Absent, |now| now.get(guard, key));
+        Hit::new(guard, held)
     }
 }

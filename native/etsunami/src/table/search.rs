@@ -16,6 +16,7 @@ use std::ops::Bound;
 use crate::engine::ca_tree::CaTree;
 use crate::engine::hash::HashTable;
 use crate::engine::{Word, batch};
+use crate::error::Error;
 use crate::matchspec::{Access, Interval};
 use crate::reclaim::Guard;
 use crate::term::object::ObjectPtr;
@@ -66,7 +67,7 @@ pub(super) type Ended<E> = Result<Option<Cursor>, E>;
 
 impl Table {
     /// Visits objects where a plan says, from a cursor on.
-    pub(super) fn search<E>(
+    pub(super) fn search<E: From<Error>>(
         &self,
         guard: &Guard,
         access: &Access,
@@ -78,7 +79,7 @@ impl Table {
         if quota.is_used_up() {
             return Ok(Some(cursor));
         }
-        let generation = self.generation(guard);
+        let generation = self.generation(guard)?;
         let mut search = Search { table: self, generation, guard, quota, visit };
         match (&generation.engine, access) {
             (Engine::Tree(tree), Access::Ranges(ranges)) => {
@@ -133,9 +134,8 @@ impl<E> Search<'_, '_, E> {
             }
             let (guard, mut result) = (self.guard, Ok(()));
             next = groups::visit_from(group, guard, number, self.quota.step(), &mut |object| {
-                if result.is_ok() {
-                    result = self.look(object);
-                }
+                result = self.look(object);
+                result.is_ok()
             });
             result?;
         }

@@ -32,6 +32,12 @@ impl From<SystemLimit> for Failure {
     }
 }
 
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Stop(error.into())
+    }
+}
+
 impl From<Stop> for Failure {
     fn from(stop: Stop) -> Failure {
         Failure::Stop(stop)
@@ -131,7 +137,7 @@ impl Table {
         object: ObjectPtr,
         machine: &mut Machine,
     ) -> Result<u64, Failure> {
-        let generation = self.generation(guard);
+        let generation = self.generation(guard)?;
         // SAFETY: the guard keeps the object.
         let key = self.key(unsafe { object.element(self.spec.keypos - 1) });
         let owned = &generation.keys().owned;
@@ -191,7 +197,7 @@ impl Table {
     ) -> Result<bool, Failure> {
         // SAFETY: the guard keeps the object.
         let key = self.key(unsafe { object.element(self.spec.keypos - 1) });
-        self.modify(guard, self.generation(guard), key, |held| {
+        self.modify(guard, self.generation(guard)?, key, |held| {
             let Held::Object(current) = held else { return Step::keep(Ok(false)) };
             // SAFETY: the lock keeps it.
             let subject = unsafe { subject(current) };

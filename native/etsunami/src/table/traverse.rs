@@ -40,13 +40,13 @@ pub type Place<'g> = Option<(Term<'g>, Hit<'g>)>;
 impl Table {
     /// The first key and its objects.
     pub fn first<'g>(&self, guard: &'g Guard) -> Place<'g> {
-        let generation = self.generation(guard);
+        let generation = self.generation(guard).ok()?;
         self.place(guard, generation, generation.next(guard, None, is_visible))
     }
 
     /// The last key and its objects; in hash tables the first, as in ETS.
     pub fn last<'g>(&self, guard: &'g Guard) -> Place<'g> {
-        let generation = self.generation(guard);
+        let generation = self.generation(guard).ok()?;
         self.place(guard, generation, generation.prev(guard, None, is_visible))
     }
 
@@ -54,20 +54,20 @@ impl Table {
     /// the table is fixed.
     pub fn next<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Place<'g>> {
         self.require_known(guard, key)?;
-        let generation = self.generation(guard);
+        let generation = self.generation(guard)?;
         Ok(self.place(guard, generation, generation.next(guard, Some(key), is_visible)))
     }
 
     /// The key before this one; in hash tables the same as `next`.
     pub fn prev<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Place<'g>> {
         self.require_known(guard, key)?;
-        let generation = self.generation(guard);
+        let generation = self.generation(guard)?;
         Ok(self.place(guard, generation, generation.prev(guard, Some(key), is_visible)))
     }
 
     fn require_known(&self, guard: &Guard, key: Key<'_>) -> Result {
         let known = self.spec.kind == Kind::OrderedSet
-            || self.generation(guard).raw(guard, key).is_some_and(was_ever_there)
+            || self.generation(guard)?.raw(guard, key).is_some_and(was_ever_there)
             || self.is_fixed() && self.was_cleared(guard, key);
         if known { Ok(()) } else { Err(Error::BadKey.into()) }
     }
@@ -78,8 +78,10 @@ impl Table {
         generation: &Generation,
         word: Option<Word>,
     ) -> Place<'g> {
-        let word = word?;
-        // SAFETY: the word was loaded under this guard.
+        // SAFETY: the word was loaded under this guard. Resolved once, because a list insert may
+        // put `1.0` in the place of `1`, and key and object shall be those of one moment.
+        let word = unsafe { batch::resolve(word?) };
+        // SAFETY: as above.
         let key = unsafe { generation.keys().key_of(word) };
         Some((key, hit(guard, word)))
     }
@@ -94,7 +96,23 @@ impl Table {
         limit: usize,
         mut visit: impl FnMut(ObjectPtr),
     ) -> Option<Cursor> {
-        let generation = self.generation(guard);
+        self.scan_while(guard, cursor, direction, limit, |object| {
+            visit(object);
+            true
+        })
+    }
+
+    /// As [`Table::scan`], but `visit` may refuse an object: then the scan ends before it, and the
+    /// cursor leads back to it.
+    pub fn scan_while(
+        &self,
+        guard: &Guard,
+        cursor: Cursor,
+        direction: Direction,
+        limit: usize,
+        mut visit: impl FnMut(ObjectPtr) -> bool,
+    ) -> Option<Cursor> {
+        let generation = self.generation(guard).ok()?;
         match &generation.engine {
             Engine::Tree(_) => self.scan_tree(guard, generation, cursor, direction, limit, visit),
             Engine::Hash(table) => self.scan_hash(guard, table, cursor, limit, &mut visit),
@@ -108,7 +126,7 @@ impl Table {
         cursor: Cursor,
         direction: Direction,
         limit: usize,
-        mut visit: impl FnMut(ObjectPtr),
+        mut visit: impl FnMut(ObjectPtr) -> bool,
     ) -> Option<Cursor> {
         let Engine::Tree(tree) = &generation.engine else { return None };
         let from = match &cursor {
@@ -117,10 +135,16 @@ impl Table {
         };
         let mut words = Vec::with_capacity(limit);
         let more = generation.scan_tree(tree, guard, from, direction, limit, &mut words);
-        words.iter().filter_map(|&word| hit(guard, word).single()).for_each(&mut visit);
-        let last = *words.last().filter(|_| more)?;
-        // SAFETY: the word was loaded under this guard.
-        Some(Cursor::After(OwnedKey::new(unsafe { generation.keys().key_of(last) })))
+        // SAFETY: the words were loaded under this guard.
+        let after = |word| Cursor::After(OwnedKey::new(unsafe { generation.keys().key_of(word) }));
+        let mut last = None;
+        for word in words {
+            if hit(guard, word).single().is_some_and(|object| !visit(object)) {
+                return Some(last.map_or(cursor, after));
+            }
+            last = Some(word);
+        }
+        last.filter(|_| more).map(after)
     }
 
     fn scan_hash(
@@ -129,14 +153,14 @@ impl Table {
         table: &HashTable<Keys>,
         cursor: Cursor,
         limit: usize,
-        visit: &mut dyn FnMut(ObjectPtr),
+        visit: &mut dyn FnMut(ObjectPtr) -> bool,
     ) -> Option<Cursor> {
         let (from, inside) = match cursor {
             Cursor::Position(position) => (position, None),
             Cursor::Member(position, key, number) => (position, Some((key, number))),
             _ => (0, None),
         };
-        let mut words = Vec::with_capacity(limit);
+        let (mut words, mut visited, limit) = (Vec::with_capacity(limit), 0, limit.max(1));
         let next = table.scan(guard, from, limit, &mut words);
         for word in words {
             // SAFETY: the word was loaded under this guard.
@@ -150,7 +174,15 @@ impl Table {
                 },
                 _ => 0,
             };
-            if let Some(number) = visit_word(guard, word, number, limit, visit) {
+            if visited >= limit {
+                return Some(Cursor::Member(position, OwnedKey::new(key), number));
+            }
+            let room = limit - visited;
+            let mut count = |object| {
+                visited += 1;
+                visit(object)
+            };
+            if let Some(number) = visit_word(guard, word, number, room, &mut count) {
                 return Some(Cursor::Member(position, OwnedKey::new(key), number));
             }
         }
@@ -160,7 +192,7 @@ impl Table {
     /// The objects of slot `index`: one object in ordered tables, those of an interval of
     /// positions in hash tables. `None` at the index behind the last slot; an error beyond it.
     pub fn slot(&self, guard: &Guard, index: u64) -> Result<Option<Vec<ObjectPtr>>> {
-        match &self.generation(guard).engine {
+        match &self.generation(guard)?.engine {
             Engine::Tree(_) => self.slot_ordered(guard, index),
             Engine::Hash(table) => self.slot_hashed(guard, table, index),
         }
@@ -172,7 +204,7 @@ impl Table {
         table: &HashTable<Keys>,
         index: u64,
     ) -> Result<Option<Vec<ObjectPtr>>> {
-        let bits = table.shape().position_bits;
+        let bits = table.position_bits();
         if index >> bits != 0 {
             return if index == 1 << bits { Ok(None) } else { Err(Error::BadArgument.into()) };
         }
@@ -232,15 +264,12 @@ fn visit_word(
     word: Word,
     number: u64,
     limit: usize,
-    visit: &mut dyn FnMut(ObjectPtr),
+    visit: &mut dyn FnMut(ObjectPtr) -> bool,
 ) -> Option<u64> {
     // SAFETY: loaded under this guard.
     match held(unsafe { batch::resolve(word) }) {
         Held::Absent => None,
-        Held::Object(object) => {
-            visit(object);
-            None
-        }
+        Held::Object(object) => (!visit(object)).then_some(number),
         Held::Group(group) => groups::visit_from(group, guard, number, limit, visit),
     }
 }

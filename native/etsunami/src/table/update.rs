@@ -102,7 +102,7 @@ impl Table {
     ) -> Result<Vec<Int>> {
         self.require_unique()?;
         let default = self.default_for(key, default)?;
-        let done = self.modify(guard, self.generation(guard), key, |held| {
+        let done = self.modify(guard, self.generation(guard)?, key, |held| {
             let base = Base::of(held, default.as_ref()).ok_or(Error::BadKey);
             match base.and_then(|base| self.count(base, steps)) {
                 Ok(step) => step,
@@ -123,10 +123,11 @@ impl Table {
         position: usize,
         increment: i64,
     ) -> Option<i64> {
-        if !self.spec.kind.is_unique() || position != 3 - self.spec.keypos.min(3) {
+        let is_pair = self.spec.kind.is_unique() && self.spec.keypos < 3;
+        if !is_pair || position != 3 - self.spec.keypos {
             return None;
         }
-        let done = self.modify(guard, self.generation(guard), key, |held| {
+        let done = self.modify(guard, self.generation(guard).ok()?, key, |held| {
             let Held::Object(object) = held else { return Step::keep(None) };
             Step::keep(add_in_place(object, position - 1, increment))
         });
@@ -189,7 +190,7 @@ impl Table {
             return Err(Error::BadArgument.into());
         }
         let default = self.default_for(key, default)?;
-        let done = self.modify(guard, self.generation(guard), key, |held| {
+        let done = self.modify(guard, self.generation(guard)?, key, |held| {
             match Base::of(held, default.as_ref()) {
                 None => Step::keep(Ok(false)),
                 Some(base) => {

@@ -59,7 +59,7 @@ impl Table {
     /// an equal object is not stored twice. Atomic.
     #[inline]
     pub fn insert(&self, guard: &Guard, draft: Draft<'_>) -> Result {
-        let generation = self.generation(guard);
+        let generation = self.generation(guard)?;
         let key = self.key_of_draft(&draft);
         match self.spec.kind {
             Kind::Set | Kind::OrderedSet => match draft.flat_pair(self.spec.keypos) {
@@ -136,7 +136,7 @@ impl Table {
 
     /// Inserts an object if its key holds nothing. Atomic. Gives whether it did.
     pub fn insert_new(&self, guard: &Guard, draft: Draft<'_>) -> Result<bool> {
-        let generation = self.generation(guard);
+        let generation = self.generation(guard)?;
         let key = self.key_of_draft(&draft);
         let object = draft.allocate(key.digest)?;
         let inserted = self.modify(guard, generation, key, |held| match held {
@@ -152,19 +152,19 @@ impl Table {
 
     /// Deletes all objects of a key. Atomic. Gives nothing: ETS answers `true` either way.
     pub fn delete(&self, guard: &Guard, key: Key<'_>) -> Result {
-        self.modify(guard, self.generation(guard), key, |held| remove_step(held, ()))
+        self.modify(guard, self.generation(guard)?, key, |held| remove_step(held, ()))
     }
 
     /// Deletes all objects of a key and gives them. Atomic; they stay readable under the guard.
     pub fn take<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Hit<'g>> {
-        self.modify(guard, self.generation(guard), key, |held| {
+        self.modify(guard, self.generation(guard)?, key, |held| {
             remove_step(held, Hit::new(guard, held))
         })
     }
 
     /// Deletes the objects that are equal (`=:=`) to the given one. Atomic.
     pub fn delete_object(&self, guard: &Guard, draft: Draft<'_>) -> Result {
-        let generation = self.generation(guard);
+        let generation = self.generation(guard)?;
         let key = self.key_of_draft(&draft);
         let probe = draft.allocate(key.digest)?;
         let owned = &generation.keys().owned;
@@ -185,7 +185,7 @@ impl Table {
 }
 
 /// How much of somebody else's list insert one call completes before it asks to be called again.
-const HELP_BUDGET: usize = 4096;
+pub(crate) const HELP_BUDGET: usize = 4096;
 
 /// Changes the value of a stored pair of immediates in place, if it has this very key word.
 #[inline(always)]

@@ -1,9 +1,9 @@
 //! `=:=` over encoded terms.
 //!
 //! Immediates are equal if their words are. Regular blocks are equal if their words are: one
-//! comparison of two slices answers for keys that match. If the words differ, the terms may be equal,
-//! since a map that stands in a key has its keys in term order and one that stands elsewhere in the
-//! VM's; and irregular blocks have to be asked piece by piece anyway. That is the walk of
+//! comparison of two slices answers for keys that match. If the words differ, the terms may be
+//! equal, since a map that stands in a key has its keys in term order and one that stands elsewhere
+//! in the VM's; and irregular blocks have to be asked piece by piece anyway. That is the walk of
 //! [`super::order`], run once from the top, so the whole stays linear.
 
 use std::cmp::Ordering;

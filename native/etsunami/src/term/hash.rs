@@ -1,16 +1,16 @@
 //! Seeded hashes of terms that agree with `=:=`.
 //!
-//! An immediate is mixed by two rounds of a folded multiplication (the halves of the 128-bit product,
-//! xored), with the seed entering before each: one round alone would keep arithmetic structure that
-//! an attacker can use without knowing the seed. A regular block is hashed over its words, by
-//! `foldhash`; an irregular one piece by piece, each piece contributing what all its equals share:
-//! a zero float its absolute value where the zeros are equal, a foreign term the VM's hash, a binary
-//! its contents.
+//! An immediate is mixed by two rounds of a folded multiplication (the halves of the 128-bit
+//! product, xored), with the seed entering before each: one round alone would keep arithmetic
+//! structure that an attacker can use without knowing the seed. A regular block is hashed over its
+//! words, by `foldhash`; an irregular one piece by piece, each piece contributing what all its
+//! equals share: a zero float its absolute value where the zeros are equal, a foreign term the VM's
+//! hash, a binary its contents.
 //!
 //! Equal terms have equal hashes if their maps stand in the same order and their binaries on the
-//! same side (held by reference or not). Keys satisfy it, their maps being sorted and their binaries
-//! never held by reference; objects do too, because the VM iterates equal maps alike and the
-//! boundary decides by size what to hold by reference.
+//! same side (held by reference or not). Keys satisfy it, their maps being sorted and their
+//! binaries never held by reference; objects do too, because the VM iterates equal maps alike and
+//! the boundary decides by size what to hold by reference.
 //!
 //! Only [`MASK`]'s bits of a key's hash are kept: 32 bits of position and 8 bits of tag, which is
 //! what an object's header can give back.

@@ -1,4 +1,5 @@
-//! What only the VM knows: atom text, and the order and life of terms that live in its environments.
+//! What only the VM knows: atom text, and the order and life of terms that live in its
+//! environments.
 //!
 //! The boundary sets one [`Host`] when it is loaded. Without it (tests, benches, models) a default
 //! stands in: it interns atoms itself, and orders foreign terms by their hash and word.
@@ -95,7 +96,8 @@ fn interned_text(atom: u64) -> &'static [u8] {
     texts.get(super::layout::immediate::atom_index(atom)).copied().unwrap_or_default()
 }
 
-/// Foreign terms by hash, then word; pids and ports of other nodes after local ones, by their bytes.
+/// Foreign terms by hash, then word; pids and ports of other nodes after local ones, by their
+/// bytes.
 fn compare_by_word(a: Term, b: Term) -> Ordering {
     fn key<'a>(term: Term<'a>) -> (u64, u64, &'a [u8]) {
         match term.view() {

@@ -3,7 +3,7 @@
 //! A term is one *root word*. Its two lowest bits tell what it is:
 //!
 //! - `11`: an immediate (small integer, atom, local pid, local port, `[]`), stored as the very word
-//!   that the VM uses (OTP 25 to 29 on 64 bits, see [`Immediate`]);
+//!   that the VM uses (OTP 25 to 29 on 64 bits, see [`immediate`]);
 //! - `10`: a reference to a *block*: bits 2..8 hold the block's [`Kind`], bits 8.. the distance in
 //!   words from the root word to the block's first word. Distances are self-relative, so that a
 //!   term may be copied anywhere together with its blocks, and always positive.
@@ -28,11 +28,11 @@
 //! and header included, in bits 32..62; bit 62 is [`NEGATIVE`] or [`SORTED`], bit 63 is
 //! [`IRREGULAR`].
 //!
-//! Map keys: inside a *key* they stand in the exact term order (all integers before all floats), and
-//! the map is flagged [`SORTED`]; elsewhere in the VM's own order, which is the same for equal maps
-//! of one VM run.
-//! Small integers are those of the VM: 60 bits. `Integer` blocks hold only what does not fit.
-//! A list is one block for all its cells. `Bits` of the root level hold binaries of any size.
+//! Map keys: inside a *key* they stand in the exact term order (all integers before all floats),
+//! and the map is flagged [`SORTED`]; elsewhere in the VM's own order, which is the same for equal
+//! maps of one VM run. Small integers are those of the VM: 60 bits. `Integer` blocks hold only what
+//! does not fit. A list is one block for all its cells. `Bits` of the root level hold binaries of
+//! any size.
 
 /// What a block holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,7 +102,8 @@ impl Foreign {
 }
 
 /// Set in a block's header if the term cannot be compared word for word: it contains a zero float
-/// on a release where `0.0 =:= -0.0`, a foreign or an external term. Inherited by all enclosing blocks.
+/// on a release where `0.0 =:= -0.0`, a foreign or an external term. Inherited by all enclosing
+/// blocks.
 pub const IRREGULAR: u64 = 1 << 63;
 /// Set in an `Integer` header if the number is negative.
 pub const NEGATIVE: u64 = 1 << 62;

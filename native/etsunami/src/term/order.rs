@@ -13,11 +13,11 @@
 //! - `Same` only answers whether the terms are `=:=`: foreign terms are asked for equality,
 //!   and any other answer than `Equal` means no more than "different".
 //!
-//! The walk is iterative: what is left to compare stands on an explicit stack of runs of root words,
-//! and a run's last pair leaves no frame behind, so that lists nested in last elements cost none.
-//! The keys of a map outside keys stand in the VM's order and are sorted through an index; only
-//! there does the walk recurse, and each level needs two keys that are themselves maps of two such
-//! keys, so the depth is at most the logarithm of the term's size.
+//! The walk is iterative: what is left to compare stands on an explicit stack of runs of root
+//! words, and a run's last pair leaves no frame behind, so that lists nested in last elements cost
+//! none. The keys of a map outside keys stand in the VM's order and are sorted through an index;
+//! only there does the walk recurse, and each level needs two keys that are themselves maps of two
+//! such keys, so the depth is at most the logarithm of the term's size.
 
 use std::cmp::Ordering;
 use std::slice;

@@ -15,6 +15,7 @@ pub struct Stack<T: Copy, const N: usize> {
 impl<T: Copy, const N: usize> Stack<T, N> {
     /// An empty stack.
     #[inline(always)]
+    #[expect(clippy::new_without_default, reason = "nobody asks for a default stack")]
     pub fn new() -> Self {
         Stack { inline: [const { MaybeUninit::uninit() }; N], len: 0, spill: Vec::new() }
     }

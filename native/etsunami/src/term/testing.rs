@@ -1,8 +1,8 @@
 //! Terms for tests: a plain model of terms, generators of it, and its encoding.
 //!
 //! [`Sample`] is a term as a tree; [`encode`] turns it into words the way the boundary does, either
-//! as a key (maps sorted, binaries inline) or as a value (maps in a given order). The generators draw
-//! from small pools so that samples often share prefixes, sizes and whole subterms.
+//! as a key (maps sorted, binaries inline) or as a value (maps in a given order). The generators
+//! draw from small pools so that samples often share prefixes, sizes and whole subterms.
 //!
 //! [`install`] sets a host that understands the foreign terms made here.
 

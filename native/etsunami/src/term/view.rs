@@ -404,9 +404,10 @@ impl<'a> Map<'a> {
         self.block.roots(self.len, self.len)
     }
 
-    /// The root words of the keys, and their blocks, if no key is a compound: the same words are the
-    /// same keys, in the same order. (Key blocks stand before all value blocks, so their distances
-    /// agree as well.) Not for compound keys, lest nested ones be looked at again on every level.
+    /// The root words of the keys, and their blocks, if no key is a compound: the same words are
+    /// the same keys, in the same order. (Key blocks stand before all value blocks, so their
+    /// distances agree as well.) Not for compound keys, lest nested ones be looked at again on
+    /// every level.
     pub(super) fn leaf_keys(&self) -> Option<(&'a [u64], &'a [u64])> {
         let words = self.block.words();
         let roots = &words[1..=self.len];

@@ -1,8 +1,8 @@
 //! The text of atoms, which the term order compares.
 //!
 //! A cache from the atom's index to its text in UTF-8. A text is read once, through the external
-//! term format (`enif_get_atom` fails beyond Latin-1 before OTP 26), and stays for ever, as the atom
-//! does. The cache is a table of chunks that are allocated when first used; reading is two
+//! term format (`enif_get_atom` fails beyond Latin-1 before OTP 26), and stays for ever, as the
+//! atom does. The cache is a table of chunks that are allocated when first used; reading is two
 //! loads. Publication is a compare-and-swap from null with release, which the acquiring load of a
 //! reader pairs with: what it points to is then initialised and never changes.
 

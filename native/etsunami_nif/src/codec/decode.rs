@@ -1,10 +1,10 @@
 //! From words to the VM's terms.
 //!
 //! One call of the C interface per compound. A block whose parts are all immediates is handed to
-//! that call as it stands: blocks do not change, and their words are the VM's words. Everything else
-//! goes over a stack of words, from the inside out: a compound's root words are copied onto the
-//! stack, those that refer to blocks are replaced one after the other by the terms made of them, and
-//! the compound is made of what then stands there. There is no recursion.
+//! that call as it stands: blocks do not change, and their words are the VM's words. Everything
+//! else goes over a stack of words, from the inside out: a compound's root words are copied onto
+//! the stack, those that refer to blocks are replaced one after the other by the terms made of
+//! them, and the compound is made of what then stands there. There is no recursion.
 //!
 //! The root words of an object's elements are atomics (a counter may change in place), so they are
 //! loaded one by one, and each only once.

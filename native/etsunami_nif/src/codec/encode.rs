@@ -15,9 +15,9 @@
 //! are shared so often that it unfolds beyond that stops there, because memory grows only as words
 //! are written.
 //!
-//! Foreign terms are kept ([`Keep::Retain`]) for what is going to be stored: the words then own their
-//! keepers. They are borrowed ([`Keep::Borrow`]) for what is only looked up or compared during the
-//! call.
+//! Foreign terms are kept ([`Keep::Retain`]) for what is going to be stored: the words then own
+//! their keepers. They are borrowed ([`Keep::Borrow`]) for what is only looked up or compared
+//! during the call.
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};

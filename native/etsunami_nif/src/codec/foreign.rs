@@ -6,7 +6,7 @@
 //! its word there, its hash, and the address of the [`Keeper`] that keeps the environment.
 //!
 //! One environment costs about a kilobyte, so terms share them: the threads are spread over
-//! [`STRIPES`] of *open* keepers, each behind a lock, and a keeper closes after a number of terms
+//! `STRIPES` of *open* keepers, each behind a lock, and a keeper closes after a number of terms
 //! that depends on how much one of them may pin. The VM frees an environment only as a whole: one
 //! living term pins the others of its keeper. Big binaries have one keeper each.
 //!
@@ -18,9 +18,10 @@
 //! Copying into an open keeper needs its lock; reading a term of it does not: the VM never moves or
 //! changes a term in an environment.
 //!
-//! The hash of a foreign term is the VM's internal hash with a salt drawn at load: it is a function of what `=:=`
-//! compares (a reference's numbers and node, a fun's module, index, version and environment), so
-//! equal funs made by two processes hash alike, and naming the node changes no local reference.
+//! The hash of a foreign term is the VM's internal hash with a salt drawn at load: it is a function
+//! of what `=:=` compares (a reference's numbers and node, a fun's module, index, version and
+//! environment), so equal funs made by two processes hash alike, and naming the node changes no
+//! local reference.
 
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};

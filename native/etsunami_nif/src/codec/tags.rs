@@ -6,7 +6,7 @@
 //! immediate is recognised by predicates and translated in both directions: small integers are
 //! tagged by us, atoms get an index of ours and are interned for ever, `[]` has our word, and pids
 //! and ports, local or not, are stored in the external term format. (So on this path a local pid
-//! stored before the node gets a name is another key afterwards.)
+//! stored before the node gets a name comes back as one of another node.)
 //!
 //! A local port cannot be made at load. But its tag is the only one of four bits that the other
 //! immediates leave; and if a port were no immediate, it would be stored in the external format.
@@ -75,6 +75,16 @@ fn others(env: Env) -> bool {
 
 fn is_boxed(term: VmTerm) -> bool {
     term.word() & 3 == 2
+}
+
+/// The term of an integer.
+#[inline(always)]
+pub fn small<'e>(env: Env<'e>, value: i64) -> VmTerm<'e> {
+    match immediate::small(value) {
+        // SAFETY: the word of a small integer, as the VM was found to write it.
+        Some(word) if !portable() => unsafe { VmTerm::from_word(word) },
+        _ => env.make_int64(value),
+    }
 }
 
 /// Portable path: the immediate that stands for a term, if it is one.

@@ -9,6 +9,7 @@ use etsunami::table::options::{Access, Kind, Need, Spec, WriteConcurrency};
 use super::owned;
 use crate::args::{self, Parsed};
 use crate::atoms::atoms;
+use crate::budget;
 use crate::codec::encode::Role;
 use crate::error::{BADARG, Cause, SYSTEM_LIMIT};
 use crate::owner;
@@ -20,7 +21,7 @@ raw_nif! {
     /// `new_table(Name, Named, Type, Access, Keypos, Heir, Options)`
     fn new_table/7(env, &[name, named, kind, access, keypos, heir, options]) {
         let access = access_of(access)?;
-        let spec = Spec { access, kind: kind_of(kind)?, ..options_of(env, keypos, options)? };
+        let spec = Spec { kind: kind_of(kind)?, ..options_of(env, keypos, options)? };
         let parts = Parts {
             table: Table::new(spec, RandomState::new().hash_one(name.word())),
             owner: own_pid(env)?,
@@ -121,7 +122,7 @@ raw_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
         args::atom(env, name)?;
-        owner::rename(env, handle, name)?;
+        owner::rename(env, &guard, handle, name)?;
         Ok(handle.public_id(env))
     }
 }
@@ -150,7 +151,7 @@ raw_nif! {
         let keep = atoms().keep.word();
         let heir = if heir.word() == keep { None } else { Some(heir_of(env, heir)?) };
         let access = if access.word() == keep { None } else { Some(access_of(access)?) };
-        owner::set_options(handle, own_pid(env)?, heir, access)?;
+        owner::set_options(env, handle, own_pid(env)?, heir, access)?;
         Ok(atoms().r#true)
     }
 }
@@ -184,6 +185,9 @@ raw_nif! {
                 ids.push(handle.public_id(env));
             }
         }
+        // A full time slice, as `ets:all/0` gives way to other processes: a caller that asks again
+        // and again hears its signals.
+        budget::consume(env, budget::CHUNK_WORDS * 2);
         Ok(env.make_list(&ids))
     }
 }

@@ -11,7 +11,7 @@ use crate::atoms::atoms;
 use crate::budget;
 use crate::codec::decode;
 use crate::codec::encode::Role;
-use crate::error::{BADARG, Cause};
+use crate::error::{BADARG, Cause, Raise};
 use crate::raw::Answer;
 use crate::raw_nif;
 use crate::resource;
@@ -120,16 +120,29 @@ raw_nif! {
         let direction = if backward { Direction::Descending } else { Direction::Ascending };
         let limit = args::position(env, limit)?.min(MOST_AT_ONCE);
         let (mut terms, mut words) = (Vec::with_capacity(limit), 0);
-        let next = handle.table.scan(&guard, cursor, direction, limit, |object| {
+        let most = if budget::on_normal_scheduler() { budget::INDIVISIBLE_WORDS } else { usize::MAX };
+        let mut refused = false;
+        let next = handle.table.scan_while(&guard, cursor, direction, limit, |object| {
             words += object.words();
-            // SAFETY: the guard keeps the object.
-            terms.push(unsafe { decode::object(env, object) });
+            refused = words > most;
+            if !refused {
+                // SAFETY: the guard keeps the object.
+                terms.push(unsafe { decode::object(env, object) });
+            }
+            !refused
         });
-        budget::consume(env, words);
+        if refused && terms.is_empty() {
+            // One object is too much for this scheduler.
+            return Err(Raise::Dirty);
+        }
+        budget::consume(env, words + terms.len() * WORDS_PER_OBJECT);
         let cursor = next.map_or(atoms().done, |cursor| cursor_term(env, cursor));
         Ok(env.make_tuple(&[env.make_list(&terms), cursor]))
     }
 }
+
+/// What finding and listing an object costs beside its words, in words.
+const WORDS_PER_OBJECT: usize = 16;
 
 /// The most objects of one chunk.
 const MOST_AT_ONCE: usize = 1000;

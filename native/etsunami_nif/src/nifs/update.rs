@@ -10,10 +10,10 @@ use etsunami::term::probe::OwnedKey;
 use etsunami::term::view::Term;
 
 use super::{owned, with_key, with_object};
-use crate::args::{self, Parsed};
+use crate::args;
 use crate::atoms::boolean;
-use crate::codec::decode;
 use crate::codec::encode::Role;
+use crate::codec::{decode, tags};
 use crate::error::{Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
 use crate::raw_nif;
@@ -31,7 +31,7 @@ raw_nif! {
             if let Some((position, increment)) = plain_op(env, &handle.table, op)
                 && let Some(value) = handle.table.count_small(&guard, key, position, increment)
             {
-                return Ok(env.make_int64(value));
+                return Ok(tags::small(env, value));
             }
             count(env, handle, key, op, None)
         })
@@ -41,11 +41,12 @@ raw_nif! {
 /// The position and increment of the commonest forms, `Incr` and `{Pos, Incr}` with small integers.
 #[inline(always)]
 fn plain_op<'e>(env: Env<'e>, table: &Table, op: VmTerm<'e>) -> Option<(usize, i64)> {
-    if let Some([position, increment]) = args::tuple(env, op) {
-        let position = usize::try_from(env.int64(position)?).ok()?;
-        return Some((position, env.int64(increment)?));
+    if let Some(increment) = args::small_int(env, op) {
+        return Some((table.spec().keypos + 1, increment));
     }
-    Some((table.spec().keypos + 1, env.int64(op)?))
+    let [position, increment] = args::tuple(env, op)?;
+    let position = usize::try_from(args::small_int(env, position)?).ok()?;
+    Some((position, args::small_int(env, increment)?))
 }
 
 raw_nif! {
@@ -53,21 +54,24 @@ raw_nif! {
     fn update_counter_or as ("update_counter")/4(env, &[table, key, op, default]) {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
-        let key = owned(env, key, Role::Key)?;
-        let key = handle.table.key(key.term());
-        let default = default_object(env, &handle.table, key, default)?;
-        count(env, handle, key, op, Some(&default))
+        with_default(env, &handle.table, key, default, |key, default| {
+            count(env, handle, key, op, Some(default))
+        })
     }
 }
 
-/// A default object, which is stored under the key if at all.
-fn default_object<'e>(
+/// Lends `f` a key that may be stored, and the default object, which is stored under it if at all.
+fn with_default<'e>(
     env: Env<'e>,
     table: &Table,
-    key: Key<'_>,
+    key: VmTerm<'e>,
     default: VmTerm<'e>,
-) -> Parsed<'e, Detached> {
-    with_object(env, table, default, |draft| Ok(Detached::new(draft, key)?))
+    f: impl FnOnce(Key<'_>, &Detached) -> Answer<'e>,
+) -> Answer<'e> {
+    let key = owned(env, key, Role::Key)?;
+    let key = table.key(key.term());
+    let default = with_object(env, table, default, |draft| Ok(Detached::new(draft, key)?))?;
+    f(key, &default)
 }
 
 /// The two forms of the argument: one step, or a list of them.
@@ -172,10 +176,9 @@ raw_nif! {
     fn update_element_or as ("update_element")/4(env, &[table, key, spec, default]) {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
-        let key = owned(env, key, Role::Key)?;
-        let key = handle.table.key(key.term());
-        let default = default_object(env, &handle.table, key, default)?;
-        assign(env, handle, key, spec, Some(&default))
+        with_default(env, &handle.table, key, default, |key, default| {
+            assign(env, handle, key, spec, Some(default))
+        })
     }
 }
 

@@ -19,7 +19,7 @@ raw_nif! {
     /// `insert(Table, Object | [Object])`
     #[inline(always)]
     fn insert/2(env, &[table, objects]) {
-        if env.tuple(objects).is_none() && args::is_list(env, objects) {
+        if args::may_be_list(env, objects) {
             return insert_list(env, table, objects, Mode::Insert);
         }
         let guard = pin();
@@ -34,7 +34,7 @@ raw_nif! {
 raw_nif! {
     /// `insert_new(Table, Object | [Object])`
     fn insert_new/2(env, &[table, objects]) {
-        if args::is_list(env, objects) {
+        if args::may_be_list(env, objects) {
             return insert_list(env, table, objects, Mode::InsertNew);
         }
         let guard = pin();

@@ -1,6 +1,6 @@
 //! The batch itself: decision, worker flag, and the steps of the protocol.
 
-use super::node::{Node, Settled, settle};
+use super::node::{Node, Settled, displace, settle};
 use crate::engine::{Change, Delta, Word};
 use crate::reclaim::{self, Guard};
 use crate::sync::{AtomicBool, AtomicU8, Backoff, Ordering, UnsafeCell};
@@ -348,6 +348,8 @@ impl<T: BatchTarget> Descriptor<T> {
         let (visible, lost) = match unsafe { settle(word) } {
             Settled::Plain(word) => (word, None),
             Settled::Decided { visible, loser, committed } => {
+                // SAFETY: as above; a decided node is replaced whatever comes (see below).
+                unsafe { displace(word) };
                 (visible, self.dispose(guard, loser, visible, committed))
             }
             Settled::Pending => return (Installed::Blocked(word), Change::Keep),
@@ -388,9 +390,13 @@ impl<T: BatchTarget> Descriptor<T> {
         Some((loser, visible))
     }
 
-    /// Gives the slot of entry `index` its visible word, if it still holds the node.
+    /// Gives the slot of entry `index` its visible word, if it still holds the node. If not, the
+    /// objects that the entry's key is read from may have been freed.
     fn clean(&self, index: usize, guard: &Guard) {
         let node = &self.nodes[index];
+        if node.is_displaced() {
+            return;
+        }
         let mut lost = None;
         self.target.update(index, guard, &mut |current| {
             let change = match node.settle() {

@@ -2,7 +2,7 @@
 
 use super::descriptor::Header;
 use crate::engine::Word;
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
 /// What stands in a slot for one entry of a batch. Aligned so that the tag bits of a word that
 /// points to it are free.
@@ -16,6 +16,8 @@ pub(super) struct Node {
     pub header: *const Header,
     prev: AtomicUsize,
     new: AtomicUsize,
+    /// Set before the node leaves its slot by anybody else's hand than its own batch's.
+    displaced: AtomicBool,
 }
 
 // SAFETY:
@@ -28,7 +30,12 @@ unsafe impl Send for Node {}
 impl Node {
     /// A node that is in no slot yet.
     pub fn new(header: *const Header) -> Node {
-        Node { header, prev: AtomicUsize::new(0), new: AtomicUsize::new(0) }
+        Node {
+            header,
+            prev: AtomicUsize::new(0),
+            new: AtomicUsize::new(0),
+            displaced: AtomicBool::new(false),
+        }
     }
 
     /// Decides what the node will show. For the batch's worker, before it is in a slot.
@@ -79,6 +86,13 @@ impl Node {
         }
     }
 
+    /// True if a writer has taken the node out of its slot.
+    pub fn is_displaced(&self) -> bool {
+        // Relaxed: what matters is that a guard which begins after the words behind this node were
+        // freed reads true; the grace period orders that, as it orders the slot itself.
+        self.displaced.load(Ordering::Relaxed)
+    }
+
     /// The visible word.
     fn visible(&self) -> Word {
         match self.settle() {
@@ -120,6 +134,19 @@ pub unsafe fn settle(word: Word) -> Settled {
         unsafe { Node::behind(word) }.settle()
     } else {
         Settled::Plain(word)
+    }
+}
+
+/// Notes that the writer is about to put something else in place of a decided node. To be called
+/// under the key's lock before it undoes or retires anything: the words behind the node may then
+/// go, and with them the key by which the node's batch would find the slot to clean it.
+///
+/// # Safety
+/// As for [`settle`]; the writer does change the slot's word.
+pub unsafe fn displace(word: Word) {
+    if word.is_version() {
+        // SAFETY: promised by the caller. Relaxed: see `is_displaced`.
+        unsafe { Node::behind(word) }.displaced.store(true, Ordering::Relaxed);
     }
 }
 

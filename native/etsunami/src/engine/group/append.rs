@@ -11,8 +11,9 @@ impl<M: Member> Groups<M> {
     /// [`Groups::superseded`]; or [`Groups::rollback`].
     ///
     /// # Safety
-    /// As for [`len`]; the caller holds the key's lock, and `current` is the key's newest state.
-    /// The object is alive and the caller's; unless it is a duplicate, the word owns it then.
+    /// As for [`len`](super::len); the caller holds the key's lock, and `current` is the key's
+    /// newest state. The object is alive and the caller's; unless it is a duplicate, the word owns
+    /// it then.
     pub unsafe fn append(&self, current: Word, object: usize, repeats: Repeats) -> Append {
         // SAFETY: by contract.
         let word = unsafe { self.append_many(current, &[object], repeats, |_| ()) };
@@ -51,7 +52,8 @@ impl<M: Member> Groups<M> {
     ///
     /// # Safety
     /// As for [`Groups::append`], with `prev` as the key's newest state; no reader reads members of
-    /// `pending` (except its [`first`]), and none will that finds the slot as it is now.
+    /// `pending` (except its [`first`](super::first)), and none will that finds the slot as it is
+    /// now.
     pub unsafe fn append_more(
         &self,
         guard: &Guard,

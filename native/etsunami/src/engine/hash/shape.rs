@@ -1,7 +1,7 @@
 //! What a table looks like inside.
 
 use super::HashTable;
-use super::geometry::SEGMENT_BITS;
+use super::geometry::{POSITION_BITS, SEGMENT_BITS};
 use crate::engine::HashSchema;
 use crate::reclaim::pin;
 use crate::sync::Ordering;
@@ -27,6 +27,17 @@ pub struct Shape {
 }
 
 impl<S: HashSchema> HashTable<S> {
+    /// How many upper bits of a position (of 32) tell the finest buckets that the directory has
+    /// room for. O(1).
+    pub fn position_bits(&self) -> u32 {
+        let guard = pin();
+        let segment = self.directory.find(0, &guard);
+        if segment.level() < SEGMENT_BITS {
+            return segment.level();
+        }
+        (self.directory.bits() + SEGMENT_BITS).min(POSITION_BITS)
+    }
+
     /// What the table looks like inside. Takes a moment for each segment.
     pub fn shape(&self) -> Shape {
         let guard = pin();

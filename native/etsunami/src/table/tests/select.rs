@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::options::{Access as Rights, Kind, Spec, WriteConcurrency};
-use super::*;
 use crate::matchspec::tests::erl;
 use crate::matchspec::{Access, Caller, Machine, Outcome, Part, Plan, Program, Subject};
 use crate::reclaim::pin;
+use crate::table::options::{Kind, Spec};
+use crate::table::{Cursor, Direction, Draft, Quota, Table};
 use crate::term::object::ObjectPtr;
 use crate::term::testing::{Place as Stands, Sample, encode_object, install, term};
 use crate::term::view::View;
@@ -15,16 +15,7 @@ const KINDS: [Kind; 4] = [Kind::Set, Kind::OrderedSet, Kind::Bag, Kind::Duplicat
 
 fn table(kind: Kind) -> Table {
     install();
-    let spec = Spec {
-        kind,
-        access: Rights::Public,
-        keypos: 1,
-        read_concurrency: false,
-        write_concurrency: WriteConcurrency::Off,
-        decentralized_counters: false,
-        compressed: false,
-    };
-    Table::new(spec, 12345)
+    Table::new(Spec { kind, ..Spec::default() }, 12345)
 }
 
 fn insert(table: &Table, object: &str) {
