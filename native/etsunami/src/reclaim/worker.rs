@@ -152,6 +152,7 @@ pub fn set_tidy_hook(hook: fn()) {
     let _ = TIDY.set(hook);
 }
 
+#[cfg(not(loom))]
 fn tidy() {
     if let Some(hook) = TIDY.get() {
         hook();
