@@ -15,9 +15,7 @@ fn churn<G: Geometry>(tree: &Tree<G>, keys: u64, seed: u64, rounds: u64) {
     for round in 0..rounds {
         for i in 0..keys {
             let key = (i * 7919 + seed) % keys;
-            if key % STAY == 0 {
-                tree.put(key, round);
-            } else if round % 2 == 0 {
+            if key.is_multiple_of(STAY) || round % 2 == 0 {
                 tree.put(key, round);
             } else {
                 tree.take(key);
@@ -58,14 +56,8 @@ fn readers_see_what_stays<G: Geometry>(keys: u64, coarse: u32, rounds: u64) {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let readers: Vec<_> = (0..2).map(|_| scope.spawn(|| read(&tree, keys, &stop))).collect();
-        let writers: Vec<_> = [1, 4001]
-            .map(|seed| {
-                scope.spawn({
-                    let tree = &tree;
-                    move || churn(tree, keys, seed, rounds)
-                })
-            })
-            .into();
+        let write = |seed| churn(&tree, keys, seed, rounds);
+        let writers = [1, 4001].map(|seed| scope.spawn(move || write(seed)));
         writers.into_iter().for_each(|writer| writer.join().expect("a writer failed"));
         stop.store(true, Ordering::Relaxed);
         readers.into_iter().for_each(|reader| reader.join().expect("a reader failed"));
