@@ -71,7 +71,7 @@
 //! `next`, `prev` and `scan` are not snapshots: each word was there at an instant of its own.
 //! Readers are lock-free, not wait-free: two publications during one read make it start again.
 //! A leaf between two busy neighbours may stay nearly empty until one of them is calm. Depth may
-//! differ between branches after many removals; it never exceeds what the fullest tree had.
+//! differ between branches after many removals.
 
 mod adapt;
 mod cursor;
@@ -151,7 +151,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
 
     /// Reads, decides and writes one key under the lock of its leaf. `f` gets the key's word and
     /// tells what to do, how the counters change, and what to return; it runs once. If it panics
-    /// nothing changes.
+    /// nothing changes. It may read the map, but not update it: the leaf is locked.
     ///
     /// Linearization points: the store of the word for a key that is there, the publication for an
     /// insert or a remove, the store of the new leaf or routing node into the tree for an insert

@@ -134,27 +134,21 @@ impl<S: OrderSchema> View<'_, S> {
         visible: impl Fn(Word) -> bool,
     ) -> Result<Option<Word>, Torn> {
         let at = self.before(schema, gap)?;
-        let mut found = None;
-        match direction {
-            Direction::Ascending => {
-                for position in at..self.len() {
-                    let (_, word) = self.word(position)?;
-                    if visible(word) {
-                        found = Some(word);
-                        break;
-                    }
-                }
+        let mut positions = match direction {
+            Direction::Ascending => at..self.len(),
+            Direction::Descending => 0..at,
+        };
+        let found = loop {
+            let next = match direction {
+                Direction::Ascending => positions.next(),
+                Direction::Descending => positions.next_back(),
+            };
+            let Some(position) = next else { break None };
+            let (_, word) = self.word(position)?;
+            if visible(word) {
+                break Some(word);
             }
-            Direction::Descending => {
-                for position in (0..at).rev() {
-                    let (_, word) = self.word(position)?;
-                    if visible(word) {
-                        found = Some(word);
-                        break;
-                    }
-                }
-            }
-        }
+        };
         if self.holds() { Ok(found) } else { Err(Torn) }
     }
 

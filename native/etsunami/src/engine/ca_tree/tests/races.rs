@@ -7,6 +7,8 @@ use std::ops::Bound;
 
 fn model(race: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
+    // Some models begin with many operations.
+    builder.max_branches = 4000;
     builder.preemption_bound = builder.preemption_bound.or(Some(2));
     builder.check(race);
 }
@@ -327,6 +329,56 @@ fn loom_division_of_the_routing_node_against_get() {
             |tree| {
                 assert_eq!(tree.get(8), Some(80));
                 assert_eq!(tree.prev(Bound::Excluded(8)), Some(7));
+            },
+        );
+    });
+}
+
+/// A tree whose last leaf stands beside a routing node: `[4] [5 6 7]` below it, then `[8]`.
+fn uneven() -> Arc<Tree<Narrow>> {
+    let tree = tree(&[5, 6, 7, 8, 9, 10, 4, 11]);
+    for key in [11, 10, 9] {
+        assert!(tree.take(key).is_some());
+    }
+    let shape = tree.map.shape();
+    assert_eq!((shape.leaves, shape.routes), (3, 2), "{shape:?}");
+    tree
+}
+
+#[test]
+fn loom_join_with_a_deeper_neighbour_against_join() {
+    model(|| {
+        let tree = race(
+            uneven(),
+            |tree| assert_eq!(tree.take(8), Some(80)),
+            |tree| assert_eq!(tree.take(4), Some(40)),
+        );
+        assert_eq!(ascending(&tree), [5, 6, 7]);
+        assert_eq!(descending(&tree), [7, 6, 5]);
+    });
+}
+
+#[test]
+fn loom_join_with_a_deeper_neighbour_against_insert() {
+    model(|| {
+        let tree = race(
+            uneven(),
+            |tree| assert_eq!(tree.take(8), Some(80)),
+            |tree| assert_eq!(tree.put(9, 90), None),
+        );
+        assert_eq!(ascending(&tree), [4, 5, 6, 7, 9]);
+    });
+}
+
+#[test]
+fn loom_join_with_a_deeper_neighbour_against_reads() {
+    model(|| {
+        race(
+            uneven(),
+            |tree| assert_eq!(tree.take(8), Some(80)),
+            |tree| {
+                assert_eq!(tree.prev(Bound::Excluded(8)), Some(7));
+                assert!(matches!(ascending(tree)[..], [4, 5, 6, 7] | [4, 5, 6, 7, 8]));
             },
         );
     });
