@@ -83,6 +83,9 @@ raw_nif! {
     fn explain/2(env, &[table, spec]) {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Read)?;
+        if env.is_nil(spec) {
+            return Ok(env.make_tuple(&[atoms().lookup, spec, spec]));
+        }
         let compiled = Compiled::parse(env, spec)?;
         let plan = &compiled.plan(&handle.table).plan;
         let (access, places) = match &plan.access {

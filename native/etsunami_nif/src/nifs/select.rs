@@ -52,6 +52,11 @@ raw_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Read)?;
         let wanted = Wanted { chunk: natural(env, chunk)?, reverse: args::boolean(reverse)? };
+        if env.is_nil(spec) {
+            // It has no clause that could match.
+            let nothing = if wanted.chunk == 0 { spec } else { atoms().end_of_table };
+            return Ok(nothing);
+        }
         let compiled = Compiled::parse(env, spec)?;
         let search = Search { env, guard: &guard, handle, wanted };
         let so_far = SoFar { cursor: Cursor::Start, list: env.make_list(&[]), got: 0 };
