@@ -1216,7 +1216,20 @@ defmodule Etsunami do
   defp chunk(table, _spec, _limit, reverse?), do: Native.select(table, [], -1, reverse?)
 
   defp go_on(:"$end_of_table"), do: :"$end_of_table"
+
+  # A list may be anything but improper. It is looked at here, where it is empty as a rule, and not
+  # each time that a search goes on.
+  defp go_on({_table, _at, _limit, _compiled, [_ | _] = list, _got} = continuation) do
+    finish(Native.select(put_elem(continuation, 4, proper(list))))
+  end
+
+  defp go_on({_table, _key, _end, _limit, _compiled, [_ | _] = list, _, _got} = continuation) do
+    finish(Native.select(put_elem(continuation, 5, proper(list))))
+  end
+
   defp go_on(continuation), do: finish(Native.select(continuation))
+
+  defp proper(list), do: if(List.improper?(list), do: :improper, else: list)
 
   # A search whose time is up goes on with another call, so that others have their turn between.
   defp finish({:more, continuation}), do: finish(Native.select(continuation))
