@@ -91,6 +91,11 @@ defmodule Etsunami.Native do
           {[tuple], cursor} | :"$end_of_table"
   def scan(_table, _cursor, _direction, _limit), do: stub()
 
+  # Match specifications
+
+  @spec match_spec_lint(term) :: [{:error, charlist}]
+  def match_spec_lint(_spec), do: stub()
+
   # Information
 
   def info(_table), do: stub()

@@ -3,6 +3,7 @@
 
 mod info;
 mod lifecycle;
+mod lint;
 mod read;
 mod traverse;
 mod update;
