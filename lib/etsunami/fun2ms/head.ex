@@ -228,7 +228,7 @@ defmodule Etsunami.Fun2ms.Head do
     {pairs, head} =
       Enum.map_reduce(pairs, head, fn
         {key, value}, head ->
-          key = key(head, key)
+          key = key(head, key, pattern)
           {value, head} = pattern(head, value, Quoted.call(:map_get, [Quoted.const(key), path]))
           {{key, value}, head}
 
@@ -239,7 +239,7 @@ defmodule Etsunami.Fun2ms.Head do
     {{:%{}, [], pairs}, head}
   end
 
-  defp key(head, key) do
+  defp key(head, key, map) do
     case Quoted.expand(key, head.env) do
       {:^, _meta, [value]} ->
         value
@@ -247,18 +247,22 @@ defmodule Etsunami.Fun2ms.Head do
       expanded ->
         case Quoted.constant(expanded, head.env) do
           {:ok, atom} when is_atom(atom) ->
-            if Fun2ms.special?(atom), do: bad_key(head, key), else: atom
+            if Fun2ms.special?(atom), do: bad_key(head, key, map), else: atom
 
           {:ok, value} ->
             Macro.escape(value)
 
           :error ->
-            bad_key(head, key)
+            bad_key(head, key, map)
         end
     end
   end
 
-  defp bad_key(head, key), do: fault(head, key, "no key for a map in a head:")
+  # A literal has no line.
+  defp bad_key(head, key, map) do
+    text = "no key for a map in a head: #{Macro.to_string(key)}"
+    Fault.raise(head.env, [key, map], text)
+  end
 
   defp struct(head, pattern, name, pairs, path) do
     case Quoted.expand(name, head.env) do
