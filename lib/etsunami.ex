@@ -119,6 +119,30 @@ defmodule Etsunami do
           {position, increment :: integer}
           | {position, increment :: integer, threshold :: integer, set_value :: integer}
 
+  @typedoc """
+  A list of clauses `{head, guards, body}`, as `:ets` takes them.
+
+  The head is a pattern for objects, see `t:match_pattern/0`. Each guard is an expression that has
+  to give `true`; the last expression of the body is the result.
+  """
+  @type match_spec :: [{match_pattern, guards :: [term], body :: [term]}]
+
+  @typedoc """
+  A tuple that may contain variables (`:"$1"`, `:"$2"`, …) and wildcards (`:_`); or just a variable
+  or wildcard.
+  """
+  @type match_pattern :: atom | tuple
+
+  @typedoc """
+  A match specification that `match_spec_compile/1` has compiled.
+  """
+  @opaque compiled_match_spec :: reference
+
+  @typedoc """
+  Where `select/3`, `match/3` and their like have come to.
+  """
+  @type continuation :: :"$end_of_table" | tuple
+
   # How many objects a scan brings along with one call.
   @chunk 500
 
@@ -864,7 +888,381 @@ defmodule Etsunami do
   defp start(:foldl, table), do: Native.first_lookup(table)
   defp start(:foldr, table), do: Native.last_lookup(table)
 
+  ## Matching
+
+  @doc """
+  Returns the results of a match specification for all objects of the table.
+
+  Each object is matched with the heads of the specification, one after the other. The body of the
+  first clause whose head matches and whose guards are all true gives the result. In an
+  `:ordered_set` the results come in the order of the keys; in a bag those of one key in the order
+  of insertion.
+
+  Where the specification binds the key, or in an `:ordered_set` its beginning or its bounds, only
+  those objects are looked at; `explain/2` tells. Otherwise the time is proportional to the number
+  of objects. Others may change the table meanwhile: see "Traversal" in the module's
+  documentation.
+
+  Raises `ArgumentError` if the table does not exist or is not readable, or if the specification
+  is not valid.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :c}])
+      iex> Etsunami.select(table, [{{:"$1", :"$2"}, [{:>, :"$1", 1}], [:"$2"]}])
+      [:b, :c]
+
+  """
+  @doc group: :match
+  @spec select(table, match_spec) :: [term]
+  def select(table, spec) do
+    native(finish(Native.select(table, spec, 0, false)), [table, spec])
+  end
+
+  @doc """
+  As `select/2`, but returns at most `limit` results, and a continuation that leads to the next
+  ones by `select/1`.
+
+  Returns `:"$end_of_table"` if there are no results. A continuation can be used any time and any
+  number of times while the table exists, whatever happens to the table; it keeps nothing alive
+  and nothing locked. In an `:ordered_set` each chunk but the last has exactly `limit` results.
+
+  Raises `ArgumentError` as `select/2` does, and if the limit is not a positive integer.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :c}])
+      iex> {[1, 2], continuation} = Etsunami.select(table, [{{:"$1", :_}, [], [:"$1"]}], 2)
+      iex> Etsunami.select(continuation)
+      {[3], :"$end_of_table"}
+
+  """
+  @doc group: :match
+  @spec select(table, match_spec, limit :: pos_integer) ::
+          {[term], continuation} | :"$end_of_table"
+  def select(table, spec, limit) do
+    native(chunk(table, spec, limit, false), [table, spec, limit])
+  end
+
+  @doc """
+  Returns the next results, after those of `select/3` or `select/1`.
+
+  Raises `ArgumentError` if the table does not exist or is not readable, or if the argument is no
+  continuation.
+
+  ## Examples
+
+      iex> Etsunami.select(:"$end_of_table")
+      :"$end_of_table"
+
+  """
+  @doc group: :match
+  @spec select(continuation) :: {[term], continuation} | :"$end_of_table"
+  def select(continuation), do: native(go_on(continuation), [continuation])
+
+  @doc """
+  As `select/2`, but from the last key of an `:ordered_set` to the first. For other types there is
+  no difference.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :c}])
+      iex> Etsunami.select_reverse(table, [{{:"$1", :_}, [], [:"$1"]}])
+      [3, 2, 1]
+
+  """
+  @doc group: :match
+  @spec select_reverse(table, match_spec) :: [term]
+  def select_reverse(table, spec) do
+    native(finish(Native.select(table, spec, 0, true)), [table, spec])
+  end
+
+  @doc """
+  As `select/3`, but from the last key of an `:ordered_set` to the first.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :c}])
+      iex> {[3, 2], continuation} = Etsunami.select_reverse(table, [{{:"$1", :_}, [], [:"$1"]}], 2)
+      iex> Etsunami.select_reverse(continuation)
+      {[1], :"$end_of_table"}
+
+  """
+  @doc group: :match
+  @spec select_reverse(table, match_spec, limit :: pos_integer) ::
+          {[term], continuation} | :"$end_of_table"
+  def select_reverse(table, spec, limit) do
+    native(chunk(table, spec, limit, true), [table, spec, limit])
+  end
+
+  @doc """
+  Returns the next results, after those of `select_reverse/3`. The same as `select/1`.
+  """
+  @doc group: :match
+  @spec select_reverse(continuation) :: {[term], continuation} | :"$end_of_table"
+  def select_reverse(continuation), do: native(go_on(continuation), [continuation])
+
+  @doc """
+  Counts the objects for which a match specification gives `true`.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :a}])
+      iex> Etsunami.select_count(table, [{{:_, :a}, [], [true]}])
+      2
+
+  """
+  @doc group: :match
+  @spec select_count(table, match_spec) :: non_neg_integer
+  def select_count(table, spec) do
+    native(count(Native.select_count(table, spec), &Native.select_count/4), [table, spec])
+  end
+
+  @doc """
+  Deletes the objects for which a match specification gives `true`, and returns their number.
+
+  Each object is looked at and deleted in one atomic step. The function as a whole is not atomic.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :a}])
+      iex> Etsunami.select_delete(table, [{{:_, :a}, [], [true]}])
+      2
+      iex> Etsunami.tab2list(table)
+      [{2, :b}]
+
+  """
+  @doc group: :match
+  @spec select_delete(table, match_spec) :: non_neg_integer
+  def select_delete(table, spec) do
+    native(count(Native.select_delete(table, spec), &Native.select_delete/4), [table, spec])
+  end
+
+  @doc """
+  Replaces the objects that a match specification matches by its results, and returns their number.
+
+  Each object is looked at and replaced in one atomic step. The function as a whole is not atomic.
+
+  Raises `ArgumentError` if the table is a `:bag`, and if it cannot be seen from the specification
+  that it keeps the key: the body has to be a tuple whose key is what the head has matched there,
+  or `:"$_"`.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}])
+      iex> Etsunami.select_replace(table, [{{:"$1", :a}, [], [{{:"$1", :new}}]}])
+      1
+      iex> Etsunami.lookup(table, 1)
+      [{1, :new}]
+
+  """
+  @doc group: :match
+  @spec select_replace(table, match_spec) :: non_neg_integer
+  def select_replace(table, spec) do
+    native(count(Native.select_replace(table, spec), &Native.select_replace/4), [table, spec])
+  end
+
+  @doc """
+  Returns, for each object that matches a pattern, the list of its variables' values in the order
+  of their numbers.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a, 10}, {2, :b, 20}, {3, :a, 30}])
+      iex> Etsunami.match(table, {:"$2", :a, :"$1"})
+      [[10, 1], [30, 3]]
+
+  """
+  @doc group: :match
+  @spec match(table, match_pattern) :: [[term]]
+  def match(table, pattern) do
+    native(finish(Native.select(table, variables(pattern), 0, false)), [table, pattern])
+  end
+
+  @doc """
+  As `match/2`, but returns at most `limit` results, and a continuation that leads to the next
+  ones by `match/1`. See `select/3`.
+  """
+  @doc group: :match
+  @spec match(table, match_pattern, limit :: pos_integer) ::
+          {[[term]], continuation} | :"$end_of_table"
+  def match(table, pattern, limit) do
+    native(chunk(table, variables(pattern), limit, false), [table, pattern, limit])
+  end
+
+  @doc """
+  Returns the next results, after those of `match/3`. The same as `select/1`.
+  """
+  @doc group: :match
+  @spec match(continuation) :: {[term], continuation} | :"$end_of_table"
+  def match(continuation), do: native(go_on(continuation), [continuation])
+
+  @doc """
+  Returns the objects that match a pattern.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :a}])
+      iex> Etsunami.match_object(table, {:_, :a})
+      [{1, :a}, {3, :a}]
+
+  """
+  @doc group: :match
+  @spec match_object(table, match_pattern) :: [object]
+  def match_object(table, pattern) do
+    native(finish(Native.select(table, objects(pattern), 0, false)), [table, pattern])
+  end
+
+  @doc """
+  As `match_object/2`, but returns at most `limit` objects, and a continuation that leads to the
+  next ones by `match_object/1`. See `select/3`.
+  """
+  @doc group: :match
+  @spec match_object(table, match_pattern, limit :: pos_integer) ::
+          {[object], continuation} | :"$end_of_table"
+  def match_object(table, pattern, limit) do
+    native(chunk(table, objects(pattern), limit, false), [table, pattern, limit])
+  end
+
+  @doc """
+  Returns the next objects, after those of `match_object/3`. The same as `select/1`.
+  """
+  @doc group: :match
+  @spec match_object(continuation) :: {[term], continuation} | :"$end_of_table"
+  def match_object(continuation), do: native(go_on(continuation), [continuation])
+
+  @doc """
+  Deletes the objects that match a pattern. Returns `true`.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :a}])
+      iex> Etsunami.match_delete(table, {:_, :a})
+      iex> Etsunami.tab2list(table)
+      [{2, :b}]
+
+  """
+  @doc group: :match
+  @spec match_delete(table, match_pattern) :: true
+  def match_delete(table, pattern) do
+    spec = [{pattern, [], [true]}]
+    native(count(Native.select_delete(table, spec), &Native.select_delete/4), [table, pattern])
+    true
+  end
+
+  defp variables(pattern), do: [{pattern, [], [:"$$"]}]
+  defp objects(pattern), do: [{pattern, [], [:"$_"]}]
+
+  defp chunk(table, spec, limit, reverse?) when is_integer(limit) and limit > 0 do
+    finish(Native.select(table, spec, limit, reverse?))
+  end
+
+  # The table is looked at first.
+  defp chunk(table, _spec, _limit, reverse?), do: Native.select(table, [], -1, reverse?)
+
+  defp go_on(:"$end_of_table"), do: :"$end_of_table"
+  defp go_on(continuation), do: finish(Native.select(continuation))
+
+  # A search whose time is up goes on with another call, so that others have their turn between.
+  defp finish({:more, continuation}), do: finish(Native.select(continuation))
+  defp finish({:reverse, list}), do: :lists.reverse(list)
+  defp finish({:reverse, list, continuation}), do: {:lists.reverse(list), continuation}
+  defp finish(answer), do: answer
+
+  defp count({:more, table, compiled, cursor, number}, go_on) do
+    count(go_on.(table, compiled, cursor, number), go_on)
+  end
+
+  defp count(number, _go_on), do: number
+
   ## Match specifications
+
+  @doc """
+  Compiles a match specification, for `match_spec_run/2`.
+
+  Raises `ArgumentError` if it is not valid.
+
+  ## Examples
+
+      iex> compiled = Etsunami.match_spec_compile([{{:"$1", :_}, [], [:"$1"]}])
+      iex> Etsunami.is_compiled_ms(compiled)
+      true
+
+  """
+  @doc group: :match_spec
+  @spec match_spec_compile(match_spec) :: compiled_match_spec
+  def match_spec_compile(spec), do: native(Native.match_spec_compile(spec))
+
+  @doc """
+  Tells if a term is a compiled match specification, and is so here and now: one that has been
+  sent to another node or written to a file is not any more.
+  """
+  @doc group: :match_spec
+  @spec is_compiled_ms(term) :: boolean
+  def is_compiled_ms(term), do: native(Native.is_compiled_ms(term))
+
+  @doc """
+  Returns the results of a compiled match specification for the terms of a list that it matches,
+  in the order of the list.
+
+  Raises `ArgumentError` if the list is not a proper one, or if the specification is not compiled.
+
+  ## Examples
+
+      iex> compiled = Etsunami.match_spec_compile([{{:"$1", :"$2"}, [{:>, :"$1", 1}], [:"$2"]}])
+      iex> Etsunami.match_spec_run([{1, :a}, {2, :b}, :other, {3, :c}], compiled)
+      [:b, :c]
+
+  """
+  @doc group: :match_spec
+  @spec match_spec_run([term], compiled_match_spec) :: [term]
+  def match_spec_run(list, compiled), do: native(run(list, compiled, []), [list, compiled])
+
+  defp run(list, compiled, before) do
+    case Native.match_spec_run(list, compiled, before) do
+      {:more, list, before} -> run(list, compiled, before)
+      results -> :lists.reverse(results)
+    end
+  end
+
+  @doc """
+  Makes a continuation usable again that has lost its compiled match specification, because it was
+  sent to another node or written to a file.
+
+  The specification is that of the call that the continuation comes from. A continuation that can
+  be used as it is stays as it is.
+  """
+  @doc group: :match_spec
+  @spec repair_continuation(continuation, match_spec) :: continuation
+  def repair_continuation(:"$end_of_table", _spec), do: :"$end_of_table"
+
+  def repair_continuation({_table, _key, _end, chunk, compiled, list, reverse, got} = whole, spec)
+      when is_integer(chunk) and is_list(list) and is_integer(reverse) and is_integer(got) do
+    repair(whole, 4, compiled, spec)
+  end
+
+  def repair_continuation({_table, position, chunk, compiled, list, got} = whole, spec)
+      when is_integer(position) and is_integer(chunk) and is_list(list) and is_integer(got) do
+    repair(whole, 3, compiled, spec)
+  end
+
+  defp repair(continuation, index, compiled, spec) do
+    if is_compiled_ms(compiled) do
+      continuation
+    else
+      put_elem(continuation, index, match_spec_compile(spec))
+    end
+  end
 
   @doc """
   Turns a `fn` into a match specification, while the program is compiled.
@@ -929,6 +1327,32 @@ defmodule Etsunami do
   """
   @doc group: :match_spec
   defmacro fun2ms(fun), do: Etsunami.Fun2ms.quoted(fun, __CALLER__)
+
+  @doc """
+  Tries a match specification on a term, or tells what is wrong with it.
+
+  Returns `{:ok, result}`, where `result` is `false` if the term does not match, or
+  `{:error, faults}`. A fault is `{:error, text}`, with a charlist.
+
+  ## Examples
+
+      iex> Etsunami.test_ms({:a, 1}, [{{:"$1", :"$2"}, [{:is_atom, :"$1"}], [:"$2"]}])
+      {:ok, 1}
+      iex> Etsunami.test_ms({:a, 1}, [{{:b, :_}, [], [true]}])
+      {:ok, false}
+      iex> {:error, [{:error, text}]} = Etsunami.test_ms({:a}, [{{:_}, [], [:"$1"]}])
+      iex> to_string(text)
+      "Variable $1 is unbound."
+
+  """
+  @doc group: :match_spec
+  @spec test_ms(tuple, term) :: {:ok, term} | {:error, [{:error, charlist}]}
+  def test_ms(tuple, spec) do
+    case native(Native.match_spec_lint(spec), [tuple, spec]) do
+      [] -> {:ok, [tuple] |> match_spec_run(match_spec_compile(spec)) |> Enum.at(0, false)}
+      faults -> {:error, faults}
+    end
+  end
 
   ## Information
 
