@@ -22,12 +22,8 @@ defmodule Etsunami.Parity.QlcTest do
 
   @options [
     [],
-    [n_objects: 1],
-    [n_objects: 7],
-    [n_objects: :default],
-    [traverse: :select],
+    [n_objects: 3],
     [traverse: :first_next],
-    [traverse: :last_prev],
     {:traverse, :last_prev},
     [traverse: {:select, [{{:"$1", :"$2"}, [{:>, :"$1", 3}], [:"$_"]}]}],
     [traverse: {:select, [{{:"$1", :"$2"}, [{:<, :"$1", 9}], [{{:"$2", :"$1"}}]}]}]
@@ -57,7 +53,7 @@ defmodule Etsunami.Parity.QlcTest do
     fill(ets, table)
     objects = ets.tab2list(table)
 
-    for options <- [[], [n_objects: 1], [traverse: :first_next]] do
+    for options <- [[], [n_objects: 1], {:n_objects, :default}, [traverse: :first_next]] do
       assert :qlc.e(ets.table(table, options)) == objects
     end
 
