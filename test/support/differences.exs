@@ -84,5 +84,17 @@
     name: :browser_expression_end,
     before: :never,
     reason: "the browser of i/1 in :ets takes a $ at the end of a regular expression away"
+  },
+  %{
+    name: :faults_in_large_maps,
+    before: :never,
+    reason:
+      "test_ms of :ets tells the faults in a map of more than 32 pairs in the order of its " <>
+        "hash table, and some of them twice"
+  },
+  %{
+    name: :deep_specifications,
+    before: :never,
+    reason: "a match specification nested deeper than the stack of :ets allows is a system_limit"
   }
 ]
