@@ -53,6 +53,13 @@
         "missing, and could end the virtual machine then"
   },
   %{
+    name: :continuation_by_name,
+    before: :never,
+    reason:
+      "a continuation of a named ordered_set of :ets holds the name, and goes on in whatever " <>
+        "table has the name then"
+  },
+  %{
     name: :huge_position,
     before: :never,
     reason:
@@ -79,6 +86,11 @@
     name: :engine,
     before: :never,
     reason: "the option {engine, Engine} and the item stats of info/2 are Etsunami's own"
+  },
+  %{
+    name: :browser_expression_end,
+    before: :never,
+    reason: "the browser of i/1 in :ets takes a $ at the end of a regular expression away"
   },
   %{
     name: :faults_in_large_maps,
