@@ -83,8 +83,7 @@ defmodule Etsunami.Parity.FileTest do
     end
   end
 
-  @moduletag :library
-
+  @tag :library
   test "is the same file, but for identity and memory" do
     for type <- [:set, :ordered_set, :bag, :duplicate_bag], kinds <- @extended do
       [theirs, ours] =
@@ -115,6 +114,27 @@ defmodule Etsunami.Parity.FileTest do
       ets.insert(table, {1})
       assert ets.tab2file(table, file, sync: true) == :ok
       assert [_header, {1}] = Files.terms(file)
+    end
+
+    table_test "waits for the disk if it is told so once", [variants: [[:public]]], context do
+      %{ets: ets, table: table} = context
+      file = Files.path()
+
+      for {options, calls} <- [
+            {[], 0},
+            {[sync: false], 0},
+            {[sync: true], 1},
+            {[sync: true, sync: false], 1},
+            {[sync: false, sync: true, sync: true], 1}
+          ] do
+        writer = start_helper()
+        :erlang.trace_pattern({:disk_log, :sync, 1}, true, [:local])
+        :erlang.trace(writer, true, [:call])
+        assert ask(writer, fn -> ets.tab2file(table, file, options) end) == :ok
+        assert {options, traced_calls(writer)} == {options, calls}
+        :erlang.trace_pattern({:disk_log, :sync, 1}, false, [:local])
+        stop(writer)
+      end
     end
 
     table_test "refuses options", [variants: [[]]], %{ets: ets, table: table} do
@@ -180,7 +200,21 @@ defmodule Etsunami.Parity.FileTest do
     end
   end
 
-  # Whoever writes the log stops for a moment when it comes to the object that makes the log wait.
+  # What was called up to now.
+  defp traced_calls(traced) do
+    reference = :erlang.trace_delivered(traced)
+    receive do: ({:trace_delivered, ^traced, ^reference} -> count_calls(traced))
+  end
+
+  defp count_calls(traced) do
+    receive do
+      {:trace, ^traced, :call, _call} -> 1 + count_calls(traced)
+    after
+      0 -> 0
+    end
+  end
+
+  # Somebody deletes the table when a part of the file is written.
   defp tab2file_while_deleting(ets, context, file) do
     table = new_table(context)
     ets.insert(table, for(n <- 1..50_000, do: {n}))
@@ -199,7 +233,12 @@ defmodule Etsunami.Parity.FileTest do
     end
   end
 
-  defp wait_for(condition), do: condition.() || wait_for(condition)
+  defp wait_for(condition) do
+    unless condition.() do
+      Process.sleep(1)
+      wait_for(condition)
+    end
+  end
 
   describe "file2tab/2" do
     table_test "refuses options", [variants: [[]]], %{ets: ets, table: table} do
@@ -338,6 +377,7 @@ defmodule Etsunami.Parity.FileTest do
     end
   end
 
+  @tag :library
   test "while others write, each key that stays is written once" do
     for type <- [:set, :ordered_set, :bag] do
       table = Etsunami.new(:table, [type, :public])
@@ -375,6 +415,7 @@ defmodule Etsunami.Parity.FileTest do
     churn(table, seed, round + 1)
   end
 
+  @tag :library
   test "a process that is killed while it writes or reads leaves nothing open" do
     table = Etsunami.new(:table, [:public])
     Etsunami.insert(table, for(n <- 1..20_000, do: {n, "object #{n}"}))
