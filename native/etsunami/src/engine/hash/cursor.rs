@@ -22,6 +22,9 @@ use crate::engine::{HashSchema, Word};
 use crate::reclaim::Guard;
 use std::cmp::Ordering;
 
+/// How many buckets ahead a scan asks memory for objects, whose hashes it is going to read.
+const AHEAD: usize = 4;
+
 /// The position behind all others.
 const END: u64 = 1 << POSITION_BITS;
 
@@ -110,6 +113,9 @@ impl<S: HashSchema> HashTable<S> {
                 break;
             }
             let bucket = self.bucket(position, guard);
+            if let Some(line) = bucket.segment.ahead(position, AHEAD) {
+                line.prefetch();
+            }
             self.read_sorted(&bucket, position, &mut batch);
             let taken = group_end(&batch, missing);
             out.extend(batch[..taken].iter().map(|found| found.word));
