@@ -61,8 +61,7 @@ fn figures(table: &Table, n: i64, what: &str, program: &Program) {
         while let Some(from) = cursor {
             let mut quota = Quota { matches: usize::MAX, visits: 5000 };
             let (guard, access) = (pin(), &plan.access);
-            let next =
-                table.select_count(&guard, program, access, from, &mut quota, &mut machine);
+            let next = table.select_count(&guard, program, access, from, &mut quota, &mut machine);
             found += usize::MAX - quota.matches;
             cursor = next.unwrap();
         }

@@ -116,6 +116,7 @@ struct Search<'a, 'v, E> {
 
 impl<E> Search<'_, '_, E> {
     /// Looks at an object; false if it is refused.
+    #[inline(always)]
     fn look(&mut self, object: ObjectPtr, number: u64) -> Result<bool, E> {
         let look = (self.visit)(object, number)?;
         self.quota.visits = self.quota.visits.saturating_sub(1);
@@ -125,6 +126,7 @@ impl<E> Search<'_, '_, E> {
 
     /// Looks at what a key holds, from a member on; the number to go on with if the quota ends
     /// inside, or something is refused. Something that holds nothing costs a visit too.
+    #[inline(always)]
     fn members(&mut self, found: Held, from: u64) -> Result<Option<u64>, E> {
         match found {
             _ if from == ALL => Ok(None),
