@@ -51,9 +51,10 @@ defmodule Etsunami do
 
   `first/1`, `next/2` and their like go from key to key. They fail with `ArgumentError` at a key
   that is not in the table, unless the table has been fixed by `safe_fixtable/2` and the key was
-  there then or later. `tab2list/1`, `foldl/3` and `foldr/3` need no such care. All of them visit
-  a key that stays in the table exactly once, even if its object is replaced meanwhile, and a key
-  that comes or goes at most once. None of them shows the table as it was at one moment.
+  there then or later. `tab2list/1`, `foldl/3` and `foldr/3` need no such care, nor do `select/2`
+  and its like; their continuations may be used any time. All of them visit a key that stays in the
+  table exactly once, even if its object is replaced meanwhile, and a key that comes or goes at most
+  once. None of them shows the table as it was at one moment.
 
   ## Differences from `:ets`
 
@@ -76,7 +77,7 @@ defmodule Etsunami do
     * `:memory` of `info/2` is a function of the contents of the table
   """
 
-  alias Etsunami.{ErrorInfo, Native, Options}
+  alias Etsunami.{Dets, ErrorInfo, Filling, Native, Options, QlcTable, Shell, TabFile}
 
   @typedoc """
   A table: its identifier, or its name if it is a named table.
@@ -1154,10 +1155,58 @@ defmodule Etsunami do
   """
   @doc group: :match
   @spec match_delete(table, match_pattern) :: true
+  def match_delete(table, pattern)
+  def match_delete(table, :_), do: native(Native.delete_all_objects(table), [table, :_])
+
   def match_delete(table, pattern) do
     spec = [{pattern, [], [true]}]
     native(count(Native.select_delete(table, spec), &Native.select_delete/4), [table, pattern])
     true
+  end
+
+  @doc """
+  Tells where `select/2` and its like look for the objects that a match specification may match.
+
+  Returns a map with
+
+    * `:access` - `:lookup` if only certain keys are looked up, `:ranges` if only the objects in
+      certain ranges of an `:ordered_set` are looked at, `:scan` if all objects are
+    * `:keys` - the keys (of `:lookup`)
+    * `:ranges` - a list of ranges `{low, high}` (of `:ranges`). An end is `{:>=, key}` or
+      `{:>, key}`, `{:"=<", key}` or `{:<, key}`, or `:none`. Inside such a key, `:"$least"` and
+      `:"$greatest"` stand for what is below and above all terms
+    * `:reasons` - for each clause, why
+
+  It is the very plan that a search has; what matches is decided by the specification.
+
+  Raises `ArgumentError` as `select/2` does.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.explain(table, [{{{:user, :"$1"}, :_}, [{:>, :"$1", 10}], [:"$_"]}])
+      %{
+        access: :ranges,
+        ranges: [{{:>, {:user, 10}}, {:"=<", {:user, :"$greatest"}}}],
+        reasons: ["the first elements of the key are bound, and guards limit the next one"]
+      }
+      iex> Etsunami.explain(table, [{{:_, :a}, [], [:"$_"]}])
+      %{access: :scan, reasons: ["nothing binds or limits the key"]}
+
+  """
+  @doc group: :match
+  @spec explain(table, match_spec) :: %{
+          required(:access) => :lookup | :ranges | :scan,
+          required(:reasons) => [String.t()],
+          optional(:keys) => [key],
+          optional(:ranges) => [{low :: term, high :: term}]
+        }
+  def explain(table, spec) do
+    case native(Native.explain(table, spec)) do
+      {:lookup, keys, reasons} -> %{access: :lookup, keys: keys, reasons: reasons}
+      {:ranges, ranges, reasons} -> %{access: :ranges, ranges: ranges, reasons: reasons}
+      {:scan, [], reasons} -> %{access: :scan, reasons: reasons}
+    end
   end
 
   defp variables(pattern), do: [{pattern, [], [:"$$"]}]
@@ -1171,7 +1220,20 @@ defmodule Etsunami do
   defp chunk(table, _spec, _limit, reverse?), do: Native.select(table, [], -1, reverse?)
 
   defp go_on(:"$end_of_table"), do: :"$end_of_table"
+
+  # A list may be anything but improper. It is looked at here, where it is empty as a rule, and not
+  # each time that a search goes on.
+  defp go_on({_table, _at, _limit, _compiled, [_ | _] = list, _got} = continuation) do
+    finish(Native.select(put_elem(continuation, 4, proper(list))))
+  end
+
+  defp go_on({_table, _key, _end, _limit, _compiled, [_ | _] = list, _, _got} = continuation) do
+    finish(Native.select(put_elem(continuation, 5, proper(list))))
+  end
+
   defp go_on(continuation), do: finish(Native.select(continuation))
+
+  defp proper(list), do: if(List.improper?(list), do: :improper, else: list)
 
   # A search whose time is up goes on with another call, so that others have their turn between.
   defp finish({:more, continuation}), do: finish(Native.select(continuation))
@@ -1434,4 +1496,342 @@ defmodule Etsunami do
   @doc group: :info
   @spec whereis(atom) :: reference | :undefined
   def whereis(name), do: native(Native.whereis(name))
+
+  ## Files, `:dets` and `:qlc`
+
+  @doc """
+  Writes the table to a file, in the format of `:ets`.
+
+  It is `tab2file/3` without options.
+
+  ## Examples
+
+      iex> file = System.tmp_dir!() |> Path.join("etsunami_moons_1.tab") |> String.to_charlist()
+      iex> table = Etsunami.new(:moons, [])
+      iex> Etsunami.insert(table, [{:io, 1}, {:europa, 2}])
+      iex> Etsunami.tab2file(table, file)
+      :ok
+      iex> {:ok, copy} = :ets.file2tab(file)
+      iex> :ets.lookup(copy, :europa)
+      [{:europa, 2}]
+      iex> File.rm!(file)
+      :ok
+
+  """
+  @doc group: :files
+  @spec tab2file(table, :file.name()) :: :ok | {:error, reason :: term}
+  def tab2file(table, file), do: tab2file(table, file, [])
+
+  @doc """
+  Writes the table to a file, in the format of `:ets`.
+
+  A file of that name is replaced. As in `:ets`, the name is a list of characters or an atom, not
+  a binary. `:ets.file2tab/2` can read the file as well as `file2tab/2`, and the other way round.
+
+  Other processes may write to the table meanwhile. A key that stays in the table is in the file
+  exactly once, even if its object is replaced; one that comes or goes at most once. The file need
+  not show the table as it was at one moment. If something fails, there is no file.
+
+  Returns `{:error, :badtab}` if there is no such table, and fails with `ArgumentError` if the
+  calling process may not read it. What `:file` and `:disk_log` complain about is returned as
+  `{:error, reason}`.
+
+  ## Options
+
+    * `{:extended_info, [:object_count | :md5sum]}` - what is written for the option `:verify` of
+      `file2tab/2`: how many objects there are, and the MD5 sum of the contents. By default there
+      is only the size that the table had in the beginning
+    * `{:sync, boolean}` - whether the function returns only when the operating system has
+      written everything to the disk, `false` by default
+
+  ## Examples
+
+      iex> file = System.tmp_dir!() |> Path.join("etsunami_moons_2.tab") |> String.to_charlist()
+      iex> table = Etsunami.new(:moons, [])
+      iex> Etsunami.tab2file(table, file, extended_info: [:md5sum], sync: true)
+      :ok
+      iex> {:ok, info} = Etsunami.tabfile_info(file)
+      iex> info[:extended_info]
+      [:md5sum]
+      iex> Etsunami.tab2file(:no_such_table, file)
+      {:error, :badtab}
+
+  """
+  @doc group: :files
+  @spec tab2file(table, :file.name(), [option]) :: :ok | {:error, reason :: term}
+        when option: {:extended_info, [:object_count | :md5sum]} | {:sync, boolean}
+  def tab2file(table, file, options) do
+    TabFile.Writer.write(__MODULE__, identify(table), file, options)
+  end
+
+  @doc """
+  Makes a table from a file that `tab2file/3` has written, here or in `:ets`.
+
+  It is `file2tab/2` without options.
+
+  ## Examples
+
+      iex> file = System.tmp_dir!() |> Path.join("etsunami_moons_3.tab") |> String.to_charlist()
+      iex> original = :ets.new(:moons, [:ordered_set])
+      iex> :ets.insert(original, [{:io, 1}, {:europa, 2}])
+      iex> :ets.tab2file(original, file)
+      iex> {:ok, table} = Etsunami.file2tab(file)
+      iex> Etsunami.tab2list(table)
+      [{:europa, 2}, {:io, 1}]
+      iex> File.rm!(file)
+      :ok
+
+  """
+  @doc group: :files
+  @spec file2tab(:file.name()) :: {:ok, table} | {:error, reason :: term}
+  def file2tab(file), do: file2tab(file, [])
+
+  @doc """
+  Makes a table from a file that `tab2file/3` has written, here or in `:ets`.
+
+  The table belongs to the calling process. Name, type, access, key position, `:named_table`,
+  `:compressed`, `:read_concurrency` and `:write_concurrency` are those of the table that was
+  written; it has no heir.
+
+  Returns `{:error, :cannot_create_table}` if the name of a named table is in use,
+  `{:error, {:read_error, reason}}` if the file cannot be read, and `{:error, :badfile}` if it is
+  something else. Fails with `ArgumentError` if the file contains something that is not an object.
+  No table is left over when anything has failed.
+
+  ## Options
+
+    * `{:verify, boolean}` - whether the file has to be complete and unharmed, `false` by default.
+      Without it, what is broken is left out. With it, the error is `:badfile`,
+      `:invalid_object_count` or `:checksum_error`
+    * `{:table, table}` - a table to insert the objects into, instead of a new one. It is deleted
+      when anything fails
+
+  ## Examples
+
+      iex> file = System.tmp_dir!() |> Path.join("etsunami_moons_4.tab") |> String.to_charlist()
+      iex> table = Etsunami.new(:moons, [])
+      iex> Etsunami.insert(table, {:io, 1})
+      iex> Etsunami.tab2file(table, file, extended_info: [:object_count])
+      iex> {:ok, copy} = Etsunami.file2tab(file, verify: true)
+      iex> Etsunami.lookup(copy, :io)
+      [{:io, 1}]
+      iex> File.rm!(file)
+      :ok
+
+  """
+  @doc group: :files
+  @spec file2tab(:file.name(), [option]) :: {:ok, table} | {:error, reason :: term}
+        when option: {:verify, boolean} | {:table, table}
+  def file2tab(file, options), do: TabFile.Reader.read(__MODULE__, file, options)
+
+  @doc """
+  Tells about the table in a file that `tab2file/3` has written, here or in `:ets`.
+
+  The items are `:name`, `:type`, `:protection`, `:named_table`, `:keypos`, `:size`,
+  `:extended_info`, and `:version`, the version of the format. The errors are those of
+  `file2tab/2`.
+
+  ## Examples
+
+      iex> file = System.tmp_dir!() |> Path.join("etsunami_moons_5.tab") |> String.to_charlist()
+      iex> table = Etsunami.new(:moons, [:bag])
+      iex> Etsunami.tab2file(table, file)
+      iex> {:ok, info} = Etsunami.tabfile_info(file)
+      iex> {info[:name], info[:type], info[:size], info[:version]}
+      {:moons, :bag, 0, {1, 0}}
+      iex> File.rm!(file)
+      :ok
+
+  """
+  @doc group: :files
+  @spec tabfile_info(:file.name()) :: {:ok, keyword} | {:error, reason :: term}
+  def tabfile_info(file) when is_list(file) or is_atom(file), do: TabFile.Reader.info(file)
+
+  @doc """
+  Replaces the contents of a `:dets` table by those of the table.
+
+  Returns the name of the `:dets` table, and raises what `:dets` complains about. As with `:ets`,
+  the process of the `:dets` table reads the objects, so that a private table with more than a few
+  of them cannot be copied.
+
+  ## Examples
+
+      iex> file = System.tmp_dir!() |> Path.join("etsunami_moons_1.dets") |> String.to_charlist()
+      iex> {:ok, dets} = :dets.open_file(:doc_to_dets, file: file)
+      iex> table = Etsunami.new(:moons, [])
+      iex> Etsunami.insert(table, {:io, 1})
+      iex> Etsunami.to_dets(table, dets)
+      :doc_to_dets
+      iex> :dets.lookup(dets, :io)
+      [{:io, 1}]
+      iex> {:dets.close(dets), File.rm!(file)}
+      {:ok, :ok}
+
+  """
+  @doc group: :files
+  @spec to_dets(table, dets) :: dets when dets: :dets.tab_name()
+  def to_dets(table, dets) do
+    case Dets.write(__MODULE__, identify(table), dets) do
+      :ok -> dets
+      {:error, reason} -> :erlang.error(reason, [table, dets])
+    end
+  end
+
+  @doc """
+  Inserts the objects of a `:dets` table into the table.
+
+  What is in the table already stays, unless it has the same key. Raises what `:dets` complains
+  about. Each object is inserted on its own.
+
+  ## Examples
+
+      iex> file = System.tmp_dir!() |> Path.join("etsunami_moons_2.dets") |> String.to_charlist()
+      iex> {:ok, dets} = :dets.open_file(:doc_from_dets, file: file)
+      iex> :dets.insert(dets, {:io, 1})
+      iex> table = Etsunami.new(:moons, [])
+      iex> Etsunami.from_dets(table, dets)
+      true
+      iex> Etsunami.lookup(table, :io)
+      [{:io, 1}]
+      iex> {:dets.close(dets), File.rm!(file)}
+      {:ok, :ok}
+
+  """
+  @doc group: :files
+  @spec from_dets(table, :dets.tab_name()) :: true
+  def from_dets(table, dets) do
+    case Dets.read(__MODULE__, identify(table), dets) do
+      :ok -> true
+      {:error, reason} -> :erlang.error(reason, [table, dets])
+    end
+  end
+
+  @doc """
+  Replaces the contents of the table by the objects that a function brings.
+
+  The table is emptied. Then the function is called with `:read`, and returns
+  `{objects, function}` with the function to be called next, or `:end_of_input`. If it returns
+  anything else, the process exits with that. If an object cannot be inserted, the last function
+  is called with `:close`, and the process exits with the reason.
+
+  Others see how the table is filled: each object is inserted on its own.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:squares, [:ordered_set])
+      iex> last = fn :read -> :end_of_input end
+      iex> Etsunami.init_table(table, fn :read -> {[{1, 1}, {2, 4}], last} end)
+      true
+      iex> Etsunami.tab2list(table)
+      [{1, 1}, {2, 4}]
+
+  """
+  @doc group: :files
+  @spec init_table(table, (:read | :close -> result)) :: true
+        when result: :end_of_input | {[object], (:read | :close -> term)} | term
+  def init_table(table, function), do: Filling.replace(__MODULE__, identify(table), function)
+
+  @doc """
+  Makes a query handle for the table, to be used with `:qlc`.
+
+  It is `table/2` without options.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:moons, [:ordered_set])
+      iex> Etsunami.insert(table, [{:io, 1}, {:europa, 2}])
+      iex> :qlc.e(Etsunami.table(table))
+      [{:europa, 2}, {:io, 1}]
+
+  """
+  @doc group: :files
+  @spec table(table) :: :qlc.query_handle()
+  def table(table), do: table(table, [])
+
+  @doc """
+  Makes a query handle for the table, to be used with `:qlc`.
+
+  A query looks up keys instead of scanning the table if it says what they are. The table is fixed
+  while the query runs.
+
+  ## Options
+
+    * `{:traverse, :select}` - the query scans the table with `select/3`, which takes the filter
+      of the query as a match specification; the default
+    * `{:traverse, {:select, match_spec}}` - the query is about what the match specification makes
+      of the objects
+    * `{:traverse, :first_next}`, `{:traverse, :last_prev}` - the query goes from key to key with
+      `first/1` and `next/2`, or `last/1` and `prev/2`
+    * `{:n_objects, count}` - how many objects `select/3` brings at once, 100 by default
+
+  Others are those of `:qlc.table/2`. Fails with `ArgumentError` if an option is wrong.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:moons, [:ordered_set])
+      iex> Etsunami.insert(table, [{:io, 1}, {:europa, 2}])
+      iex> :qlc.e(Etsunami.table(table, traverse: :last_prev))
+      [{:io, 1}, {:europa, 2}]
+
+  """
+  @doc group: :files
+  @spec table(table, option | [option]) :: :qlc.query_handle()
+        when option: {:n_objects, :default | pos_integer} | {:traverse, method} | tuple,
+             method: :first_next | :last_prev | :select | {:select, list}
+  def table(table, options) do
+    case QlcTable.new(__MODULE__, identify(table), table, options) do
+      {:ok, handle} -> handle
+      :error -> :erlang.error(:badarg, [table, options])
+    end
+  end
+
+  ## On the terminal
+
+  @doc """
+  Prints a list of all tables: identifier or name, name, type, size, memory in words, and owner.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:moons, [])
+      iex> list = ExUnit.CaptureIO.capture_io(fn -> Etsunami.i() end)
+      iex> list =~ "moons" and Etsunami.delete(table)
+      true
+
+  """
+  @doc group: :info
+  @spec i() :: :ok
+  def i, do: Shell.list(__MODULE__)
+
+  @doc """
+  Shows a table on the terminal, in pages of 40 lines of up to 80 characters.
+
+  It asks what to do next: `c` or an empty line shows the next page, `q` ends the function, `p5`
+  prints the fifth object at its full length, `/text` shows the objects that match a regular
+  expression, and `k` deletes the table.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:moons, [])
+      iex> Etsunami.insert(table, {:io, 1})
+      iex> ExUnit.CaptureIO.capture_io("q\\n", fn -> Etsunami.i(table) end) =~ "<1   > {io,1}"
+      true
+
+  """
+  @doc group: :info
+  @spec i(table) :: :ok
+  def i(table), do: i(table, 40)
+
+  @doc """
+  Shows a table on the terminal as `i/1` does it, in pages of a given height.
+  """
+  @doc group: :info
+  @spec i(table, pos_integer) :: :ok
+  def i(table, height), do: i(table, height, 80)
+
+  @doc """
+  Shows a table on the terminal as `i/1` does it, in pages of a given height and width.
+  """
+  @doc group: :info
+  @spec i(table, pos_integer, pos_integer) :: :ok
+  def i(table, height, width), do: Shell.browse(__MODULE__, identify(table), height, width)
 end

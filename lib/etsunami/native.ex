@@ -111,6 +111,10 @@ defmodule Etsunami.Native do
   def select_replace(_table, _spec), do: stub()
   def select_replace(_table, _compiled, _cursor, _count), do: stub()
 
+  @spec explain(Etsunami.table(), Etsunami.match_spec()) ::
+          {:lookup | :ranges | :scan, [term], [String.t()]}
+  def explain(_table, _spec), do: stub()
+
   def match_spec_compile(_spec), do: stub()
   def is_compiled_ms(_term), do: stub()
   def match_spec_run(_terms, _compiled, _before), do: stub()
@@ -125,6 +129,10 @@ defmodule Etsunami.Native do
   def stats(_table), do: stub()
   def all, do: stub()
   def whereis(_name), do: stub()
+
+  # What the library holds: only in a library built with the cargo feature `count_memory`
+
+  def held, do: stub()
 
   # The codec and the term order, for the tests
 
