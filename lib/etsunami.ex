@@ -67,6 +67,8 @@ defmodule Etsunami do
       without data (OTP 28)
     * a default object of `update_counter/4` or `update_element/4` that has fewer elements than
       the key position is always an error, even where the key exists (OTP 29)
+    * functions that do several things to a table, such as `tab2file/3` and `table/2`, stay with it
+      even if its name is given to another one meanwhile (OTP 28.3)
 
   Besides,
 
