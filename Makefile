@@ -2,7 +2,7 @@
 export LC_ALL ?= C.UTF-8
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test fmt loom otp-suite bench-quick bench-memory clean
+.PHONY: setup demo test fmt loom otp-suite matrix bench-quick bench-memory clean
 
 # Installs Erlang and Elixir on Debian where they are missing.
 setup:
@@ -34,6 +34,11 @@ loom:
 otp-suite: setup
 	@ci/otp-suite.sh $(ARGS)
 
+# Tests and OTP's suites on this machine's release and on that of Debian trixie, in a root of its
+# own; RELEASES="here trixie", FULL=1. As root.
+matrix: setup
+	@ci/matrix.sh
+
 # Single-process speed against :ets, a few minutes.
 bench-quick: setup
 	@ci/bench.sh quick $(ARGS)
@@ -43,4 +48,4 @@ bench-memory: setup
 	@ci/bench.sh memory $(ARGS)
 
 clean:
-	@rm -rf _build priv target test/otp/out .demo
+	@rm -rf _build priv target test/otp/out .demo .matrix

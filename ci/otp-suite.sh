@@ -3,11 +3,12 @@
 #
 # By default the quick selection with a tenth of the iterations; FULL=1 runs everything, and
 # SUITES="select_SUITE ..." other suites. OTP_SRC names an unpacked OTP source; without it Debian's
-# is fetched. Only the cases of test/otp/stage.terms decide the exit status unless cases are named.
+# is fetched. OUT names another folder for the results. Only the cases of test/otp/stage.terms
+# decide the exit status unless cases are named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${TARGET:-Elixir.Etsunami}
-out=test/otp/out
+out=${OUT:-test/otp/out}
 
 options=(--target "$target" --erl-flags "+S 4:4" --out "$out")
 [ -n "${FULL:-}" ] || options+=(--quick --divide 10 --timeout 60)
