@@ -4,6 +4,7 @@
 # Runs the Elixir tests, those as a dependency, and OTP's own suites with the release of this
 # machine, and with that of Debian trixie in a root made by debootstrap; prints one table for each.
 # RELEASES="here trixie" says which, FULL=1 takes OTP's suites whole. Needs root, for the root.
+# With arguments, these are a command that is run there instead: RELEASES=trixie ci/matrix.sh iex
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/etsunami
@@ -34,8 +35,10 @@ mounts() {
   done
 }
 
+# in_root SUITE COMMAND ...: runs it in this working tree as the root sees it.
 in_root() {
   local suite=$1 home=$cache/debian-$1 root name passed=()
+  shift
   mkdir -p "$home"
   exec {lock}>"$home/lock"
   flock --nonblock "$lock" || { echo "waiting for another run with Debian $suite" >&2; flock "$lock"; }
@@ -47,7 +50,7 @@ in_root() {
   ci/matrix/enter.sh "$root" "${mounts[@]}" -- env "${passed[@]}" \
     PATH=/opt/rust/bin:/usr/sbin:/usr/bin:/sbin:/bin CARGO_HOME=/opt/cargo CARGO_NET_OFFLINE=true \
     GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' \
-    /etsunami/ci/matrix/checks.sh /etsunami/.matrix "Debian $suite"
+    sh -c 'cd /etsunami && exec "$@"' sh "$@"
 }
 
 if [ "$releases" != here ]; then
@@ -60,13 +63,20 @@ if [ "$releases" != here ]; then
   rust
 fi
 
+if [ $# -gt 0 ]; then
+  for release in $releases; do
+    if [ "$release" = here ]; then "$@"; else mkdir -p "$out/$release"; (in_root "$release" "$@"); fi
+  done
+  exit
+fi
+
 broken=0
 for release in $releases; do
   rm -rf "${out:?}/$release"
   mkdir -p "$out/$release"
   case $release in
     here) ci/matrix/checks.sh "$out/here" || broken=1 ;;
-    *) (in_root "$release") || broken=1 ;;
+    *) (in_root "$release" ci/matrix/checks.sh .matrix "Debian $release") || broken=1 ;;
   esac
 done
 for release in $releases; do

@@ -22,16 +22,24 @@ check() {
 
 row() { printf '| %-28s | %6s | %6s | %12s | %7s | %4s |\n' "$@" >>"$out/result.md"; }
 
-# The last line of ExUnit in which such a word follows a number; a log without one is a failure.
-counted() { grep -E '^[0-9].* (test|tests), ' "$1" | tail -n 1 | grep -oE "[0-9]+ ($2)" | awk '{ n += $1 } END { print n + 0 }'; }
+# counted LOG WORDS: the sum of the numbers before such words in ExUnit's last line.
+counted() {
+  grep -E '^[0-9].* tests?, ' "$1" | tail -n 1 | grep -oE "[0-9]+ ($2)" |
+    awk '{ n += $1 } END { print n + 0 }'
+}
 
+# exunit LOG TITLE: a row of the table. Excluded tests are those of another row.
 exunit() {
-  local log=$out/$1.log all failed left
+  local log=$out/$1.log all failed left skipped
   all=$(counted "$log" 'tests?|doctests?|properties|property')
   failed=$(counted "$log" 'failures?|invalid')
+  skipped=$(counted "$log" skipped)
   left=$(counted "$log" 'excluded|skipped')
-  if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=broken; fi
-  row "$2" "$((all - ${failed/broken/0} - left))" "$failed" "-" "$left" "$seconds"
+  if [ "$status" -eq 0 ] || [ "$failed" -gt 0 ]; then
+    row "$2" "$((all - failed - left))" "$failed" - "$skipped" "$seconds"
+  else
+    row "$2" - broken - - "$seconds"
+  fi
 }
 
 # Counts the verdicts of one suite in the table that the harness writes.

@@ -4,7 +4,7 @@ defmodule Etsunami.ErrorInfo do
   # What an exception of `Etsunami` says about the arguments (EEP 54).
   #
   # The sentences are those of `:ets`: the call is shown to the formatter of the standard library
-  # as the call of `:ets` that it resembles, one that every release from OTP 25 on knows.
+  # as the call of `:ets` that it resembles, one that the running release knows.
 
   @doc """
   The `error_info` of an exception with the given cause.
@@ -30,10 +30,15 @@ defmodule Etsunami.ErrorInfo do
     as_ets(:lookup_element, [table, key, position], info)
   end
 
-  defp explain(:update_element, [table, key, spec, default], info) do
-    case as_ets(:update_element, [table, key, spec], info) do
-      %{1 => _table} = errors -> errors
-      errors -> explain_default(errors, default)
+  # From OTP 27 on the formatter knows the function, and has its own idea of the third argument.
+  defp explain(:update_element, [table, key, spec, default] = args, info) do
+    if function_exported?(:ets, :update_element, 4) do
+      as_ets(:update_element, args, info)
+    else
+      case as_ets(:update_element, [table, key, spec], info) do
+        %{1 => _table} = errors -> errors
+        errors -> explain_default(errors, default)
+      end
     end
   end
 

@@ -165,6 +165,10 @@ relaxed({give_away_do, 1}, {match, L, Pattern, {call, _, {atom, _, receive_any},
 relaxed({stimulate_contention, 3},
         {call, L, {remote, _, {atom, _, ets}, {atom, _, match_delete}}, [T, _]}) ->
     {replace, "stirred table", rt(L, empty, [{atom, L, target()}, expr(T)])};
+%% what was deleted lets go of its references soon, and not in the call
+relaxed({compress_magic_ref, 1},
+        {match, L, {var, _, 'StaleRef'} = P, {call, _, {atom, _, binary_to_term}, [Text]}}) ->
+    {replace, "reference let go", {match, L, P, rt(L, stale, [Text])}};
 relaxed(_, _) -> false.
 
 rt(L, F, Args) -> {call, L, {remote, L, {atom, L, etsconf_rt}, {atom, L, F}}, Args}.
