@@ -115,6 +115,11 @@ defmodule Etsunami.Native do
   def is_compiled_ms(_term), do: stub()
   def match_spec_run(_terms, _compiled, _before), do: stub()
 
+  # Match specifications
+
+  @spec match_spec_lint(term) :: [{:error, charlist}]
+  def match_spec_lint(_spec), do: stub()
+
   # Information
 
   def info(_table), do: stub()
@@ -122,6 +127,10 @@ defmodule Etsunami.Native do
   def stats(_table), do: stub()
   def all, do: stub()
   def whereis(_name), do: stub()
+
+  # What the library holds: only in a library built with the cargo feature `count_memory`
+
+  def held, do: stub()
 
   # The codec and the term order, for the tests
 

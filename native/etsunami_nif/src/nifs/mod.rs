@@ -5,6 +5,7 @@ mod cursor;
 mod info;
 mod lifecycle;
 mod match_spec;
+mod lint;
 mod read;
 mod select;
 mod sweep;
