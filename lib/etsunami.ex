@@ -151,13 +151,15 @@ defmodule Etsunami do
   # are those of the native function where nothing else is said.
   defmacrop native(call, arguments \\ nil) do
     arguments = arguments || call |> Macro.decompose_call() |> arguments()
+    {function, _arity} = __CALLER__.function
 
     quote do
       try do
         unquote(call)
       catch
         :error, {:etsunami_error, reason, cause} ->
-          :erlang.error(reason, unquote(arguments), error_info: ErrorInfo.for_cause(cause))
+          info = ErrorInfo.for_cause(unquote(function), cause)
+          :erlang.error(reason, unquote(arguments), error_info: info)
       end
     end
   end
@@ -1264,8 +1266,6 @@ defmodule Etsunami do
     end
   end
 
-  ## Match specifications
-
   @doc """
   Turns a `fn` into a match specification, while the program is compiled.
 
@@ -1329,6 +1329,32 @@ defmodule Etsunami do
   """
   @doc group: :match_spec
   defmacro fun2ms(fun), do: Etsunami.Fun2ms.quoted(fun, __CALLER__)
+
+  @doc """
+  Tries a match specification on a term, or tells what is wrong with it.
+
+  Returns `{:ok, result}`, where `result` is `false` if the term does not match, or
+  `{:error, faults}`. A fault is `{:error, text}`, with a charlist.
+
+  ## Examples
+
+      iex> Etsunami.test_ms({:a, 1}, [{{:"$1", :"$2"}, [{:is_atom, :"$1"}], [:"$2"]}])
+      {:ok, 1}
+      iex> Etsunami.test_ms({:a, 1}, [{{:b, :_}, [], [true]}])
+      {:ok, false}
+      iex> {:error, [{:error, text}]} = Etsunami.test_ms({:a}, [{{:_}, [], [:"$1"]}])
+      iex> to_string(text)
+      "Variable $1 is unbound."
+
+  """
+  @doc group: :match_spec
+  @spec test_ms(tuple, term) :: {:ok, term} | {:error, [{:error, charlist}]}
+  def test_ms(tuple, spec) do
+    case native(Native.match_spec_lint(spec), [tuple, spec]) do
+      [] -> {:ok, [tuple] |> match_spec_run(match_spec_compile(spec)) |> Enum.at(0, false)}
+      faults -> {:error, faults}
+    end
+  end
 
   ## Information
 

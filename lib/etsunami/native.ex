@@ -115,8 +115,6 @@ defmodule Etsunami.Native do
   def is_compiled_ms(_term), do: stub()
   def match_spec_run(_terms, _compiled, _before), do: stub()
 
-  # Match specifications
-
   @spec match_spec_lint(term) :: [{:error, charlist}]
   def match_spec_lint(_spec), do: stub()
 

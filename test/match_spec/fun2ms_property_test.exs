@@ -3,6 +3,8 @@ defmodule Etsunami.Fun2msPropertyTest do
 
   use ExUnit.Case, async: true
 
+  @moduletag :library
+
   @literals 250
   @objects 60
 
@@ -21,7 +23,7 @@ defmodule Etsunami.Fun2msPropertyTest do
 
   defp compare(clauses) do
     {fun, spec} = evaluate(clauses)
-    compiled = :ets.match_spec_compile(spec)
+    compiled = Etsunami.match_spec_compile(spec)
 
     Enum.count(1..@objects, fn _number ->
       object = object(clauses)
@@ -29,7 +31,7 @@ defmodule Etsunami.Fun2msPropertyTest do
       case call(fun, object) do
         {:ok, expected} ->
           # An exact match, which tells 1 from 1.0.
-          assert {object, :ets.match_spec_run([object], compiled)} === {object, expected},
+          assert {object, Etsunami.match_spec_run([object], compiled)} === {object, expected},
                  "#{Macro.to_string({:fn, [], clauses})}\n#{inspect(spec)}"
 
           expected != []
@@ -142,7 +144,19 @@ defmodule Etsunami.Fun2msPropertyTest do
 
   # Guards and bodies
 
-  @tests [:is_atom, :is_integer, :is_number, :is_list, :is_tuple, :is_map, :is_binary, :is_nil]
+  @tests [
+    :is_boolean,
+    :is_bitstring,
+    :is_atom,
+    :is_integer,
+    :is_number,
+    :is_list,
+    :is_tuple,
+    :is_map,
+    :is_binary,
+    :is_nil
+  ]
+  @calls [:+, :-, :*, :div, :rem]
   @comparisons [:==, :!=, :===, :!==, :<, :<=, :>, :>=]
 
   defp guard(0, names), do: condition(names)
@@ -171,8 +185,8 @@ defmodule Etsunami.Fun2msPropertyTest do
     part = fn -> operand(depth - 1, names) end
 
     case :rand.uniform(10) do
-      1 -> {one_of([:+, :-, :*, :div, :rem]), [], [part.(), part.()]}
-      2 -> {one_of([:hd, :tl, :length, :map_size, :abs]), [], [part.()]}
+      1 -> {one_of(@calls), [], [part.(), part.()]}
+      2 -> {one_of([:hd, :tl, :length, :map_size, :tuple_size, :abs, :ceil]), [], [part.()]}
       3 -> {:elem, [], [part.(), one_of([0, 1])]}
       4 -> {{:., [], [variable(names), :a]}, [no_parens: true], []}
       _other -> simple(names)
@@ -192,6 +206,7 @@ defmodule Etsunami.Fun2msPropertyTest do
       5 -> {:%{}, [], [{:k, part.()}, {leaf_key(), part.()}]}
       6 -> operand(1, names)
       7 -> guard(1, names)
+      8 -> {one_of([:max, :min]), [], [part.(), part.()]}
       _other -> simple(names)
     end
   end

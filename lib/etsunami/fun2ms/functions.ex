@@ -13,7 +13,7 @@ defmodule Etsunami.Fun2ms.Functions do
             {1, ~w(trunc ceil floor float + - bnot not)a},
             {2, ~w(+ - * / div rem band bor bxor bsl bsr < =< > >= == /= =:= =/=)a},
             {2, ~w(and or xor andalso orelse max min element map_get is_map_key)a},
-            {2, ~w(is_record is_function binary_part)a},
+            {2, ~w(is_function binary_part)a},
             {3, ~w(is_record binary_part is_integer)a}
           ]
           |> Enum.flat_map(fn {arity, names} -> Enum.map(names, &{&1, arity}) end)

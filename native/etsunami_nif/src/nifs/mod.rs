@@ -4,8 +4,8 @@
 mod cursor;
 mod info;
 mod lifecycle;
-mod match_spec;
 mod lint;
+mod match_spec;
 mod read;
 mod select;
 mod sweep;

@@ -297,9 +297,8 @@ impl<'e> Search<'e, '_> {
         let (nil, start) = (env.make_list(&[]), atoms().start);
         let reverse = number(usize::from(self.wanted.reverse));
         let position = |position: u64, inside: u64| env.make_uint64(position << 1 | inside);
-        let ordered = |key, end| {
-            env.make_tuple(&[table, key, end, chunk, compiled, list, reverse, got])
-        };
+        let ordered =
+            |key, end| env.make_tuple(&[table, key, end, chunk, compiled, list, reverse, got]);
         let hashed = |at, list| env.make_tuple(&[table, at, chunk, compiled, list, got]);
         match so_far.cursor {
             Cursor::After(key) => ordered(decode::term(env, key.term()), nil),
