@@ -53,6 +53,13 @@
         "missing, and could end the virtual machine then"
   },
   %{
+    name: :continuation_by_name,
+    before: :never,
+    reason:
+      "a continuation of a named ordered_set of :ets holds the name, and goes on in whatever " <>
+        "table has the name then"
+  },
+  %{
     name: :huge_position,
     before: :never,
     reason:

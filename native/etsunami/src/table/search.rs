@@ -35,9 +35,23 @@ use super::{Cursor, Direction, Table};
 pub struct Quota {
     /// Objects that match.
     pub matches: usize,
-    /// Objects that are looked at.
+    /// Objects that are looked at; a large one counts as several.
     pub visits: usize,
+    /// Objects of more words are not looked at: the chunk ends before one.
+    pub largest: usize,
+    /// The chunk has ended before such an object.
+    pub met_large: bool,
 }
+
+impl Default for Quota {
+    /// Everything.
+    fn default() -> Quota {
+        Quota { matches: usize::MAX, visits: usize::MAX, largest: usize::MAX, met_large: false }
+    }
+}
+
+/// The words of an object that cost as much to look at as another object does to be found.
+const WORDS_PER_VISIT: usize = 256;
 
 impl Quota {
     fn is_used_up(&self) -> bool {
@@ -117,8 +131,13 @@ struct Search<'a, 'v, E> {
 impl<E> Search<'_, '_, E> {
     /// Looks at an object; false if it is refused.
     fn look(&mut self, object: ObjectPtr, number: u64) -> Result<bool, E> {
+        let words = object.words();
+        if words > self.quota.largest {
+            self.quota.met_large = true;
+            return Ok(false);
+        }
         let look = (self.visit)(object, number)?;
-        self.quota.visits = self.quota.visits.saturating_sub(1);
+        self.quota.visits = self.quota.visits.saturating_sub(1 + words / WORDS_PER_VISIT);
         self.quota.matches -= usize::from(look == Look::Match);
         Ok(look != Look::Refused)
     }
