@@ -56,7 +56,7 @@ defmodule Etsunami.TestMsTest do
   test "maps in keys of maps in keys do not take for ever" do
     map = Enum.reduce(1..200, {:unknown}, fn _level, map -> %{map => 1} end)
 
-    assert {:error, [{:error, 'Function unknown/0 does_not_exist.'} | _]} =
+    assert {:error, [{:error, ~c"Function unknown/0 does_not_exist."} | _]} =
              Etsunami.test_ms({}, [{:_, [], [map]}])
   end
 
