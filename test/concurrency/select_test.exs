@@ -47,6 +47,16 @@ defmodule Etsunami.Concurrency.SelectTest do
     Task.await_many(tasks)
   end
 
+  defp enough? do
+    receive do
+      :enough ->
+        send(self(), :enough)
+        true
+    after
+      0 -> false
+    end
+  end
+
   defp chunks(@stop), do: []
   defp chunks({list, next}), do: list ++ chunks(Etsunami.select(next))
 
@@ -54,13 +64,15 @@ defmodule Etsunami.Concurrency.SelectTest do
     test "what stays is met once, whatever changes (#{type})" do
       table = Etsunami.new(:table, [unquote(type), :public, write_concurrency: true])
       stay = Enum.to_list(1..1000)
+      # A duplicate bag would grow without end.
+      Process.send_after(self(), :enough, 1_500)
       for n <- stay, do: Etsunami.insert(table, {{:stays, n}, n})
       tasks = for seed <- 1..2, do: restless(table, seed)
       spec = [{{{:stays, :"$1"}, :_}, [], [:"$1"]}]
       everything = [{{:"$1", :_}, [], [:"$1"]}]
       true_of_stays = [{{{:stays, :_}, :_}, [], [true]}]
 
-      for limit <- [1, 3, 50, 400, 5000, 1, 10, 100] do
+      for limit <- [1, 3, 50, 400, 5000, 1, 10, 100], not enough?() do
         assert Enum.sort(Etsunami.select(table, spec)) == stay
         assert Enum.sort(chunks(Etsunami.select(table, spec, limit))) == stay
         assert Enum.sort(chunks(Etsunami.select_reverse(table, spec, limit))) == stay
@@ -88,7 +100,7 @@ defmodule Etsunami.Concurrency.SelectTest do
         for _ <- 1..4 do
           Task.async(fn ->
             for _ <- 1..5 do
-              assert Etsunami.select_replace(table, add) >= 2000
+              assert Etsunami.select_replace(table, add) in 2000..2001
               Etsunami.select_replace(table, add_in_key)
             end
           end)
@@ -172,50 +184,35 @@ defmodule Etsunami.Concurrency.SelectTest do
   end
 
   describe "long searches" do
-    # How long the longest stay on a scheduler was, in milliseconds, as the emulator has seen it.
-    # Garbage collections of the result are not ours: the process has a heap of its own for it.
-    defp longest_stay(function) do
-      parent = self()
-
-      pid =
-        :erlang.spawn_opt(
-          fn ->
-            receive do: (:go -> function.())
-            send(parent, {:done, self()})
-          end,
-          [:link, min_heap_size: 20_000_000]
-        )
-
-      :erlang.system_monitor(self(), long_schedule: 4)
+    # How often a process has left a scheduler while it ran a function. (How long it stayed on one
+    # cannot be told where the machine has other work.)
+    defp switches(function) do
+      pid = spawn(fn -> receive do: (:go -> function.()) end)
+      :erlang.trace(pid, true, [:running])
+      monitor = Process.monitor(pid)
       send(pid, :go)
-      receive do: ({:done, ^pid} -> :ok)
-      :erlang.system_monitor(:undefined)
-      stays(pid, 0)
+      receive do: ({:DOWN, ^monitor, :process, ^pid, _reason} -> :ok)
+      outs(pid, 0)
     end
 
-    defp stays(pid, longest) do
+    defp outs(pid, count) do
       receive do
-        {:monitor, ^pid, :long_schedule, info} -> stays(pid, max(longest, info[:timeout]))
-        {:monitor, _other, :long_schedule, _info} -> stays(pid, longest)
+        {:trace, ^pid, :out, _} -> outs(pid, count + 1)
+        {:trace, ^pid, _event, _} -> outs(pid, count)
       after
-        20 -> longest
+        20 -> count
       end
     end
 
-    # A machine with other work may take a thread off its core: once is not enough to tell.
-    defp assert_short(function),
-      do: assert(Enum.any?(1..5, fn _ -> longest_stay(function) == 0 end))
-
     for type <- @types do
-      @tag timeout: 60_000
       test "let others run (#{type})" do
         table = Etsunami.new(:table, [unquote(type), :public])
         Etsunami.insert(table, for(n <- 1..200_000, do: {n, rem(n, 100), {n, "text"}}))
-        assert_short(fn -> Etsunami.select(table, [{:_, [], [:"$_"]}]) end)
-        assert_short(fn -> Etsunami.select(table, [{{:_, 7, :_}, [], [:"$_"]}]) end)
-        assert_short(fn -> Etsunami.select_count(table, [{{:_, 7, :_}, [], [true]}]) end)
-        assert_short(fn -> Etsunami.select(table, [{{:_, :nothing, :_}, [], [1]}], 10) end)
-        assert_short(fn -> Etsunami.select_delete(table, [{{:_, 7, :_}, [], [true]}]) end)
+        assert switches(fn -> Etsunami.select(table, [{:_, [], [:"$_"]}]) end) > 10
+        assert switches(fn -> Etsunami.select(table, [{{:_, 7, :_}, [], [:"$_"]}]) end) > 1
+        assert switches(fn -> Etsunami.select_count(table, [{{:_, 7, :_}, [], [true]}]) end) > 1
+        assert switches(fn -> Etsunami.select(table, [{{:_, :nothing, :_}, [], [1]}], 10) end) > 1
+        assert switches(fn -> Etsunami.select_delete(table, [{{:_, 7, :_}, [], [true]}]) end) > 2
         Etsunami.delete(table)
       end
     end
@@ -227,9 +224,9 @@ defmodule Etsunami.Concurrency.SelectTest do
       for n <- 5..500, do: Etsunami.insert(table, {n, Enum.take(long, 2_000)})
       spec = [{{:"$1", :"$2"}, [{:>, {:length, :"$2"}, 2_000}], [:"$1"]}]
       true_of_long = [{{:_, :"$1"}, [{:>, {:length, :"$1"}, 2_000}], [true]}]
-      assert_short(fn -> Etsunami.select(table, spec) end)
-      assert_short(fn -> Etsunami.select_count(table, true_of_long) end)
-      assert_short(fn -> Etsunami.select(table, [{{1, :"$1"}, [], [:"$1"]}]) end)
+      assert switches(fn -> Etsunami.select(table, spec) end) > 1
+      assert switches(fn -> Etsunami.select_count(table, true_of_long) end) > 1
+      assert switches(fn -> Etsunami.select(table, [{{1, :"$1"}, [], [:"$1"]}]) end) > 1
       assert Enum.sort(Etsunami.select(table, spec)) == [1, 2, 3, 4]
       assert Etsunami.select_count(table, true_of_long) == 4
       assert [^long] = Etsunami.select(table, [{{1, :"$1"}, [], [:"$1"]}])
@@ -243,12 +240,12 @@ defmodule Etsunami.Concurrency.SelectTest do
     test "let others run with a specification that is huge" do
       table = Etsunami.new(:table, [:public])
       Etsunami.insert(table, for(n <- 1..20, do: {n, n}))
-      guard = Enum.reduce(1..200_000, true, fn n, inner -> {:orelse, {:==, :"$1", -n}, inner} end)
+      guard = Enum.reduce(1..80_000, true, fn n, inner -> {:orelse, {:==, :"$1", -n}, inner} end)
       deep = [{{:"$1", :_}, [guard], [:"$1"]}]
-      long = for n <- 1..50_000, do: {{n, :_}, [], [{{n, {:const, {n}}}}]}
-      assert_short(fn -> Etsunami.match_spec_compile(deep) end)
-      assert_short(fn -> Etsunami.select(table, deep) end)
-      assert_short(fn -> Etsunami.select(table, long) end)
+      long = for n <- 1..20_000, do: {{n, :_}, [], [{{n, {:const, {n}}}}]}
+      assert switches(fn -> Etsunami.match_spec_compile(deep) end) > 1
+      assert switches(fn -> Etsunami.select(table, deep) end) > 1
+      assert switches(fn -> Etsunami.select(table, long) end) > 1
       assert Enum.sort(Etsunami.select(table, deep)) == Enum.to_list(1..20)
       assert Enum.sort(Etsunami.select(table, long)) == for(n <- 1..20, do: {n, {n}})
       compiled = Etsunami.match_spec_compile(deep)
@@ -267,25 +264,6 @@ defmodule Etsunami.Concurrency.SelectTest do
 
       assert switches < 3
       Etsunami.delete(table)
-    end
-
-    # How often a process has left a scheduler while it ran a function.
-    defp switches(function) do
-      pid = spawn(fn -> receive do: (:go -> function.()) end)
-      :erlang.trace(pid, true, [:running])
-      monitor = Process.monitor(pid)
-      send(pid, :go)
-      receive do: ({:DOWN, ^monitor, :process, ^pid, _reason} -> :ok)
-      outs(pid, 0)
-    end
-
-    defp outs(pid, count) do
-      receive do
-        {:trace, ^pid, :out, _} -> outs(pid, count + 1)
-        {:trace, ^pid, _event, _} -> outs(pid, count)
-      after
-        20 -> count
-      end
     end
   end
 end
