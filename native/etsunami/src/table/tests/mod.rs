@@ -5,6 +5,7 @@ mod operations;
 mod scans;
 mod select;
 mod threads;
+mod timing;
 
 use num_bigint::BigInt;
 
