@@ -13,7 +13,6 @@ defmodule Etsunami.ErrorInfo do
     prev: :badkey,
     prev_lookup: :badkey,
     lookup_element: :position,
-    update_element: :position,
     rename: :already_exists
   ]
 
@@ -23,6 +22,11 @@ defmodule Etsunami.ErrorInfo do
   @spec for_cause(atom, atom) :: %{required(:module) => module, optional(:cause) => atom}
   def for_cause(_function, :none), do: %{module: __MODULE__}
   def for_cause(function, cause) when {function, cause} in @untold, do: %{module: __MODULE__}
+
+  def for_cause(:update_element, :position) do
+    if tells_position?(), do: %{module: __MODULE__, cause: :position}, else: %{module: __MODULE__}
+  end
+
   def for_cause(_function, cause), do: %{module: __MODULE__, cause: cause}
 
   @doc """
@@ -44,7 +48,7 @@ defmodule Etsunami.ErrorInfo do
 
   # From OTP 27 on the formatter knows the function, and has its own idea of the third argument.
   defp explain(:update_element, [table, key, spec, default] = args, info) do
-    if function_exported?(:ets, :update_element, 4) do
+    if tells_position?() do
       as_ets(:update_element, args, info)
     else
       case as_ets(:update_element, [table, key, spec], info) do
@@ -74,6 +78,9 @@ defmodule Etsunami.ErrorInfo do
   defp explain(:select_delete, args, info), do: as_ets(:select_count, args, info)
 
   defp explain(function, args, info), do: as_ets(function, args, info)
+
+  # OTP 27 brought `update_element/4`, and with it a cause of its own for positions.
+  defp tells_position?, do: function_exported?(:ets, :update_element, 4)
 
   # A default that is no object is itself the error. The range of positions says nothing then.
   defp explain_default(errors, default) when tuple_size(default) > 0, do: errors

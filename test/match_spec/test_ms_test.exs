@@ -86,7 +86,17 @@ defmodule Etsunami.TestMsTest do
 
   defp same(term, spec) do
     expected = :ets.test_ms(term, spec)
-    assert {term, spec, Etsunami.test_ms(term, spec)} === {term, spec, expected}
+    told = Etsunami.test_ms(term, spec)
+    assert {term, spec, told_once(told)} === {term, spec, told_once(expected)}
     expected
   end
+
+  # Where :ets may tell a fault twice, it counts once.
+  defp told_once({:error, faults} = result) do
+    if Differences.applies?(:faults_in_keys_of_maps),
+      do: {:error, Enum.uniq(faults)},
+      else: result
+  end
+
+  defp told_once(result), do: result
 end
