@@ -4,6 +4,7 @@ defmodule Etsunami.Parity.FillingTest do
 
   alias Etsunami.Files
 
+  @once :name_resolved_once
   @variants [[], [:public, write_concurrency: true], [:private, :named_table], [:compressed]]
 
   describe "init_table/2" do
@@ -97,6 +98,36 @@ defmodule Etsunami.Parity.FillingTest do
 
       assert {:badarg, _stack} = reason
     end
+  end
+
+  describe "a name that is given to another table meanwhile" do
+    table_test "is not filled", [variants: [[:named_table]], differs: @once], context do
+      %{ets: ets, table: name, type: type} = context
+
+      source = fn
+        :read -> {[{1, 1}], fn :read -> rename_and_end(ets, name, type) end}
+      end
+
+      assert ets.init_table(name, source) == true
+      assert {contents(ets, name), contents(ets, :renamed)} == {[], [{1, 1}, {2, 2}]}
+      ets.delete(:renamed)
+    end
+
+    table_test "is not queried", [variants: [[:named_table]], differs: @once], context do
+      %{ets: ets, table: name, type: type} = context
+      ets.insert(name, {1, 1})
+      handle = ets.table(name)
+      rename_and_end(ets, name, type)
+      assert :qlc.e(handle) == [{1, 1}]
+      assert List.to_string(:qlc.info(handle)) =~ Atom.to_string(name)
+      ets.delete(:renamed)
+    end
+  end
+
+  defp rename_and_end(ets, name, type) do
+    ets.rename(name, :renamed)
+    ets.new(name, [type, :named_table])
+    {[{2, 2}], fn :read -> :end_of_input end}
   end
 
   defp source([]), do: fn :read -> :end_of_input end

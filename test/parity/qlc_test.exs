@@ -61,6 +61,15 @@ defmodule Etsunami.Parity.QlcTest do
     assert table |> ets.table() |> then(&:qlc.keysort(1, &1)) |> :qlc.e() == objects
   end
 
+  table_test "objects are made unique where they are not", [variants: [[]]], context do
+    %{ets: ets, table: table} = context
+    ets.insert(table, [{1, 1}, {2, 2}])
+    ets.insert(table, {1, 1})
+    handle = ets.table(table)
+    assert Enum.sort(:qlc.e(handle, [:unique_all])) == [{1, 1}, {2, 2}]
+    assert length(:qlc.e(handle)) == ets.info(table, :size)
+  end
+
   table_test "a key is looked up and not searched", context do
     %{ets: ets, table: table} = context
     fill(ets, table)

@@ -120,5 +120,12 @@
     name: :deep_specifications,
     before: :never,
     reason: "a match specification nested deeper than the stack of :ets allows is a system_limit"
+  },
+  %{
+    name: :name_resolved_once,
+    before: "16.2.0",
+    reason:
+      "init_table, tab2file, to_dets, from_dets, table and i went on with another table that " <>
+        "got the name meanwhile"
   }
 ]
