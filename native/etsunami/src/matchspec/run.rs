@@ -84,7 +84,7 @@ pub(super) struct Run<'r> {
 
 impl Program {
     /// Runs over one object: what the first clause that matches gives, if one does.
-    #[inline]
+    #[inline(always)]
     pub fn run<'r>(
         &'r self,
         subject: Subject<'r>,
@@ -137,7 +137,7 @@ impl Program {
     }
 
     /// Runs over one object: true if the first clause that matches gives `true`.
-    #[inline]
+    #[inline(always)]
     pub fn run_bool(
         &self,
         subject: Subject<'_>,

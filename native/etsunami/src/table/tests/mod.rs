@@ -5,7 +5,6 @@ mod operations;
 mod scans;
 mod select;
 mod threads;
-mod timing;
 
 use num_bigint::BigInt;
 
