@@ -78,6 +78,13 @@
         "write_concurrency"
   },
   %{
+    name: :transfer_after_exit,
+    before: :never,
+    reason:
+      "an heir may get 'ETS-TRANSFER' after the EXIT or DOWN of the owner, which :ets sends later; " <>
+        "it owns the table as soon as it has seen either"
+  },
+  %{
     name: :tables_in_erlang_memory,
     before: :never,
     reason: "erlang:memory(ets) counts only what the tables of :ets take"
