@@ -66,8 +66,8 @@ impl Quota {
 
 /// The most words that are asked of an engine at once.
 const BATCH: usize = 128;
-/// The words that are asked for first, because a range may be narrow; then twice as many, …
-const FIRST_BATCH: usize = 8;
+/// The words that are asked for first, because a range may be narrow.
+const FIRST_BATCH: usize = 32;
 /// How many words ahead objects are asked of memory.
 const AHEAD: usize = 6;
 /// The number behind all members of a key.
@@ -208,14 +208,14 @@ impl<E> Search<'_, '_, E> {
         Self: 'k,
     {
         let Some(mut from) = beginning(range, passed.0, direction) else { return Ok(true) };
-        let (mut words, mut batch_size) = (Vec::new(), FIRST_BATCH);
+        let (mut words, mut batch_size) = (Vec::with_capacity(BATCH), FIRST_BATCH);
         loop {
             words.clear();
             // SAFETY: the engine does not keep the key after the call.
             let key = from.map(|term| unsafe { self.table.key(term).erase() });
             let limit = self.quota.visits.min(batch_size);
             let more = tree.scan(self.guard, key.as_ref(), direction, limit, &mut words);
-            batch_size = BATCH.min(2 * batch_size);
+            batch_size = BATCH;
             // SAFETY: the words were loaded under this guard.
             let key_of = |word| unsafe { self.generation.keys().key_of(word) };
             let inside = |&word: &Word| !passes(range, key_of(word), direction).is_gt();
