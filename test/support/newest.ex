@@ -15,6 +15,7 @@ defmodule Etsunami.Newest do
     cond do
       beyond_32_bits?(function, arguments) -> cut(function, arguments)
       short_default?(function, arguments) -> short_default(arguments)
+      bag_list?(function, arguments) -> in_order(function, arguments)
       missing?(function, length(arguments)) -> apply(__MODULE__, function, arguments)
       true -> apply(:ets, function, arguments)
     end
@@ -46,6 +47,31 @@ defmodule Etsunami.Newest do
 
   defp short_default?(_function, _arguments), do: false
 
+  # How an older release orders a list in a bag depends on the type and on how long it is.
+  defp bag_list?(function, [table, [_ | _] = objects])
+       when function in [:insert, :insert_new] do
+    Differences.applies?(:bag_list_order) and bag?(table) and
+      not List.improper?(objects) and Enum.all?(objects, &object?(&1, keypos(table)))
+  end
+
+  defp bag_list?(_function, _arguments), do: false
+
+  defp object?(object, keypos), do: is_tuple(object) and tuple_size(object) >= keypos
+
+  # The first one finds out whether the caller may write.
+  defp in_order(:insert_new, [table, objects] = arguments) do
+    keypos = keypos(table)
+
+    if Enum.any?(objects, &:ets.member(table, elem(&1, keypos - 1))),
+      do: apply(:ets, :insert_new, arguments),
+      else: in_order(:insert, arguments)
+  end
+
+  defp in_order(:insert, [table, objects]) do
+    Enum.each(objects, &:ets.insert(table, &1))
+    true
+  end
+
   # The table has its say first, and then the default is refused.
   defp short_default([table, key, _change, _default]) do
     check_update(table, key)
@@ -54,8 +80,11 @@ defmodule Etsunami.Newest do
 
   defp check_update(table, key), do: :ets.update_element(table, key, [])
 
-  defp keypos(table) do
-    :ets.info(table, :keypos)
+  defp bag?(table), do: info(table, :type) in [:bag, :duplicate_bag]
+  defp keypos(table), do: info(table, :keypos)
+
+  defp info(table, item) do
+    :ets.info(table, item)
   rescue
     ArgumentError -> nil
   end

@@ -1,0 +1,113 @@
+defmodule Etsunami.Model.Runner do
+  @moduledoc """
+  Runs programs until there were enough commands, and shrinks the first one that differs.
+
+  Each program has a seed of its own, made of the seed of the run and the program's number.
+  """
+
+  @compile {:no_warn_undefined, [:proper, :proper_gen, :proper_types]}
+
+  alias Etsunami.Model.{Histogram, Program}
+
+  @size 20
+
+  @doc "Reads the settings from the environment, runs, prints, and ends the virtual machine."
+  def main(environment) do
+    seed = number(environment["SEED"]) || :rand.uniform(1_000_000)
+    wanted = number(environment["COMMANDS"]) || 100_000
+    only = number(environment["PROGRAM"])
+    :logger.set_primary_config(:level, :none)
+    IO.puts("Random programs with SEED=#{seed} COMMANDS=#{wanted}")
+    if only, do: replay(seed, only), else: run(seed, wanted)
+  end
+
+  defp number(nil), do: nil
+  defp number(""), do: nil
+  defp number(text), do: String.to_integer(text)
+
+  defp run(seed, wanted) do
+    :proper.global_state_init_size_seed(@size, {seed, 0, 0})
+    histogram = Histogram.new()
+    generator = Program.generator()
+    started = System.monotonic_time(:millisecond)
+    programs = programs(seed, 1, wanted, generator, histogram)
+    seconds = (System.monotonic_time(:millisecond) - started) / 1000
+    lacking = Histogram.report(histogram)
+    IO.puts("#{programs} programs in #{seconds} s, no difference. SEED=#{seed}")
+    if lacking != [], do: fail(Enum.join(lacking, "\n"))
+  end
+
+  defp programs(seed, number, wanted, generator, histogram) do
+    program = generate(generator, seed, number)
+
+    case outcome(program, histogram) do
+      :ok ->
+        if Histogram.total(histogram) < wanted,
+          do: programs(seed, number + 1, wanted, generator, histogram),
+          else: number
+
+      _difference ->
+        IO.puts("Program #{number} differs: shrinking. Again: SEED=#{seed} PROGRAM=#{number}")
+        shrink(seed, number, generator)
+    end
+  end
+
+  defp generate(generator, seed, number) do
+    :rand.seed(:exsplus, {seed, number, 1})
+    generator |> :proper_gen.generate() |> :proper_gen.clean_instance()
+  end
+
+  defp outcome(program, histogram) do
+    Program.run(program, histogram)
+  catch
+    class, reason -> {:differ, :crash, {class, reason, __STACKTRACE__}}
+  end
+
+  defp replay(seed, number) do
+    :proper.global_state_init_size_seed(@size, {seed, 0, 0})
+    shrink(seed, number, Program.generator())
+  end
+
+  # The same program again, this time by PropEr, which shrinks it.
+  defp shrink(seed, number, generator) do
+    seeded =
+      :proper_types.lazy(fn ->
+        :rand.seed(:exsplus, {seed, number, 1})
+        generator
+      end)
+
+    histogram = Histogram.new()
+    property = :proper.forall(seeded, fn program -> outcome(program, histogram) == :ok end)
+
+    options = [
+      :quiet,
+      :long_result,
+      numtests: 1,
+      start_size: @size,
+      max_size: @size,
+      max_shrinks: 2000
+    ]
+
+    case :proper.quickcheck(property, options) do
+      [program] -> show(program, histogram)
+      other -> IO.puts("PropEr says #{inspect(other)}")
+    end
+
+    fail("SEED=#{seed} PROGRAM=#{number}")
+  end
+
+  @limits [limit: :infinity, printable_limit: 300, width: 98]
+
+  defp show({pool, starts, commands} = program, histogram) do
+    IO.puts("Keys:")
+    for {key, i} <- Enum.with_index(pool), do: IO.puts("  #{i}: #{inspect(key, @limits)}")
+    IO.puts("Commands:")
+    for {command, i} <- Enum.with_index(starts ++ commands), do: IO.puts("  #{i}: #{inspect(command, @limits)}")
+    IO.puts("Outcome:\n#{inspect(outcome(program, histogram), [pretty: true] ++ @limits)}")
+  end
+
+  defp fail(text) do
+    IO.puts(:stderr, text)
+    System.halt(1)
+  end
+end

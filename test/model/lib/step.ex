@@ -1,0 +1,52 @@
+defmodule Etsunami.Model.Step do
+  @moduledoc """
+  One command, called on both sides and compared.
+  """
+
+  alias Etsunami.Model.{Arguments, Law, Sides}
+
+  # Functions whose second argument is a key.
+  @keyed [:lookup, :lookup_element, :member, :take, :delete, :update_counter, :update_element] ++
+           [:next, :prev, :next_lookup, :prev_lookup]
+
+  @doc """
+  Takes a step in the calling process. The answer has the outcome of both sides, whether they
+  agree, and whether a key was asked for that is there.
+  """
+  def take({function, arguments}, context, pool) do
+    both = Enum.map(arguments, &Arguments.resolve(&1, context, pool))
+    for_model = Enum.map(both, &elem(&1, 0))
+    for_subject = Enum.map(both, &elem(&1, 1))
+    keyed = keyed(function, for_model, context)
+    model = Sides.outcome(:model, function, for_model)
+    subject = Sides.outcome(:subject, function, for_subject)
+
+    %{
+      function: function,
+      arguments: {for_model, for_subject},
+      keyed: keyed,
+      model: model,
+      subject: subject,
+      verdict: Law.compare(function, for_model, context, model, subject)
+    }
+    |> slim()
+  end
+
+  @doc "Whether a call asks for a key, and for one that is there."
+  def keyed(function, [_table, key | _], context) when function in @keyed do
+    if context.model != nil and Arguments.member?(context.model, key),
+      do: :present,
+      else: :absent
+  end
+
+  def keyed(_function, _arguments, _context), do: :not_keyed
+
+  # What nobody will look at need not be copied to the one who asked.
+  @needed [:new, :rename, :select, :match, :match_object, :select_reverse, :match_spec_compile]
+
+  defp slim(%{verdict: :ok, function: function} = step) when function not in @needed do
+    Map.drop(step, [:arguments, :model, :subject])
+  end
+
+  defp slim(step), do: step
+end
