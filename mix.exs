@@ -57,6 +57,7 @@ defmodule Etsunami.MixProject do
         Writing: &(&1[:group] == :write),
         Updating: &(&1[:group] == :update),
         Traversing: &(&1[:group] == :traverse),
+        "Files, dets and qlc": &(&1[:group] == :files),
         Information: &(&1[:group] == :info)
       ]
     ]

@@ -91,6 +91,30 @@ defmodule Etsunami.Native do
           {[tuple], cursor} | :"$end_of_table"
   def scan(_table, _cursor, _direction, _limit), do: stub()
 
+  # Matching
+
+  @typep more :: {:more, continuation :: tuple}
+  @typep turned :: {:reverse, [term]} | {:reverse, [term], next :: term}
+
+  @spec select(Etsunami.table(), Etsunami.match_spec(), non_neg_integer, boolean) ::
+          [term] | {[term], term} | :"$end_of_table" | turned | more
+  def select(_table, _spec, _chunk, _reverse?), do: stub()
+  def select(_continuation), do: stub()
+
+  @typep more_to_do :: {:more, reference, reference, cursor, non_neg_integer}
+
+  @spec select_count(Etsunami.table(), Etsunami.match_spec()) :: non_neg_integer | more_to_do
+  def select_count(_table, _spec), do: stub()
+  def select_count(_table, _compiled, _cursor, _count), do: stub()
+  def select_delete(_table, _spec), do: stub()
+  def select_delete(_table, _compiled, _cursor, _count), do: stub()
+  def select_replace(_table, _spec), do: stub()
+  def select_replace(_table, _compiled, _cursor, _count), do: stub()
+
+  def match_spec_compile(_spec), do: stub()
+  def is_compiled_ms(_term), do: stub()
+  def match_spec_run(_terms, _compiled, _before), do: stub()
+
   # Information
 
   def info(_table), do: stub()

@@ -21,12 +21,14 @@ pub mod belongings;
 pub mod budget;
 pub mod codec;
 mod codec_test;
+pub mod compiled;
 pub mod error;
 pub mod nifs;
 pub mod owner;
 pub mod pinned;
 pub mod raw;
 pub mod resource;
+pub mod results;
 pub mod vm;
 
 use rustler::{Env, Term};
@@ -40,7 +42,7 @@ fn load(env: Env, _info: Term) -> bool {
     atoms::load(env);
     codec::tags::load(env);
     codec::host::load(env);
-    resource::register(env) && belongings::register(env)
+    resource::register(env) && belongings::register(env) && compiled::register(env)
 }
 
 rustler::init!("Elixir.Etsunami.Native", load = load);

@@ -234,6 +234,11 @@ impl Program {
         self.spec.term().words() + constants + parts + 5 * self.clauses.len()
     }
 
+    /// True if [`Caller::node`](super::Caller::node) has to be known.
+    pub fn asks_for_node(&self) -> bool {
+        self.code.iter().any(|op| matches!(op, Op::Call(Function::Node)))
+    }
+
     /// A constant's term; none for an immediate.
     pub(super) fn constant(&self, id: ConstId) -> Term<'_> {
         self.constants[id as usize].term()

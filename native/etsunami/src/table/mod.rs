@@ -33,7 +33,7 @@ mod list;
 pub mod options;
 mod read;
 mod search;
-mod select;
+pub mod select;
 #[cfg(test)]
 mod tests;
 mod traverse;

@@ -13,7 +13,7 @@ use crate::term::view::{Term, View};
 use super::generation::Step;
 use super::keys::Held;
 use super::options::Kind;
-use super::search::Quota;
+use super::search::{Look, Quota};
 use super::write::{put_step, remove_step};
 use super::{Cursor, Direction, Draft, Table};
 
@@ -47,6 +47,23 @@ impl From<Stop> for Failure {
 /// Where a chunk ended; none at the end.
 type Ended = Result<Option<Cursor>, Failure>;
 
+fn look(matches: bool) -> Look {
+    if matches { Look::Match } else { Look::Other }
+}
+
+/// What became of an object that was to be changed. Where a list insert is in the way, the chunk
+/// ends before it.
+fn unless_busy<T>(
+    changed: Result<T, Failure>,
+    look: impl FnOnce(T) -> Look,
+) -> Result<Look, Failure> {
+    match changed {
+        Ok(changed) => Ok(look(changed)),
+        Err(Failure::Stop(Stop::Busy)) => Ok(Look::Refused),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// The subject that an object is.
 ///
 /// # Safety
@@ -63,8 +80,8 @@ impl Table {
         program.plan(self.spec.keypos, self.spec.kind == Kind::OrderedSet)
     }
 
-    /// The results of a program, chunk by chunk: each match is told to `take`. Without a cursor, the
-    /// search is through.
+    /// The results of a program, chunk by chunk: each match is told to `take`, which may refuse it;
+    /// then the chunk ends before it. Without a cursor, the search is through.
     #[expect(clippy::too_many_arguments, reason = "a search has so many parts")]
     pub fn select(
         &self,
@@ -75,16 +92,13 @@ impl Table {
         direction: Direction,
         quota: &mut Quota,
         machine: &mut Machine,
-        mut take: impl FnMut(ObjectPtr, Subject<'_>, Outcome<'_>),
+        mut take: impl FnMut(ObjectPtr, Subject<'_>, Outcome<'_>) -> bool,
     ) -> Ended {
         self.search(guard, access, cursor, direction, quota, &mut |object| {
             // SAFETY: the guard keeps the object.
             let subject = unsafe { subject(object) };
-            let outcome = program.run(subject, machine)?;
-            if let Some(outcome) = outcome {
-                take(object, subject, outcome);
-            }
-            Ok(outcome.is_some())
+            let Some(outcome) = program.run(subject, machine)? else { return Ok(Look::Other) };
+            Ok(if take(object, subject, outcome) { Look::Match } else { Look::Refused })
         })
     }
 
@@ -100,7 +114,7 @@ impl Table {
     ) -> Ended {
         self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object| {
             // SAFETY: the guard keeps the object.
-            Ok(program.run_bool(unsafe { subject(object) }, machine)?)
+            Ok(look(program.run_bool(unsafe { subject(object) }, machine)?))
         })
     }
 
@@ -120,11 +134,12 @@ impl Table {
         self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object| {
             // SAFETY: the guard keeps the object.
             if !program.run_bool(unsafe { subject(object) }, machine)? {
-                return Ok(false);
+                return Ok(Look::Other);
             }
-            let gone = self.delete_matching(guard, program, object, machine)?;
-            *deleted += gone;
-            Ok(gone > 0)
+            unless_busy(self.delete_matching(guard, program, object, machine), |gone| {
+                *deleted += gone;
+                look(gone > 0)
+            })
         })
     }
 
@@ -180,11 +195,12 @@ impl Table {
         self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object| {
             // SAFETY: the guard keeps the object.
             if program.run(unsafe { subject(object) }, machine)?.is_none() {
-                return Ok(false);
+                return Ok(Look::Other);
             }
-            let done = self.replace_matching(guard, program, object, machine)?;
-            *replaced += u64::from(done);
-            Ok(done)
+            unless_busy(self.replace_matching(guard, program, object, machine), |done| {
+                *replaced += u64::from(done);
+                look(done)
+            })
         })
     }
 

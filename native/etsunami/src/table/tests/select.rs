@@ -81,6 +81,7 @@ fn found(
             |object, _, _| {
                 all.push(shown(object));
                 chunk += 1;
+                true
             },
         );
         cursor = next.unwrap();
@@ -174,9 +175,12 @@ fn ranges_look_at_little() {
         Direction::Ascending,
         &mut quota,
         &mut machine,
-        |_, _, outcome| match outcome {
-            Outcome::Part(Part::Word(word)) => results.push(word >> 4),
-            other => panic!("{other:?}"),
+        |_, _, outcome| {
+            match outcome {
+                Outcome::Part(Part::Word(word)) => results.push(word >> 4),
+                other => panic!("{other:?}"),
+            }
+            true
         },
     );
     assert!(ended.unwrap().is_none());
