@@ -16,6 +16,8 @@ defmodule Etsunami.Newest do
       beyond_32_bits?(function, arguments) -> cut(function, arguments)
       short_default?(function, arguments) -> short_default(arguments)
       bag_list?(function, arguments) -> in_order(function, arguments)
+      function == :take and fixed_bag?(hd(arguments)) -> take_each(arguments)
+      map_in_key?(function, arguments) -> scan(function, arguments)
       missing?(function, length(arguments)) -> apply(__MODULE__, function, arguments)
       true -> apply(:ets, function, arguments)
     end
@@ -72,6 +74,16 @@ defmodule Etsunami.Newest do
     true
   end
 
+  defp fixed_bag?(table) do
+    Differences.applies?(:take_of_fixed_bag) and bag?(table) and info(table, :fixed) == true
+  end
+
+  defp take_each([table, key]) do
+    objects = :ets.lookup(table, key)
+    :ets.delete(table, key)
+    objects
+  end
+
   # The table has its say first, and then the default is refused.
   defp short_default([table, key, _change, _default]) do
     check_update(table, key)
@@ -87,6 +99,59 @@ defmodule Etsunami.Newest do
     :ets.info(table, item)
   rescue
     ArgumentError -> nil
+  end
+
+  # Maps in the keys of patterns
+
+  @patterns [:match, :match_object, :match_delete]
+  @specs [:select, :select_reverse, :select_count, :select_delete, :select_replace]
+
+  defp map_in_key?(function, [table, pattern | _limit])
+       when function in @patterns or function in @specs do
+    keypos = keypos(table)
+
+    Differences.applies?(:map_in_key_pattern) and keypos != nil and
+      Enum.any?(heads(function, pattern), &map_at?(&1, keypos))
+  end
+
+  defp map_in_key?(_function, _arguments), do: false
+
+  defp map_at?(head, keypos) when is_tuple(head) and tuple_size(head) >= keypos do
+    map?(elem(head, keypos - 1))
+  end
+
+  defp map_at?(_head, _keypos), do: false
+
+  defp heads(function, pattern) when function in @patterns, do: [pattern]
+
+  defp heads(_function, spec) when is_list(spec) do
+    if List.improper?(spec), do: [], else: for({head, _, _} <- spec, do: head)
+  end
+
+  defp heads(_function, _no_spec), do: []
+
+  defp map?(map) when is_map(map), do: true
+  defp map?(tuple) when is_tuple(tuple), do: tuple |> Tuple.to_list() |> map?()
+  defp map?([head | tail]), do: map?(head) or map?(tail)
+  defp map?(_term), do: false
+
+  # A clause that fits any key, but no object, has the whole table searched.
+  @everywhere {:_, [false], [:"$_"]}
+
+  defp scan(:match, arguments), do: scan(:select, spec_of(arguments, :"$$"))
+  defp scan(:match_object, arguments), do: scan(:select, spec_of(arguments, :"$_"))
+
+  defp scan(:match_delete, arguments) do
+    scan(:select_delete, spec_of(arguments, true))
+    true
+  end
+
+  defp scan(function, [table, spec | limit]) do
+    apply(:ets, function, [table, [@everywhere | spec] | limit])
+  end
+
+  defp spec_of([table, pattern | limit], result) do
+    [table, [{pattern, [], [result]}] | limit]
   end
 
   # The functions of later releases

@@ -53,7 +53,7 @@ fn process_died(handle: &Handle, process: u64, monitor: &ErlNifMonitor) {
     }
     if control.heir_monitor.as_ref().is_some_and(|known| same(known, monitor)) {
         control.heir_monitor = None;
-        control.heir = Heir::None;
+        control.heir = Heir::Dead(process);
     }
 }
 

@@ -73,6 +73,8 @@ pub enum Heir {
         /// The last element of the message.
         data: Option<OwnedKey>,
     },
+    /// Nobody, but `info` still names the process that died: the pid word.
+    Dead(u64),
 }
 
 // SAFETY: monitors are plain data for the VM, used under the mutex that holds them.

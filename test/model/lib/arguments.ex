@@ -81,7 +81,7 @@ defmodule Etsunami.Model.Arguments do
 
   defp object({:obj, key, values}, context, pool) do
     {key, _same} = resolve(key, context, pool)
-    place(key, Enum.map(values, &deep(&1, context, pool)), context.keypos)
+    place(a_key(key), Enum.map(values, &deep(&1, context, pool)), context.keypos)
   end
 
   defp object(other, context, pool), do: other |> resolve(context, pool) |> elem(0)
@@ -127,7 +127,11 @@ defmodule Etsunami.Model.Arguments do
   defp improper(list, tail), do: List.foldr(list, tail, &[&1 | &2])
 
   @doc "The keys of a program."
-  def pool(generated), do: Enum.map(generated, &deep(&1, %{}, {}))
+  def pool(generated), do: Enum.map(generated, &a_key(deep(&1, %{}, {})))
+
+  # As a key, this one would end walks of `:ets` too early.
+  defp a_key(:"$end_of_table"), do: :end
+  defp a_key(key), do: key
 
   # What a fold does. One that deletes does so in its own table.
 

@@ -26,6 +26,10 @@ defmodule Etsunami.Model.Law do
     slot(index, context, model, subject)
   end
 
+  def compare(:slots, _arguments, context, {:raised, _, _, _} = model, {:ok, []} = subject) do
+    if slot_of_empty?(0, context), do: :ok, else: slot_of_order(model, subject)
+  end
+
   def compare(_function, _arguments, _context, {:raised, _, _, _} = model, {:raised, _, _, _} = s) do
     raised(model, s)
   end

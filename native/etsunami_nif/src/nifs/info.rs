@@ -125,11 +125,11 @@ fn write_concurrency<'e>(env: Env<'e>, option: WriteConcurrency) -> VmTerm<'e> {
     }
 }
 
-/// The heir, if it still lives.
-fn heir<'e>(env: Env<'e>, handle: &Handle) -> VmTerm<'e> {
+/// The heir; also one that has died since.
+fn heir<'e>(_env: Env<'e>, handle: &Handle) -> VmTerm<'e> {
     match handle.control().heir {
-        Heir::Process { pid: word, .. } if env.is_alive(word) => pid(word),
-        _ => atoms().none,
+        Heir::Process { pid: word, .. } | Heir::Dead(word) => pid(word),
+        Heir::None => atoms().none,
     }
 }
 

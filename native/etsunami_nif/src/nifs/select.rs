@@ -52,7 +52,7 @@ raw_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Read)?;
         let wanted = Wanted { chunk: natural(env, chunk)?, reverse: args::boolean(reverse)? };
-        let compiled = Compiled::parse(env, spec)?;
+        let compiled = Compiled::parse_for_table(env, spec)?;
         let search = Search { env, guard: &guard, handle, wanted };
         let so_far = SoFar { cursor: Cursor::Start, list: env.make_list(&[]), got: 0 };
         search.run(&compiled, so_far)?.answer(&search, |env| compiled.into_term(env))
