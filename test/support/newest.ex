@@ -17,6 +17,7 @@ defmodule Etsunami.Newest do
       short_default?(function, arguments) -> short_default(arguments)
       bag_list?(function, arguments) -> in_order(function, arguments)
       function == :take and fixed_bag?(hd(arguments)) -> take_each(arguments)
+      ghost?(function, arguments) -> without_ghost(arguments)
       map_in_key?(function, arguments) -> scan(function, arguments)
       missing?(function, length(arguments)) -> apply(__MODULE__, function, arguments)
       true -> apply(:ets, function, arguments)
@@ -99,6 +100,30 @@ defmodule Etsunami.Newest do
     :ets.info(table, item)
   rescue
     ArgumentError -> nil
+  end
+
+  # Where a default object could be left behind as a deleted one, a table like this one tells
+  # whether the call fails.
+  defp ghost?(:update_counter, [table, key, _operations, _default]) do
+    Differences.applies?(:ghost_of_failed_default) and info(table, :fixed) == true and
+      info(table, :type) == :set and not :ets.member(table, key)
+  rescue
+    ArgumentError -> false
+  end
+
+  defp ghost?(_function, _arguments), do: false
+
+  defp without_ghost([table, key, operations, default] = arguments) do
+    check_update(table, key)
+    scratch = :ets.new(:scratch, [:set, :private, keypos: keypos(table)])
+
+    try do
+      :ets.update_counter(scratch, key, operations, default)
+    after
+      :ets.delete(scratch)
+    end
+
+    apply(:ets, :update_counter, arguments)
   end
 
   # Maps in the keys of patterns

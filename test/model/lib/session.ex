@@ -54,6 +54,7 @@ defmodule Etsunami.Model.Session do
 
   def command(session, {actor, {function, arguments}}) do
     {arguments, table, rest} = tables(arguments, session)
+    arguments = by_identifier(function, arguments, table)
     context = context(session, table, rest)
     pid = actor(actor, table, session)
     step = Actor.step(pid, {function, arguments}, context)
@@ -109,6 +110,20 @@ defmodule Etsunami.Model.Session do
   end
 
   defp pick(_other, _session), do: :other
+
+  # A continuation of the model would not stay with a named table, see `:continuation_of_name`.
+  @chunked [:select, :select_reverse, :match, :match_object]
+
+  defp by_identifier(function, [{:sides, model, s}, spec, limit], %Table{model: model} = table)
+       when function in @chunked do
+    [{:sides, table.model_tid, s}, spec, limit]
+  end
+
+  defp by_identifier(:drain, [name, {:sides, model, s} | rest], %Table{model: model} = table) do
+    [name, {:sides, table.model_tid, s} | rest]
+  end
+
+  defp by_identifier(_function, arguments, _table), do: arguments
 
   # Mostly the table with the most objects, so that there is something to be found.
   defp with_table(%{tables: []}, _i, _sides), do: :other
@@ -166,7 +181,7 @@ defmodule Etsunami.Model.Session do
   end
 
   defp effect(session, %{model: {:ok, {_, model}}, subject: {:ok, {_, subject}}} = step, table, _)
-       when step.function in [:select, :select_reverse, :match, :match_object] do
+       when step.function in @chunked do
     rest = %{sides: {:sides, model, subject}, table: table, function: step.function}
     update_in(session.continuations, &Map.update(&1, step.function, [rest], fn old -> Enum.take([rest | old], 5) end))
   end

@@ -13,9 +13,6 @@ defmodule Etsunami.Model.Step do
   Takes a step in the calling process. The answer has the outcome of both sides, whether they
   agree, and whether a key was asked for that is there.
   """
-  # TEMP until select_replace of duplicate bags is merged
-  def take({:select_replace, _}, %{type: :duplicate_bag}, _pool), do: %{verdict: :ok, function: :select_replace}
-
   def take({function, arguments}, context, pool) do
     both = Enum.map(arguments, &Arguments.resolve(&1, context, pool))
     for_model = Enum.map(both, &elem(&1, 0))
