@@ -2,7 +2,7 @@
 export LC_ALL ?= C.UTF-8
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test fmt loom otp-suite bench-quick bench-memory clean
+.PHONY: setup demo test fmt loom otp-suite bench-quick bench-memory bench-hold bench-range clean
 
 # Installs Erlang and Elixir on Debian where they are missing.
 setup:
@@ -41,6 +41,14 @@ bench-quick: setup
 # Resident memory of a million objects against :ets.
 bench-memory: setup
 	@ci/bench.sh memory $(ARGS)
+
+# How long a call holds a scheduler, against :ets.
+bench-hold: setup
+	@ci/bench.sh hold $(ARGS)
+
+# select with a range in its guards, over the size of the table and of the result.
+bench-range: setup
+	@ci/bench.sh range $(ARGS)
 
 clean:
 	@rm -rf _build priv target test/otp/out .demo

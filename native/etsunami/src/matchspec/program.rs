@@ -1,5 +1,7 @@
 //! The form in which a specification runs: flat vectors of instructions.
 
+use std::sync::OnceLock;
+
 use crate::term::host::host;
 use crate::term::layout;
 use crate::term::probe::OwnedKey;
@@ -195,8 +197,12 @@ pub(super) struct Atoms {
 
 impl Atoms {
     pub(super) fn new() -> Atoms {
-        let atom = host().atom;
-        Atoms { yes: atom("true"), no: atom("false"), exit: atom("EXIT") }
+        // Asking the host for an atom costs more than compiling a short specification.
+        static ATOMS: OnceLock<Atoms> = OnceLock::new();
+        *ATOMS.get_or_init(|| {
+            let atom = host().atom;
+            Atoms { yes: atom("true"), no: atom("false"), exit: atom("EXIT") }
+        })
     }
 
     #[inline(always)]

@@ -112,19 +112,19 @@ impl Iterator for Members<'_> {
     }
 }
 
-/// Visits at most `limit` objects of a group from a number on, as long as `visit` takes them; the
-/// number to go on with, if any are left.
+/// Visits at most `limit` objects of a group, with their numbers, from a number on, as long as
+/// `visit` takes them; the number to go on with, if any are left.
 pub(crate) fn visit_from(
     word: Word,
     guard: &Guard,
     from: u64,
     limit: usize,
-    visit: &mut dyn FnMut(ObjectPtr) -> bool,
+    visit: &mut dyn FnMut(ObjectPtr, u64) -> bool,
 ) -> Option<u64> {
     // SAFETY: the guard keeps the word and its objects.
     for (count, (number, member)) in unsafe { group::members_from(word, from, guard) }.enumerate() {
         // SAFETY: as above.
-        if count == limit || !visit(unsafe { ObjectPtr::from_addr(member) }) {
+        if count == limit || !visit(unsafe { ObjectPtr::from_addr(member) }, number) {
             return Some(number);
         }
     }
@@ -211,6 +211,22 @@ impl Owned {
                 Step { change, delta: difference(current, word), result: () }
             }
         }
+    }
+
+    /// The decision to replace a member of a duplicate bag, under the key's lock; none if the number
+    /// is not the old object's any more. Then the new one still is the caller's.
+    pub(crate) fn replace_member(
+        &self,
+        held: Held,
+        number: u64,
+        old: ObjectPtr,
+        new: ObjectPtr,
+    ) -> Option<Step<()>> {
+        let current = word_held(held);
+        // SAFETY: the caller holds the key's lock, its guard keeps the old object, and the new one
+        // is its own.
+        let word = unsafe { self.groups.replace(current, number, old.addr(), new.addr()) }?;
+        Some(Step { change: Change::Put(word), delta: difference(current, word), result: () })
     }
 
     /// Takes back what an aborted list insert made of a key, under the key's lock. `visible` is

@@ -70,8 +70,8 @@ pub(super) enum Look {
     Refused,
 }
 
-/// Looks at an object. An error ends the search.
-pub(super) type Visit<'v, E> = dyn FnMut(ObjectPtr) -> Result<Look, E> + 'v;
+/// Looks at an object, which has this number among those of its key. An error ends the search.
+pub(super) type Visit<'v, E> = dyn FnMut(ObjectPtr, u64) -> Result<Look, E> + 'v;
 
 /// Where a chunk ended; none at the end of the search.
 pub(super) type Ended<E> = Result<Option<Cursor>, E>;
@@ -116,8 +116,8 @@ struct Search<'a, 'v, E> {
 
 impl<E> Search<'_, '_, E> {
     /// Looks at an object; false if it is refused.
-    fn look(&mut self, object: ObjectPtr) -> Result<bool, E> {
-        let look = (self.visit)(object)?;
+    fn look(&mut self, object: ObjectPtr, number: u64) -> Result<bool, E> {
+        let look = (self.visit)(object, number)?;
         self.quota.visits = self.quota.visits.saturating_sub(1);
         self.quota.matches -= usize::from(look == Look::Match);
         Ok(look != Look::Refused)
@@ -132,7 +132,7 @@ impl<E> Search<'_, '_, E> {
                 self.quota.visits = self.quota.visits.saturating_sub(1);
                 Ok(None)
             }
-            Held::Object(object) => Ok((!self.look(object)?).then_some(from)),
+            Held::Object(object) => Ok((!self.look(object, 0)?).then_some(from)),
             Held::Group(group) => self.group(group, from),
         }
     }
@@ -144,8 +144,9 @@ impl<E> Search<'_, '_, E> {
                 return Ok(Some(number));
             }
             let (guard, mut result) = (self.guard, Ok(true));
-            next = groups::visit_from(group, guard, number, self.quota.step(), &mut |object| {
-                result = self.look(object);
+            let step = self.quota.step();
+            next = groups::visit_from(group, guard, number, step, &mut |object, number| {
+                result = self.look(object, number);
                 matches!(result, Ok(true))
             });
             if !result? {
@@ -194,24 +195,27 @@ impl<E> Search<'_, '_, E> {
             let limit = self.quota.visits.min(batch_size);
             let more = tree.scan(self.guard, key.as_ref(), direction, limit, &mut words);
             batch_size = BATCH.min(2 * batch_size);
+            // SAFETY: the words were loaded under this guard.
+            let key_of = |word| unsafe { self.generation.keys().key_of(word) };
+            let inside = |&word: &Word| !passes(range, key_of(word), direction).is_gt();
+            // As a rule all are in the range, or few: keys are not compared one by one.
+            let wide = words.last().is_none_or(inside);
+            if !wide {
+                words.truncate(words.partition_point(inside));
+            }
             for (i, &word) in words.iter().enumerate() {
                 prefetch(&words, i + AHEAD);
-                // SAFETY: the word was loaded under this guard.
-                let key = unsafe { self.generation.keys().key_of(word) };
-                if is_beyond(range, key, direction) {
-                    return Ok(true);
-                }
                 // SAFETY: as above.
                 if self.members(held(unsafe { batch::resolve(word) }), 0)?.is_some() {
                     return Ok(false);
                 }
-                passed.0 = Some(key);
+                passed.0 = Some(key_of(word));
                 if self.quota.is_used_up() {
                     return Ok(false);
                 }
             }
             match passed.0 {
-                Some(key) if more && !words.is_empty() => from = Bound::Excluded(key),
+                Some(key) if more && wide && !words.is_empty() => from = Bound::Excluded(key),
                 _ => return Ok(true),
             }
         }
@@ -275,10 +279,6 @@ fn passes(range: &Interval, key: Term, direction: Direction) -> Ordering {
         Direction::Ascending => range.place(key),
         Direction::Descending => range.place(key).reverse(),
     }
-}
-
-fn is_beyond(range: &Interval, key: Term, direction: Direction) -> bool {
-    passes(range, key, direction).is_gt()
 }
 
 /// Where a search of a range begins that has come to a key; none if it is through.

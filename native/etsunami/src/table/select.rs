@@ -94,7 +94,7 @@ impl Table {
         machine: &mut Machine,
         mut take: impl FnMut(ObjectPtr, Subject<'_>, Outcome<'_>) -> bool,
     ) -> Ended {
-        self.search(guard, access, cursor, direction, quota, &mut |object| {
+        self.search(guard, access, cursor, direction, quota, &mut |object, _| {
             // SAFETY: the guard keeps the object.
             let subject = unsafe { subject(object) };
             let Some(outcome) = program.run(subject, machine)? else { return Ok(Look::Other) };
@@ -112,7 +112,7 @@ impl Table {
         quota: &mut Quota,
         machine: &mut Machine,
     ) -> Ended {
-        self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object| {
+        self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object, _| {
             // SAFETY: the guard keeps the object.
             Ok(look(program.run_bool(unsafe { subject(object) }, machine)?))
         })
@@ -131,7 +131,7 @@ impl Table {
         machine: &mut Machine,
         deleted: &mut u64,
     ) -> Ended {
-        self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object| {
+        self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object, _| {
             // SAFETY: the guard keeps the object.
             if !program.run_bool(unsafe { subject(object) }, machine)? {
                 return Ok(Look::Other);
@@ -176,7 +176,8 @@ impl Table {
     }
 
     /// Replaces each object for which a program gives a tuple by that tuple; `replaced` counts
-    /// them. The program has to keep keys, and the table to hold one object per key.
+    /// them. The program has to keep keys, and the table may not be a bag. In a duplicate bag an
+    /// object keeps its place among those of its key.
     #[expect(clippy::too_many_arguments, reason = "a search has so many parts")]
     pub fn select_replace(
         &self,
@@ -188,50 +189,91 @@ impl Table {
         machine: &mut Machine,
         replaced: &mut u64,
     ) -> Ended {
-        self.require_unique()?;
+        if self.spec.kind == Kind::Bag {
+            return Err(Error::TableType.into());
+        }
         if !program.keeps_key(self.spec.keypos) {
             return Err(Stop::Refused(Error::BadArgument).into());
         }
-        self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object| {
+        let ascending = Direction::Ascending;
+        self.search(guard, access, cursor, ascending, quota, &mut |object, number| {
             // SAFETY: the guard keeps the object.
             if program.run(unsafe { subject(object) }, machine)?.is_none() {
                 return Ok(Look::Other);
             }
-            unless_busy(self.replace_matching(guard, program, object, machine), |done| {
+            let done = self.replace_matching(guard, program, object, number, machine);
+            unless_busy(done, |done| {
                 *replaced += u64::from(done);
                 look(done)
             })
         })
     }
 
+    /// Replaces an object that matched: in a duplicate bag this one if it is still there, elsewhere
+    /// what is there under the lock, if that matches too.
     fn replace_matching(
         &self,
         guard: &Guard,
         program: &Program,
         object: ObjectPtr,
+        number: u64,
         machine: &mut Machine,
     ) -> Result<bool, Failure> {
+        let generation = self.generation(guard)?;
         // SAFETY: the guard keeps the object.
         let key = self.key(unsafe { object.element(self.spec.keypos - 1) });
-        self.modify(guard, self.generation(guard)?, key, |held| {
-            let Held::Object(current) = held else { return Step::keep(Ok(false)) };
-            // SAFETY: the lock keeps it.
-            let subject = unsafe { subject(current) };
-            match program.run(subject, machine) {
-                Ok(Some(outcome)) => match replacement(&subject, outcome, key.digest) {
-                    Ok(Some(fresh)) => put_step(held, fresh).with(Ok(true)),
-                    Ok(None) => Step::keep(Ok(true)),
-                    Err(error) => Step::keep(Err(Stop::Refused(error).into())),
-                },
-                Ok(None) => Step::keep(Ok(false)),
-                Err(limit) => Step::keep(Err(limit.into())),
+        let unique = self.spec.kind.is_unique();
+        self.modify(guard, generation, key, |held| {
+            let current = match held {
+                Held::Absent => return Step::keep(Ok(false)),
+                Held::Object(current) if unique => current,
+                _ => object,
+            };
+            // SAFETY: the lock keeps what is there, the guard the object.
+            let made = replacement(program, unsafe { subject(current) }, machine, key.digest);
+            match made {
+                Ok(Made::Object(fresh)) if unique => put_step(held, fresh).with(Ok(true)),
+                Ok(Made::Object(fresh)) => {
+                    let owned = &generation.keys().owned;
+                    owned.replace_member(held, number, object, fresh).map_or_else(
+                        || {
+                            // SAFETY: made here, and not stored.
+                            unsafe { fresh.free() };
+                            Step::keep(Ok(false))
+                        },
+                        |step| step.with(Ok(true)),
+                    )
+                }
+                Ok(Made::Same) => Step::keep(Ok(true)),
+                Ok(Made::Nothing) => Step::keep(Ok(false)),
+                Err(failure) => Step::keep(Err(failure)),
             }
         })?
     }
 }
 
-/// The object that a result is; none if it is the one that is there.
+/// What a program gives to put in an object's place.
+enum Made {
+    /// It does not match.
+    Nothing,
+    /// The object itself.
+    Same,
+    /// Another object.
+    Object(ObjectPtr),
+}
+
 fn replacement(
+    program: &Program,
+    subject: Subject<'_>,
+    machine: &mut Machine,
+    hash: u64,
+) -> Result<Made, Failure> {
+    let Some(outcome) = program.run(subject, machine)? else { return Ok(Made::Nothing) };
+    Ok(allocate(&subject, outcome, hash)?.map_or(Made::Same, Made::Object))
+}
+
+/// The object that a result is; none if it is the one that is there.
+fn allocate(
     subject: &Subject,
     outcome: Outcome<'_>,
     hash: u64,

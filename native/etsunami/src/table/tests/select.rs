@@ -228,38 +228,66 @@ fn deletes_what_is_true() {
     }
 }
 
+/// Replaces in small chunks; gives the number.
+fn replace_all(table: &Table, program: &Program) -> u64 {
+    let access = table.plan(program).access;
+    let (mut cursor, mut replaced) = (Some(Cursor::Start), 0);
+    let mut machine = Machine::default();
+    while let Some(from) = cursor {
+        let mut quota = Quota { matches: 9, visits: 20 };
+        let (guard, count) = (pin(), &mut replaced);
+        let next = table.select_replace(
+            &guard,
+            program,
+            &access,
+            from,
+            &mut quota,
+            &mut machine,
+            count,
+        );
+        cursor = next.unwrap();
+    }
+    replaced
+}
+
 #[test]
 fn replaces_under_the_same_key() {
-    for kind in [Kind::Set, Kind::OrderedSet] {
+    for (kind, integers) in [(Kind::Set, 150), (Kind::OrderedSet, 145), (Kind::DuplicateBag, 450)] {
         let table = filled(kind);
+        let before = table.size(&pin());
         let (program, _) =
             program("[{{'$1','$2'},[{is_integer,'$1'}],[{{'$1','$_',[{const,{y}},'$2'|z]}}]}]");
-        let access = table.plan(&program).access;
-        let (mut cursor, mut replaced) = (Some(Cursor::Start), 0);
-        let mut machine = Machine::default();
-        while let Some(from) = cursor {
-            let mut quota = Quota { matches: 9, visits: 20 };
-            let (guard, count) = (pin(), &mut replaced);
-            let next = table.select_replace(
-                &guard,
-                &program,
-                &access,
-                from,
-                &mut quota,
-                &mut machine,
-                count,
-            );
-            cursor = next.unwrap();
-        }
-        assert_eq!(replaced, if kind == Kind::Set { 150 } else { 145 }, "{kind:?}");
+        assert_eq!(replace_all(&table, &program), integers, "{kind:?}");
+        assert_eq!(table.size(&pin()), before);
         let guard = pin();
         let key = erl::key("70");
-        let object = table.find(&guard, table.key(term(&key))).single().unwrap();
-        // SAFETY: the guard keeps the object.
-        let elements = unsafe { object.elements() };
-        assert_eq!(elements.len(), 3);
-        assert!(matches!(elements.get(1).view(), View::Tuple(old) if old.len() == 2));
+        for object in table.find(&guard, table.key(term(&key))).objects() {
+            // SAFETY: the guard keeps the object.
+            let elements = unsafe { object.elements() };
+            assert_eq!(elements.len(), 3);
+            assert!(matches!(elements.get(1).view(), View::Tuple(old) if old.len() == 2));
+        }
     }
+}
+
+#[test]
+fn objects_of_a_key_are_replaced_once_and_keep_their_places() {
+    let table = filled(Kind::DuplicateBag);
+    let (program, _) = program("[{{many,'$1'},[],[{{many,{'+','$1',1000}}}]}]");
+    assert_eq!(replace_all(&table, &program), 300);
+    let guard = pin();
+    let values = table.find(&guard, table.key(term(&erl::key("many")))).objects().map(|object| {
+        // SAFETY: the guard keeps the object.
+        match unsafe { object.elements() }.get(1).view() {
+            View::Small(value) => value,
+            other => panic!("{other:?}"),
+        }
+    });
+    assert!(values.eq(1000..1300));
+}
+
+#[test]
+fn what_changes_keys_is_refused() {
     let table = filled(Kind::Set);
     let (program, _) = program("[{{'$1','$2'},[],[{{'$2','$1'}}]}]");
     let (guard, mut machine) = (pin(), Machine::default());
