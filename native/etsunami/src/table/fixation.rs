@@ -121,6 +121,13 @@ impl Fixation {
         Some(word)
     }
 
+    /// True for the stamp of a ghost that this fixation has left, while it lasts.
+    #[cold]
+    pub(crate) fn is_of_now(&self, ghost: u64) -> bool {
+        let inner = self.lock();
+        !inner.fixers.is_empty() && stamp(inner.number) == ghost
+    }
+
     /// Clears, and keeps the old generation while fixed. Under the lock, so that `was_cleared`
     /// finds a key that has just gone from the current generation.
     pub(crate) fn remember_cleared(

@@ -84,7 +84,7 @@ pub(crate) fn is_ghost(word: Word) -> bool {
 
 /// The stamp of a ghost's fixation.
 pub(crate) fn ghost_stamp(ghost: Word) -> u64 {
-    // SAFETY: the caller's lock on the slot keeps the ghost; it has two elements.
+    // SAFETY: the caller's guard, or its lock on the slot, keeps the ghost; it has two elements.
     unsafe { object(ghost).element(0) }.root()
 }
 
