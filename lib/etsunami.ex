@@ -1264,6 +1264,96 @@ defmodule Etsunami do
     end
   end
 
+  @doc """
+  Turns a `fn` into a match specification, while the program is compiled.
+
+  The `fn` is never called: it says in Elixir what the match specification says in terms. It takes
+  one argument, the object, and may have several clauses. To be used after `require Etsunami`.
+
+      iex> Etsunami.fun2ms(fn {name, age} when age >= 18 -> name end)
+      [{{:"$1", :"$2"}, [{:>=, :"$2", 18}], [:"$1"]}]
+
+  ## Patterns
+
+  The head is a tuple or a variable. Tuples, lists, maps, structs and literals may stand in a tuple
+  as in any pattern; binaries cannot be matched in parts. A variable that stands there twice must
+  have the same value. `name = pattern` names the whole object or a part of it.
+
+      iex> Etsunami.fun2ms(fn {_id, %{type: :user}} = object -> object end)
+      [{{:"$1", %{type: :user}}, [], [:"$_"]}]
+
+  `^` puts a value into the pattern: that of a variable, or of any expression in parentheses. It is
+  matched exactly, maps as well.
+
+      iex> id = {:user, 7}
+      iex> Etsunami.fun2ms(fn {^id, value} -> value end)
+      [{{{:user, 7}, :"$1"}, [], [:"$1"]}]
+
+  ## Guards and bodies
+
+  They may call the functions that match specifications know: those that Elixir allows in guards,
+  and `max/2` and `min/2`. Macros are expanded, among them those of `defguard` and `Record`, and
+  `in` with a list or range. `x.field` is the value of a key in a map. Several `when`s are
+  alternatives, as in a `fn`. A body gives a term that may be built of variables, tuples, lists, maps
+  and structs; of several expressions the last one counts.
+
+      iex> Etsunami.fun2ms(fn {key, n} when n in 1..3 or is_nil(n) -> {key, n + 1} end)
+      [
+        {{:"$1", :"$2"},
+         [
+           {:orelse, {:andalso, {:is_integer, :"$2"}, {:andalso, {:>=, :"$2", 1}, {:"=<", :"$2", 3}}},
+            {:==, :"$2", nil}}
+         ], [{{:"$1", {:+, :"$2", 1}}}]}
+      ]
+
+  A variable that is not of the head stands for the value that it has where the macro is called, and
+  so does `^(expression)` for whatever the expression gives there.
+
+      iex> limit = 18
+      iex> Etsunami.fun2ms(fn {_, age} when age > limit and age < ^(2 * limit) -> age end)
+      [
+        {{:_, :"$1"}, [{:andalso, {:>, :"$1", {:const, 18}}, {:<, :"$1", {:const, 36}}}],
+         [:"$1"]}
+      ]
+
+  `object()` is the object, `bindings()` the list of the values of all variables.
+
+  A call that fails in a guard makes the clause fail; in a body it has the value `:EXIT`, where a `fn`
+  would fail.
+
+  ## Errors
+
+  `CompileError`, with the line, if something cannot be said by a match specification.
+  """
+  @doc group: :match_spec
+  defmacro fun2ms(fun), do: Etsunami.Fun2ms.quoted(fun, __CALLER__)
+
+  @doc """
+  Tries a match specification on a term, or tells what is wrong with it.
+
+  Returns `{:ok, result}`, where `result` is `false` if the term does not match, or
+  `{:error, faults}`. A fault is `{:error, text}`, with a charlist.
+
+  ## Examples
+
+      iex> Etsunami.test_ms({:a, 1}, [{{:"$1", :"$2"}, [{:is_atom, :"$1"}], [:"$2"]}])
+      {:ok, 1}
+      iex> Etsunami.test_ms({:a, 1}, [{{:b, :_}, [], [true]}])
+      {:ok, false}
+      iex> {:error, [{:error, text}]} = Etsunami.test_ms({:a}, [{{:_}, [], [:"$1"]}])
+      iex> to_string(text)
+      "Variable $1 is unbound."
+
+  """
+  @doc group: :match_spec
+  @spec test_ms(tuple, term) :: {:ok, term} | {:error, [{:error, charlist}]}
+  def test_ms(tuple, spec) do
+    case native(Native.match_spec_lint(spec), [tuple, spec]) do
+      [] -> {:ok, [tuple] |> match_spec_run(match_spec_compile(spec)) |> Enum.at(0, false)}
+      faults -> {:error, faults}
+    end
+  end
+
   ## Information
 
   @doc """

@@ -115,6 +115,9 @@ defmodule Etsunami.Native do
   def is_compiled_ms(_term), do: stub()
   def match_spec_run(_terms, _compiled, _before), do: stub()
 
+  @spec match_spec_lint(term) :: [{:error, charlist}]
+  def match_spec_lint(_spec), do: stub()
+
   # Information
 
   def info(_table), do: stub()

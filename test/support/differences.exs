@@ -107,5 +107,17 @@
     name: :engine,
     before: :never,
     reason: "the option {engine, Engine} and the item stats of info/2 are Etsunami's own"
+  },
+  %{
+    name: :faults_in_large_maps,
+    before: :never,
+    reason:
+      "test_ms of :ets tells the faults in a map of more than 32 pairs in the order of its " <>
+        "hash table, and some of them twice"
+  },
+  %{
+    name: :deep_specifications,
+    before: :never,
+    reason: "a match specification nested deeper than the stack of :ets allows is a system_limit"
   }
 ]

@@ -49,6 +49,18 @@ impl<'e> VmTerm<'e> {
         VmTerm { word, _life: PhantomData }
     }
 
+    /// The first bytes of the term as the VM prints it, enough for a message.
+    pub fn print(self) -> Vec<u8> {
+        let mut text = [0u8; 128];
+        // SAFETY: room for that many bytes, a format for one term, and a term; the text is ended by
+        // a zero inside the room.
+        unsafe {
+            let format = c"%T".as_ptr();
+            sys::enif_snprintf!(text.as_mut_ptr().cast(), text.len(), format, self.raw());
+        }
+        text.into_iter().take_while(|&byte| byte != 0).collect()
+    }
+
     /// The term of what a C function returned.
     ///
     /// # Safety

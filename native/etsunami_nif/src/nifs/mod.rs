@@ -4,6 +4,7 @@
 mod cursor;
 mod info;
 mod lifecycle;
+mod lint;
 mod match_spec;
 mod read;
 mod select;

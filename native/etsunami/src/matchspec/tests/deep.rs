@@ -130,7 +130,7 @@ fn nested_calls() {
 /// Every term is a specification that is refused, or runs and plans without a panic.
 fn survive(words: &Buffer, object: &Buffer) {
     let faults = Program::lint(term(words));
-    assert!(faults.iter().all(|fault| !fault.message("?").is_empty()));
+    assert!(faults.iter().all(|fault| !fault.message(b"?").is_empty()));
     let Ok(program) = Program::compile(term(words)) else { return };
     _ = results(term(words), term(object));
     for keypos in 1..3 {
