@@ -28,6 +28,7 @@ defmodule Etsunami.MixProject do
   end
 
   defp elixirc_paths(:test), do: ["lib", "test/support"]
+  defp elixirc_paths(:otp), do: ["lib", "test/otp/lib"]
   defp elixirc_paths(_env), do: ["lib"]
 
   defp aliases do

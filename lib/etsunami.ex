@@ -151,13 +151,15 @@ defmodule Etsunami do
   # are those of the native function where nothing else is said.
   defmacrop native(call, arguments \\ nil) do
     arguments = arguments || call |> Macro.decompose_call() |> arguments()
+    {function, _arity} = __CALLER__.function
 
     quote do
       try do
         unquote(call)
       catch
         :error, {:etsunami_error, reason, cause} ->
-          :erlang.error(reason, unquote(arguments), error_info: ErrorInfo.for_cause(cause))
+          info = ErrorInfo.for_cause(unquote(function), cause)
+          :erlang.error(reason, unquote(arguments), error_info: info)
       end
     end
   end

@@ -126,6 +126,10 @@ defmodule Etsunami.Native do
   def all, do: stub()
   def whereis(_name), do: stub()
 
+  # What the library holds: only in a library built with the cargo feature `count_memory`
+
+  def held, do: stub()
+
   # The codec and the term order, for the tests
 
   def codec_roundtrip(_term), do: stub()

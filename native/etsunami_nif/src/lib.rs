@@ -1,7 +1,13 @@
 //! The BEAM boundary: decode, one call of the core, encode.
 
+#[cfg(not(feature = "count_memory"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[cfg(feature = "count_memory")]
+#[global_allocator]
+static ALLOCATOR: accounting::Counting<mimalloc::MiMalloc> =
+    accounting::Counting(mimalloc::MiMalloc);
 
 unsafe extern "C" {
     /// mimalloc gives back to the system what it holds in reserve.
@@ -15,6 +21,8 @@ fn tidy() {
     unsafe { mi_collect(true) };
 }
 
+#[cfg(feature = "count_memory")]
+pub mod accounting;
 pub mod args;
 pub mod atoms;
 pub mod belongings;

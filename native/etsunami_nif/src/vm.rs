@@ -141,6 +141,8 @@ impl OwnEnv {
     /// A fresh environment.
     #[expect(clippy::new_without_default, reason = "it allocates")]
     pub fn new() -> OwnEnv {
+        #[cfg(feature = "count_memory")]
+        crate::accounting::count_environments(1);
         // SAFETY: may be called from any thread.
         OwnEnv(unsafe { sys::enif_alloc_env() })
     }
@@ -154,6 +156,8 @@ impl OwnEnv {
 
 impl Drop for OwnEnv {
     fn drop(&mut self) {
+        #[cfg(feature = "count_memory")]
+        crate::accounting::count_environments(-1);
         // SAFETY: made by `enif_alloc_env`, freed once; may be called from any thread.
         unsafe { sys::enif_free_env(self.0) }
     }

@@ -213,7 +213,8 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if self.0.capacity() <= Self::SPARE_WORDS {
+        let spare = !cfg!(feature = "count_memory");
+        if spare && self.0.capacity() <= Self::SPARE_WORDS {
             // After the thread's end there is nowhere to put it.
             let _ = SPARE.try_with(|spare| spare.set(Some(std::mem::take(&mut self.0))));
         }

@@ -154,10 +154,12 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
             return;
         }
         for entry in entries {
-            // SAFETY: the word is in a locked leaf, or about to be inserted there.
+            let word = entry.word();
             entry.prefix = match to {
-                Some(stem) => unsafe { self.schema.prefix_of_behind(entry.word(), stem) },
-                None => unsafe { self.schema.prefix_of(entry.word()) },
+                // SAFETY: the word is in a locked leaf, or about to be inserted there.
+                Some(stem) => unsafe { self.schema.prefix_of_behind(word, stem) },
+                // SAFETY: as above.
+                None => unsafe { self.schema.prefix_of(word) },
             };
         }
     }
