@@ -1162,6 +1162,51 @@ defmodule Etsunami do
     true
   end
 
+  @doc """
+  Tells where `select/2` and its like look for the objects that a match specification may match.
+
+  Returns a map with
+
+    * `:access` - `:lookup` if only certain keys are looked up, `:ranges` if only the objects in
+      certain ranges of an `:ordered_set` are looked at, `:scan` if all objects are
+    * `:keys` - the keys (of `:lookup`)
+    * `:ranges` - a list of ranges `{low, high}` (of `:ranges`). An end is `{:>=, key}` or
+      `{:>, key}`, `{:"=<", key}` or `{:<, key}`, or `:none`. Inside such a key, `:"$least"` and
+      `:"$greatest"` stand for what is below and above all terms
+    * `:reasons` - for each clause, why
+
+  It is the very plan that a search has; what matches is decided by the specification.
+
+  Raises `ArgumentError` as `select/2` does.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.explain(table, [{{{:user, :"$1"}, :_}, [{:>, :"$1", 10}], [:"$_"]}])
+      %{
+        access: :ranges,
+        ranges: [{{:>, {:user, 10}}, {:"=<", {:user, :"$greatest"}}}],
+        reasons: ["the first elements of the key are bound, and guards limit the next one"]
+      }
+      iex> Etsunami.explain(table, [{{:_, :a}, [], [:"$_"]}])
+      %{access: :scan, reasons: ["nothing binds or limits the key"]}
+
+  """
+  @doc group: :match
+  @spec explain(table, match_spec) :: %{
+          required(:access) => :lookup | :ranges | :scan,
+          required(:reasons) => [String.t()],
+          optional(:keys) => [key],
+          optional(:ranges) => [{low :: term, high :: term}]
+        }
+  def explain(table, spec) do
+    case native(Native.explain(table, spec)) do
+      {:lookup, keys, reasons} -> %{access: :lookup, keys: keys, reasons: reasons}
+      {:ranges, ranges, reasons} -> %{access: :ranges, ranges: ranges, reasons: reasons}
+      {:scan, [], reasons} -> %{access: :scan, reasons: reasons}
+    end
+  end
+
   defp variables(pattern), do: [{pattern, [], [:"$$"]}]
   defp objects(pattern), do: [{pattern, [], [:"$_"]}]
 

@@ -49,6 +49,15 @@ defmodule Etsunami.ErrorInfo do
     end
   end
 
+  # The text is that of the function that `:ets` has behind these.
+  defp explain(:select_delete, args, info), do: as_ets(:internal_select_delete, args, info)
+
+  defp explain(:match_delete, [table, pattern], info) do
+    as_ets(:internal_select_delete, [table, [{pattern, [], [true]}]], info)
+  end
+
+  defp explain(:explain, args, info), do: as_ets(:select, args, info)
+
   defp explain(:next_lookup, args, info), do: as_ets(:next, args, info)
   defp explain(:prev_lookup, args, info), do: as_ets(:prev, args, info)
 

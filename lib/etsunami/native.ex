@@ -111,6 +111,10 @@ defmodule Etsunami.Native do
   def select_replace(_table, _spec), do: stub()
   def select_replace(_table, _compiled, _cursor, _count), do: stub()
 
+  @spec explain(Etsunami.table(), Etsunami.match_spec()) ::
+          {:lookup | :ranges | :scan, [term], [String.t()]}
+  def explain(_table, _spec), do: stub()
+
   def match_spec_compile(_spec), do: stub()
   def is_compiled_ms(_term), do: stub()
   def match_spec_run(_terms, _compiled, _before), do: stub()

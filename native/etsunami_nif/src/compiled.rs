@@ -8,7 +8,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex};
 
-use etsunami::matchspec::{Caller, Invalid, Machine, Plan, Program};
+use etsunami::matchspec::{Caller, Machine, Plan, Program};
 use etsunami::reclaim;
 use etsunami::table::Table;
 use etsunami::table::options::Kind;
@@ -80,19 +80,6 @@ unsafe extern "C" fn destroy(_env: *mut ErlNifEnv, object: *mut c_void) {
 impl Compiled {
     /// Compiles a specification.
     pub fn parse<'e>(env: Env<'e>, spec: VmTerm<'e>) -> Result<Compiled, Raise<'e>> {
-        Compiled::parse_by(env, spec, Program::compile)
-    }
-
-    /// Compiles a specification for a search in a table.
-    pub fn parse_for_table<'e>(env: Env<'e>, spec: VmTerm<'e>) -> Result<Compiled, Raise<'e>> {
-        Compiled::parse_by(env, spec, Program::compile_for_table)
-    }
-
-    fn parse_by<'e>(
-        env: Env<'e>,
-        spec: VmTerm<'e>,
-        compile: fn(Term) -> Result<Program, Invalid>,
-    ) -> Result<Compiled, Raise<'e>> {
         let mut buffer = Scratch::take();
         encode::encode_term(env, spec, Role::Key, Keep::Retain, &mut buffer)?;
         // SAFETY: just encoded.
@@ -100,7 +87,7 @@ impl Compiled {
         let compiled = if spec.words() > SHORT_SPEC && budget::on_normal_scheduler() {
             Err(Raise::Dirty)
         } else {
-            compile(spec).map_err(|_| BADARG)
+            Program::compile(spec).map_err(|_| BADARG)
         };
         // The program has retained the keepers for itself.
         release(spec);

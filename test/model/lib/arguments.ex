@@ -20,6 +20,8 @@ defmodule Etsunami.Model.Arguments do
   | `{:ms_pattern, head}` | a pattern likewise |
   | `{:ms_replace, ...}` | a match specification that keeps the key |
   | `{:init, objects}` | a function that reads them, for `init_table/2` |
+  | `{:path, :own, side, i}` | a file that each side has for itself |
+  | `{:path, :cross, side, i}` | such a file of one side, for both |
   | `{:fold, how}` | a function for a fold |
   """
 
@@ -60,6 +62,14 @@ defmodule Etsunami.Model.Arguments do
 
   # No table is left.
   def resolve({place, _i}, _context, _pool) when place in [:tab, :tid, :gone], do: same(:no_table)
+
+  def resolve({:path, :own, _side, i}, context, _pool) do
+    {path(context, :model, i), path(context, :subject, i)}
+  end
+
+  def resolve({:path, :cross, side, i}, context, _pool), do: same(path(context, side, i))
+
+  defp path(context, side, i), do: String.to_charlist(Path.join(context.directory, "#{side}#{i}"))
 
   defp same(term), do: {term, term}
 

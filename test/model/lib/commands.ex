@@ -9,7 +9,7 @@ defmodule Etsunami.Model.Commands do
 
   import Etsunami.Model.Gen
 
-  alias Etsunami.Model.{SpecGen, TermGen}
+  alias Etsunami.Model.{Compound, SpecGen, TermGen}
 
   @doc "How many actors a program has."
   def actors, do: 3
@@ -24,7 +24,7 @@ defmodule Etsunami.Model.Commands do
   end
 
   @doc "The table of weights and arguments."
-  def table, do: owners() ++ readers() ++ writers() ++ traversals() ++ searches() ++ specs()
+  def table, do: owners() ++ readers() ++ writers() ++ traversals() ++ searches() ++ specs() ++ files()
 
   # A function that the subject does not have yet is not called.
   defp known?(function, arguments) do
@@ -36,13 +36,10 @@ defmodule Etsunami.Model.Commands do
 
   @doc "As which function a command counts, if it is not an event."
   def counted_as(:kill, 1), do: :event
-  def counted_as(:walk, 1), do: {:next, 2}
-  def counted_as(:walk_back, 1), do: {:prev, 2}
-  def counted_as(:walk_lookup, 1), do: {:next_lookup, 2}
-  def counted_as(:walk_lookup_back, 1), do: {:prev_lookup, 2}
-  def counted_as(:slots, 1), do: {:slot, 2}
-  def counted_as(:drain, 4), do: {:select, 1}
-  def counted_as(function, arity), do: {function, arity}
+
+  def counted_as(function, arity) do
+    Compound.counted_as(function, arity) || {function, arity}
+  end
 
   defp owners do
     [
@@ -135,7 +132,61 @@ defmodule Etsunami.Model.Commands do
     ]
   end
 
-  defp specs, do: []
+  defp specs do
+    spec = SpecGen.spec()
+
+    [
+      {9, :match_spec_compile, [spec]},
+      {9, :run_compiled, [{:objs, list(object_of({:pool, integer(0, 11)}), 6)}, spec]},
+      {1, :match_spec_run, [lit([]), value()]},
+      {6, :is_compiled, [spec]},
+      {4, :is_compiled_ms, [value()]},
+      {9, :test_ms, [object_of({:pool, integer(0, 11)}), spec]},
+      {8, :repaired_drain, [lit(:select), tab(), spec, lit(integer(1, 4))]},
+      {1, :repair_continuation, [value(), spec]}
+    ]
+  end
+
+  defp files do
+    filling = frequency([{6, {:objs, list(object(), 8)}}, {1, {:bulk, 0, 300}}])
+    dets = [{:keypos, integer(1, 2)}, {:type, elements([:set, :bag, :duplicate_bag])}]
+
+    [
+      {7, :tab2file, [tab(), path(:own)]},
+      {7, :tab2file, [tab(), path(:own), lit(dump_options())]},
+      {8, :file2tab, [path(:cross)]},
+      {8, :file2tab, [path(:cross), lit(load_options())]},
+      {7, :tabfile_info, [path(:own)]},
+      {8, :init_table, [tab(), {:init, filling}]},
+      {7, :dump_to_dets, [path(:own), lit(dets), tab()]},
+      {7, :fill_from_dets, [path(:own), filling, tab()]},
+      {7, :query, [tab()]},
+      {5, :query, [tab(), query_options()]},
+      {3, :query_key, [tab(), lit(1), {:key, integer(0, 11)}]},
+      {6, :show, []},
+      {7, :show, [tab()]},
+      {7, :show, [tab(), lit(integer(2, 20))]},
+      {7, :show, [tab(), lit(integer(2, 20)), lit(integer(20, 100))]}
+    ]
+  end
+
+  defp path(whose), do: {:path, whose, elements([:model, :subject]), integer(0, 2)}
+
+  defp dump_options do
+    info = {:extended_info, oneof([[:md5sum], [:object_count], [:object_count, :md5sum], []])}
+    frequency([{6, [info]}, {2, []}, {2, [info, {:sync, true}]}, {1, elements([:a, [:a]])}])
+  end
+
+  defp load_options do
+    frequency([{4, []}, {6, [{:verify, elements([true, false])}]}, {1, elements([:a, [:a]])}])
+  end
+
+  defp query_options do
+    traverse = {:traverse, elements([:first_next, :last_prev, :select])}
+    objects = {:n_objects, frequency([{1, :default}, {4, integer(1, 5)}])}
+    bad = lit(elements([:a, [:a]]))
+    frequency([{4, lit([traverse])}, {3, lit([objects])}, {3, lit([traverse, objects])}, {1, bad}])
+  end
 
   # Arguments
 

@@ -64,6 +64,28 @@ defmodule Etsunami.Model.Law do
     check(model == subject or (is_reference(model) and is_reference(subject)), "not both tables")
   end
 
+  defp results(:file2tab, arguments, context, {:ok, model}, {:ok, subject}) do
+    results(:new, arguments, context, model, subject)
+  end
+
+  defp results(file, _arguments, _context, model, subject)
+       when file in [:tab2file, :file2tab, :tabfile_info] do
+    identical(without_paths(model), without_paths(subject))
+  end
+
+  defp results(:show, [], _context, {model, _output}, {subject, _its}) do
+    identical(model, subject)
+  end
+
+  defp results(:show, _arguments, context, model, subject) do
+    if ordered?(context), do: identical(model, subject), else: :ok
+  end
+
+  defp results(query, _arguments, context, model, subject)
+       when query in [:query, :query_key] and is_list(model) and is_list(subject) do
+    same_list(context, model, subject)
+  end
+
   defp results(:rename, _arguments, context, model, subject) do
     check(handle?(model, subject, context), "not the same table")
   end
@@ -116,7 +138,8 @@ defmodule Etsunami.Model.Law do
     if ordered?(context), do: same_chunk(model, subject), else: :ok
   end
 
-  defp results(:drain, _arguments, context, model, subject) do
+  defp results(drain, _arguments, context, model, subject)
+       when drain in [:drain, :repaired_drain] do
     drained(context, model, subject)
   end
 
@@ -151,6 +174,11 @@ defmodule Etsunami.Model.Law do
   end
 
   defp info(_item, _context, model, subject), do: identical(model, subject)
+
+  # Each side has files of its own.
+  defp without_paths(term) do
+    term |> inspect(limit: :infinity) |> String.replace(~r"model[0-2]|subject[0-2]", "file")
+  end
 
   # In an order that is its own, the subject may bring any key, as long as it is there.
 

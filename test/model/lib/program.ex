@@ -25,6 +25,7 @@ defmodule Etsunami.Model.Program do
   Runs a program: `:ok`, or `{:differ, what}` with the number of the command.
   """
   def run({pool, starts, commands}, histogram) do
+    Process.get(:model_directory) |> Path.join("*") |> Path.wildcard() |> Enum.each(&File.rm!/1)
     session = Session.start(Arguments.pool(pool))
     commands = starts ++ commands
 

@@ -18,6 +18,10 @@ defmodule Etsunami.Model.Runner do
     only = number(environment["PROGRAM"])
     :logger.set_primary_config(:level, :none)
     IO.puts("Random programs with SEED=#{seed} COMMANDS=#{wanted}")
+    directory = Path.join(System.tmp_dir!(), "etsunami-model-#{System.pid()}")
+    File.mkdir_p!(directory)
+    Process.put(:model_directory, directory)
+    System.at_exit(fn _status -> File.rm_rf!(directory) end)
     if only, do: replay(seed, only), else: run(seed, wanted)
   end
 

@@ -145,7 +145,8 @@ defmodule Etsunami.Model.Session do
       actors: session.actors,
       handles: Enum.map(session.tables, &{&1.model, &1.subject}),
       tids: Enum.map(session.tables, &{&1.model_tid, &1.subject_tid}),
-      continuation: rest
+      continuation: rest,
+      directory: Process.get(:model_directory)
     })
   end
 
@@ -172,6 +173,11 @@ defmodule Etsunami.Model.Session do
   # What a command has changed
 
   defp effect(session, %{function: :new, model: {:ok, model}, subject: {:ok, subject}}, _, _) do
+    %{session | tables: session.tables ++ [made(model, subject)]}
+  end
+
+  defp effect(session, %{function: :file2tab, model: {:ok, {:ok, model}}} = step, _, _) do
+    {:ok, {:ok, subject}} = step.subject
     %{session | tables: session.tables ++ [made(model, subject)]}
   end
 

@@ -1,24 +1,10 @@
 defmodule Etsunami.Model.Sides do
   @moduledoc """
   Calls a function of the model (`:ets` as the newest release has it) or of the subject.
-
-  A command may also be one of several calls that mean something only together:
-
-    * `:walk` - from the first key to the last one, `:walk_back`, `:walk_lookup` and
-      `:walk_lookup_back` likewise
-    * `:slots` - the objects of all slots
-    * `:drain` - a search in chunks, to its end
   """
 
+  alias Etsunami.Model.Compound
   alias Etsunami.Newest
-
-  @stop :"$end_of_table"
-  @walks %{
-    walk: {:first, :next},
-    walk_back: {:last, :prev},
-    walk_lookup: {:first_lookup, :next_lookup},
-    walk_lookup_back: {:last_lookup, :prev_lookup}
-  }
 
   @type side :: :model | :subject
   @type outcome :: {:ok, term} | {:raised, atom, term, explanation :: term}
@@ -28,8 +14,12 @@ defmodule Etsunami.Model.Sides do
   def outcome(side, function, arguments) do
     {:ok, run(side, function, arguments)}
   catch
-    class, reason -> {:raised, class, reason, explanation(reason, __STACKTRACE__)}
+    class, reason -> {:raised, class, without_stack(reason), explanation(reason, __STACKTRACE__)}
   end
+
+  # An exception that was caught and raised again as an exit.
+  defp without_stack({reason, [{_module, _function, _arguments, _info} | _]}), do: {reason, :stack}
+  defp without_stack(reason), do: reason
 
   # Only an exception that is raised from the function itself explains its arguments.
   defp explanation(reason, [{module, function, arguments, info} | _] = stack)
@@ -47,39 +37,10 @@ defmodule Etsunami.Model.Sides do
 
   defp explanation(_reason, _stack), do: nil
 
-  defp run(side, walk, [table]) when is_map_key(@walks, walk) do
-    {first, next} = @walks[walk]
-    walk(side, next, table, call(side, first, [table]))
-  end
-
-  defp run(side, :slots, [table]), do: slots(side, table, 0)
-
-  defp run(side, :drain, [function | arguments]) do
-    drain(side, function, call(side, function, arguments))
-  end
-
-  defp run(side, function, arguments), do: call(side, function, arguments)
-
-  defp walk(_side, _next, _table, @stop), do: []
-
-  defp walk(side, next, table, {key, objects}) when next in [:next_lookup, :prev_lookup] do
-    [{key, objects} | walk(side, next, table, call(side, next, [table, key]))]
-  end
-
-  defp walk(side, next, table, key), do: [key | walk(side, next, table, call(side, next, [table, key]))]
-
-  defp slots(side, table, index) do
-    case call(side, :slot, [table, index]) do
-      @stop -> []
-      objects -> objects ++ slots(side, table, index + 1)
-    end
-  end
-
-  defp drain(_side, _function, @stop), do: []
-  defp drain(_side, _function, {objects, @stop}), do: [objects]
-
-  defp drain(side, function, {objects, continuation}) do
-    [objects | drain(side, function, call(side, function, [continuation]))]
+  defp run(side, function, arguments) do
+    if Compound.knows?(function, length(arguments)),
+      do: Compound.run(side, function, arguments),
+      else: call(side, function, arguments)
   end
 
   @doc "Calls a function of the subject, or what the newest `:ets` does."

@@ -42,7 +42,7 @@ defmodule Etsunami.Model.Step do
   def keyed(_function, _arguments, _context), do: :not_keyed
 
   # What nobody will look at need not be copied to the one who asked.
-  @needed [:new, :rename, :select, :match, :match_object, :select_reverse, :match_spec_compile]
+  @needed [:new, :rename, :file2tab, :select, :match, :match_object, :select_reverse]
 
   defp slim(%{verdict: :ok, function: function} = step) when function not in @needed do
     Map.drop(step, [:arguments, :model, :subject])

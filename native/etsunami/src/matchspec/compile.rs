@@ -20,15 +20,6 @@ impl Program {
         Program::build(spec, false).map_err(|_| Invalid)
     }
 
-    /// The same for searching a table, where ETS takes the empty list, too: nothing matches it.
-    pub fn compile_for_table(spec: Term) -> Result<Program, Invalid> {
-        if spec.root() == immediate::NIL {
-            Ok(Program::of_no_clauses(spec))
-        } else {
-            Program::compile(spec)
-        }
-    }
-
     /// What is wrong with a specification: nothing exactly if it compiles. As ETS does, this stops
     /// behind the first clause that has faults.
     pub fn lint<'s>(spec: Term<'s>) -> Vec<Fault<'s>> {
@@ -37,17 +28,7 @@ impl Program {
 
     fn build<'s>(spec: Term<'s>, lint: bool) -> Result<Program, Vec<Fault<'s>>> {
         let clauses = clauses(spec).map_err(|problem| vec![Fault { problem, term: None }])?;
-        let mut program = Program::of_no_clauses(spec);
-        for parts in clauses {
-            let clause = program.clause([parts.get(0), parts.get(1), parts.get(2)], lint)?;
-            program.clauses.push(clause);
-        }
-        program.depth = program.measure();
-        Ok(program)
-    }
-
-    fn of_no_clauses(spec: Term) -> Program {
-        Program {
+        let mut program = Program {
             spec: OwnedKey::new(spec),
             constants: Vec::new(),
             clauses: Vec::new(),
@@ -58,7 +39,13 @@ impl Program {
             slots: 0,
             depth: 0,
             atoms: Atoms::new(),
+        };
+        for parts in clauses {
+            let clause = program.clause([parts.get(0), parts.get(1), parts.get(2)], lint)?;
+            program.clauses.push(clause);
         }
+        program.depth = program.measure();
+        Ok(program)
     }
 
     /// The most values that are on the stack at once. What a jump leaves there is what the code that

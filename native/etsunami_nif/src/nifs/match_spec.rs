@@ -1,16 +1,21 @@
 //! Match specifications apart from tables.
 
-use etsunami::matchspec::{Outcome, Part, Subject};
+use etsunami::matchspec::{Access, Bound, Interval, Outcome, Part, Subject};
+use etsunami::reclaim::pin;
+use etsunami::table::options::Need;
 use etsunami::term::view::Term;
 
 use crate::args;
 use crate::atoms::{atoms, boolean};
 use crate::budget::Pace;
 use crate::codec::encode::{self, Keep, Role, Scratch};
+use crate::codec::{bounds, decode};
 use crate::compiled::Compiled;
 use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
 use crate::raw_nif;
+use crate::resource;
 use crate::results::Results;
+use crate::vm::{Env, VmTerm};
 
 raw_nif! {
     /// `match_spec_compile(Spec)`
@@ -70,4 +75,44 @@ raw_nif! {
             Err(BADARG)
         }
     }
+}
+
+raw_nif! {
+    /// `explain(Table, Spec)`: `{scan | lookup | ranges, Where, Reasons}`, with the keys to be looked
+    /// up, or the ranges as `{Low, High}`, and a binary for each clause.
+    fn explain/2(env, &[table, spec]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Read)?;
+        if env.is_nil(spec) {
+            return Ok(env.make_tuple(&[atoms().lookup, spec, spec]));
+        }
+        let compiled = Compiled::parse(env, spec)?;
+        let plan = &compiled.plan(&handle.table).plan;
+        let (access, places) = match &plan.access {
+            Access::Keys(keys) => {
+                let keys = keys.iter().map(|key| decode::term(env, key.term()));
+                (atoms().lookup, keys.collect())
+            }
+            Access::Ranges(ranges) => {
+                (atoms().ranges, ranges.iter().map(|range| interval(env, range)).collect())
+            }
+            Access::Scan => (atoms().scan, Vec::new()),
+        };
+        let reasons = plan.reasons.iter().map(|reason| env.make_binary(reason.text().as_bytes()));
+        let reasons = env.make_list(&reasons.collect::<Vec<_>>());
+        Ok(env.make_tuple(&[access, env.make_list(&places), reasons]))
+    }
+}
+
+/// `{Low, High}`, each of them `{Relation, Key}` or `none`.
+fn interval<'e>(env: Env<'e>, range: &Interval) -> VmTerm<'e> {
+    let end = |end: &Option<Bound>, inclusive, exclusive| match end {
+        None => atoms().none,
+        Some(bound) => {
+            let relation = if bound.is_inclusive() { inclusive } else { exclusive };
+            env.make_tuple(&[relation, bounds::bound(env, bound.key())])
+        }
+    };
+    let low = end(&range.low, atoms().at_least, atoms().above);
+    env.make_tuple(&[low, end(&range.high, atoms().at_most, atoms().below)])
 }

@@ -52,7 +52,12 @@ raw_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Read)?;
         let wanted = Wanted { chunk: natural(env, chunk)?, reverse: args::boolean(reverse)? };
-        let compiled = Compiled::parse_for_table(env, spec)?;
+        if env.is_nil(spec) {
+            // It has no clause that could match.
+            let nothing = if wanted.chunk == 0 { spec } else { atoms().end_of_table };
+            return Ok(nothing);
+        }
+        let compiled = Compiled::parse(env, spec)?;
         let search = Search { env, guard: &guard, handle, wanted };
         let so_far = SoFar { cursor: Cursor::Start, list: env.make_list(&[]), got: 0 };
         search.run(&compiled, so_far)?.answer(&search, |env| compiled.into_term(env))
@@ -297,9 +302,8 @@ impl<'e> Search<'e, '_> {
         let (nil, start) = (env.make_list(&[]), atoms().start);
         let reverse = number(usize::from(self.wanted.reverse));
         let position = |position: u64, inside: u64| env.make_uint64(position << 1 | inside);
-        let ordered = |key, end| {
-            env.make_tuple(&[table, key, end, chunk, compiled, list, reverse, got])
-        };
+        let ordered =
+            |key, end| env.make_tuple(&[table, key, end, chunk, compiled, list, reverse, got]);
         let hashed = |at, list| env.make_tuple(&[table, at, chunk, compiled, list, got]);
         match so_far.cursor {
             Cursor::After(key) => ordered(decode::term(env, key.term()), nil),

@@ -81,7 +81,11 @@ impl Sweep {
 fn begin<'e>(env: Env<'e>, sweep: Sweep, table: VmTerm<'e>, spec: VmTerm<'e>) -> Answer<'e> {
     let guard = pin();
     let handle = sweep.admit(env, &guard, table)?;
-    let compiled = Compiled::parse_for_table(env, spec)?;
+    if env.is_nil(spec) {
+        // It has no clause that could match.
+        return Ok(env.make_uint64(0));
+    }
+    let compiled = Compiled::parse(env, spec)?;
     let (next, number) = run(env, sweep, &guard, handle, &compiled, Cursor::Start, 0)?;
     answer(env, handle, next, number, |env| compiled.into_term(env))
 }

@@ -236,15 +236,8 @@ fn replace_all(table: &Table, program: &Program) -> u64 {
     while let Some(from) = cursor {
         let mut quota = Quota { matches: 9, visits: 20 };
         let (guard, count) = (pin(), &mut replaced);
-        let next = table.select_replace(
-            &guard,
-            program,
-            &access,
-            from,
-            &mut quota,
-            &mut machine,
-            count,
-        );
+        let next =
+            table.select_replace(&guard, program, &access, from, &mut quota, &mut machine, count);
         cursor = next.unwrap();
     }
     replaced
