@@ -22,6 +22,7 @@ defmodule Etsunami.Model.Arguments do
   | `{:init, objects}` | a function that reads them, for `init_table/2` |
   | `{:path, :own, side, i}` | a file that each side has for itself |
   | `{:path, :cross, side, i}` | such a file of one side, for both |
+  | `:dets_path` | a file for a table of dets |
   | `{:fold, how}` | a function for a fold |
   """
 
@@ -68,6 +69,8 @@ defmodule Etsunami.Model.Arguments do
   end
 
   def resolve({:path, :cross, side, i}, context, _pool), do: same(path(context, side, i))
+
+  def resolve(:dets_path, context, _pool), do: same(path(context, :dets, 0))
 
   defp path(context, side, i), do: String.to_charlist(Path.join(context.directory, "#{side}#{i}"))
 

@@ -149,7 +149,7 @@ defmodule Etsunami.Model.Commands do
 
   defp files do
     filling = frequency([{6, {:objs, list(object(), 8)}}, {1, {:bulk, 0, 300}}])
-    dets = [{:keypos, integer(1, 2)}, {:type, elements([:set, :bag, :duplicate_bag])}]
+    dets = [{:keypos, integer(1, 2)}, {:type, elements([:bag, :duplicate_bag])}]
 
     [
       {7, :tab2file, [tab(), path(:own)]},
@@ -158,8 +158,8 @@ defmodule Etsunami.Model.Commands do
       {8, :file2tab, [path(:cross), lit(load_options())]},
       {7, :tabfile_info, [path(:own)]},
       {8, :init_table, [tab(), {:init, filling}]},
-      {7, :dump_to_dets, [path(:own), lit(dets), tab()]},
-      {7, :fill_from_dets, [path(:own), filling, tab()]},
+      {7, :dump_to_dets, [:dets_path, lit(dets), tab()]},
+      {7, :fill_from_dets, [:dets_path, filling, tab()]},
       {7, :query, [tab()]},
       {5, :query, [tab(), query_options()]},
       {3, :query_key, [tab(), lit(1), {:key, integer(0, 11)}]},

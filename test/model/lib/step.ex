@@ -3,6 +3,7 @@ defmodule Etsunami.Model.Step do
   One command, called on both sides and compared.
   """
 
+  alias Etsunami.Differences
   alias Etsunami.Model.{Arguments, Law, Sides}
 
   # Functions whose second argument is a key.
@@ -20,6 +21,7 @@ defmodule Etsunami.Model.Step do
     keyed = keyed(function, for_model, context)
     model = Sides.outcome(:model, function, for_model)
     subject = Sides.outcome(:subject, function, for_subject)
+    align(function, model, subject)
 
     %{
       function: function,
@@ -31,6 +33,23 @@ defmodule Etsunami.Model.Step do
     }
     |> slim()
   end
+
+  # An older release reads the objects of a key into a bag from the end of a list; here the model
+  # takes over the order that the subject has them in, as far as the objects are the same.
+  defp align(:file2tab, {:ok, {:ok, model}}, {:ok, {:ok, subject}}) do
+    keypos = :ets.info(model, :keypos)
+
+    if Differences.applies?(:bag_list_order) and :ets.info(model, :type) in [:bag, :duplicate_bag] do
+      for key <- model |> :ets.tab2list() |> Enum.map(&elem(&1, keypos - 1)) |> Enum.uniq(),
+          objects = Etsunami.lookup(subject, key),
+          Law.same_objects(:ets.lookup(model, key), objects) == :ok do
+        :ets.delete(model, key)
+        Enum.each(objects, &:ets.insert(model, &1))
+      end
+    end
+  end
+
+  defp align(_function, _model, _subject), do: :ok
 
   @doc "Whether a call asks for a key, and for one that is there."
   def keyed(function, [_table, key | _], context) when function in @keyed do
