@@ -52,6 +52,8 @@ defmodule Etsunami.Dets do
   defp reasons(function) do
     case function.() do
       :ok -> :ok
+      # An exception in the process of the dets table.
+      {:EXIT, {reason, _stack}} -> {:error, reason}
       {:error, reason} -> {:error, reason}
       unexpected -> {:error, unexpected}
     end

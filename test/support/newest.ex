@@ -217,16 +217,21 @@ defmodule Etsunami.Newest do
         :ets.update_element(table, key, change)
 
       true ->
-        :ets.insert(table, put_elem(default, keypos(table) - 1, key))
-        update_or_delete(table, key, change)
+        object = put_elem(default, keypos(table) - 1, key)
+        :ets.insert(table, updated(object, key, change, keypos(table)))
     end
   end
 
-  defp update_or_delete(table, key, change) do
-    :ets.update_element(table, key, change)
-  catch
-    :error, :badarg ->
-      :ets.delete(table, key)
-      :erlang.error(:badarg)
+  # In a table of its own, so that a failure leaves nothing behind.
+  defp updated(object, key, change, keypos) do
+    scratch = :ets.new(:scratch, [:set, :private, keypos: keypos])
+    :ets.insert(scratch, object)
+
+    try do
+      :ets.update_element(scratch, key, change)
+      hd(:ets.tab2list(scratch))
+    after
+      :ets.delete(scratch)
+    end
   end
 end

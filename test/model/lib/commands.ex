@@ -75,10 +75,10 @@ defmodule Etsunami.Model.Commands do
       {30, :delete, [tab(), key()]},
       {16, :delete_object, [tab(), object()]},
       {7, :delete_all_objects, [tab()]},
-      {30, :update_counter, [tab(), key(), deep(counter())]},
-      {20, :update_counter, [tab(), key(), deep(counter()), object()]},
-      {20, :update_element, [tab(), key(), deep(elements_to_set())]},
-      {16, :update_element, [tab(), key(), deep(elements_to_set()), object()]}
+      {30, :update_counter, [tab(), key(), counter()]},
+      {20, :update_counter, [tab(), key(), counter(), object()]},
+      {20, :update_element, [tab(), key(), elements_to_set()]},
+      {16, :update_element, [tab(), key(), elements_to_set(), object()]}
     ]
   end
 
@@ -207,7 +207,8 @@ defmodule Etsunami.Model.Commands do
 
   defp continuation(function), do: {:continuation, function, integer(0, 9)}
 
-  defp key do
+  @doc "A key."
+  def key do
     frequency([
       {14, {:key, integer(0, 11)}},
       {4, {:pool, integer(0, 11)}},
@@ -219,7 +220,8 @@ defmodule Etsunami.Model.Commands do
   defp initial, do: frequency([{9, lit([])}, {1, value()}])
   defp value, do: deep(TermGen.any())
 
-  defp object do
+  @doc "An object, or now and then something that is none."
+  def object do
     frequency([
       {30, object_of({:key, integer(0, 11)})},
       {40, object_of({:pool, integer(0, 11)})},
@@ -235,6 +237,11 @@ defmodule Etsunami.Model.Commands do
     frequency([{6, integer(-3, 9)}, {1, TermGen.number()}, {3, TermGen.any()}, {1, {:"$pool", integer(0, 11)}}])
   end
 
+  @doc "One object, or a list of them."
+  def objects_of_few do
+    frequency([{1, object()}, {2, {:objs, list(object(), 5)}}])
+  end
+
   defp objects do
     frequency([
       {60, object()},
@@ -246,9 +253,11 @@ defmodule Etsunami.Model.Commands do
 
   defp position, do: frequency([{20, integer(1, 4)}, {1, elements([0, -1, 5, :a, 1.0, 2 ** 70])}])
 
-  defp counter do
+  @doc "What `update_counter` is to do."
+  def counter do
     one = frequency([{12, counter_operation()}, {1, elements([:a, {2}, {2, :a}, {2, 1, 2}, {0, 1}])}])
-    frequency([{5, increment()}, {10, one}, {4, list(one, 3)}, {1, elements([{:"$improper", [1], 2}, 1.0])}])
+    bad = elements([{:"$improper", [1], 2}, 1.0])
+    deep(frequency([{5, increment()}, {10, one}, {4, list(one, 3)}, {1, bad}]))
   end
 
   defp counter_operation do
@@ -262,9 +271,10 @@ defmodule Etsunami.Model.Commands do
     frequency([{8, integer(-5, 5)}, {1, elements([2 ** 59 - 1, -(2 ** 59), 2 ** 64, -(2 ** 70)])}])
   end
 
-  defp elements_to_set do
+  @doc "What `update_element` is to do."
+  def elements_to_set do
     one = frequency([{12, {integer(1, 4), field()}}, {1, elements([:a, {2}, {0, 1}, {9, 9}, {1.0, 1}])}])
-    frequency([{10, one}, {4, list(one, 3)}])
+    deep(frequency([{10, one}, {4, list(one, 3)}]))
   end
 
   defp slot do

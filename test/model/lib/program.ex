@@ -24,7 +24,7 @@ defmodule Etsunami.Model.Program do
   @doc """
   Runs a program: `:ok`, or `{:differ, what}` with the number of the command.
   """
-  def run({pool, starts, commands}, histogram) do
+  def run({pool, starts, commands}, histogram, _times) do
     Process.get(:model_directory) |> Path.join("*") |> Path.wildcard() |> Enum.each(&File.rm!/1)
     session = Session.start(Arguments.pool(pool))
     commands = starts ++ commands

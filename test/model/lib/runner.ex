@@ -7,7 +7,7 @@ defmodule Etsunami.Model.Runner do
 
   @compile {:no_warn_undefined, [:proper, :proper_gen, :proper_types]}
 
-  alias Etsunami.Model.{Histogram, Program}
+  alias Etsunami.Model.{Histogram, Parallel, Program}
 
   @size 20
 
@@ -32,7 +32,7 @@ defmodule Etsunami.Model.Runner do
   defp run(seed, wanted) do
     :proper.global_state_init_size_seed(@size, {seed, 0, 0})
     histogram = Histogram.new()
-    generator = Program.generator()
+    generator = generators()
     started = System.monotonic_time(:millisecond)
     programs = programs(seed, 1, wanted, generator, histogram)
     seconds = (System.monotonic_time(:millisecond) - started) / 1000
@@ -44,7 +44,7 @@ defmodule Etsunami.Model.Runner do
   defp programs(seed, number, wanted, generator, histogram) do
     program = generate(generator, seed, number)
 
-    case outcome(program, histogram) do
+    case outcome(program, histogram, 1) do
       :ok ->
         if Histogram.total(histogram) < wanted,
           do: programs(seed, number + 1, wanted, generator, histogram),
@@ -56,32 +56,44 @@ defmodule Etsunami.Model.Runner do
     end
   end
 
-  defp generate(generator, seed, number) do
+  # Of so many programs one is sequential: it has as many commands as the others together.
+  @turn 8
+
+  defp generators, do: %{sequential: Program.generator(), parallel: Parallel.generator()}
+
+  defp kind(number) when rem(number, @turn) == 0, do: :sequential
+  defp kind(_number), do: :parallel
+
+  defp generate(generators, seed, number) do
     :rand.seed(:exsplus, {seed, number, 1})
-    generator |> :proper_gen.generate() |> :proper_gen.clean_instance()
+    generators[kind(number)] |> :proper_gen.generate() |> :proper_gen.clean_instance()
   end
 
-  defp outcome(program, histogram) do
-    Program.run(program, histogram)
+  defp outcome(program, histogram, times) do
+    module = if tuple_size(program) == 3, do: Program, else: Parallel
+    module.run(program, histogram, times)
   catch
     class, reason -> {:differ, :crash, {class, reason, __STACKTRACE__}}
   end
 
   defp replay(seed, number) do
     :proper.global_state_init_size_seed(@size, {seed, 0, 0})
-    shrink(seed, number, Program.generator())
+    shrink(seed, number, generators())
   end
 
+  # How often a parallel program is run to see whether it fails.
+  @again 50
+
   # The same program again, this time by PropEr, which shrinks it.
-  defp shrink(seed, number, generator) do
+  defp shrink(seed, number, generators) do
     seeded =
       :proper_types.lazy(fn ->
         :rand.seed(:exsplus, {seed, number, 1})
-        generator
+        generators[kind(number)]
       end)
 
     histogram = Histogram.new()
-    property = :proper.forall(seeded, fn program -> outcome(program, histogram) == :ok end)
+    property = :proper.forall(seeded, fn program -> outcome(program, histogram, @again) == :ok end)
 
     options = [
       :quiet,
@@ -107,7 +119,26 @@ defmodule Etsunami.Model.Runner do
     for {key, i} <- Enum.with_index(pool), do: IO.puts("  #{i}: #{inspect(key, @limits)}")
     IO.puts("Commands:")
     for {command, i} <- Enum.with_index(starts ++ commands), do: IO.puts("  #{i}: #{inspect(command, @limits)}")
-    IO.puts("Outcome:\n#{inspect(outcome(program, histogram), [pretty: true] ++ @limits)}")
+    show_outcome(program, histogram)
+  end
+
+  defp show({type, more, keys, before, branches} = program, histogram) do
+    IO.puts("Table: #{inspect([type | more])}\nKeys:")
+    for {key, i} <- Enum.with_index(keys), do: IO.puts("  #{i}: #{inspect(key, @limits)}")
+    IO.puts("Before:")
+    for command <- before, do: IO.puts("  #{inspect(command, @limits)}")
+
+    for branch <- branches do
+      IO.puts("At once:")
+      for command <- branch, do: IO.puts("  #{inspect(command, @limits)}")
+    end
+
+    show_outcome(program, histogram)
+  end
+
+  defp show_outcome(program, histogram) do
+    outcome = outcome(program, histogram, 20 * @again)
+    IO.puts("Outcome:\n#{inspect(outcome, [pretty: true] ++ @limits)}")
   end
 
   defp fail(text) do
