@@ -52,16 +52,18 @@ defmodule Etsunami.Dets do
   defp reasons(function) do
     case function.() do
       :ok -> :ok
-      # An exception in the process of the dets table.
-      {:EXIT, {reason, _stack}} -> {:error, reason}
-      {:error, reason} -> {:error, reason}
-      unexpected -> {:error, unexpected}
+      {:error, reason} -> {:error, without_stack(reason)}
+      unexpected -> {:error, without_stack(unexpected)}
     end
   catch
     :error, reason -> {:error, reason}
-    :exit, {reason, _location} -> {:error, reason}
+    :exit, {reason, _location} -> {:error, without_stack(reason)}
     :exit, reason -> {:error, reason}
-    :throw, {:error, reason} -> {:error, reason}
-    :throw, thrown -> {:error, thrown}
+    :throw, {:error, reason} -> {:error, without_stack(reason)}
+    :throw, thrown -> {:error, without_stack(thrown)}
   end
+
+  # An exception in the process of the dets table.
+  defp without_stack({:EXIT, {reason, _stack}}), do: reason
+  defp without_stack(reason), do: reason
 end

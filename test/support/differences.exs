@@ -85,6 +85,13 @@
         "size is wrong then, even below zero"
   },
   %{
+    name: :protection_after_yield,
+    before: :never,
+    reason:
+      "a call of :ets that yields while it writes, such as insert of a list into a bag, gives the " <>
+        "table the access back that it was made with, whatever setopts/2 has changed"
+  },
+  %{
     name: :ghost_of_failed_default,
     before: :never,
     reason:

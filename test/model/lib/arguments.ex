@@ -94,7 +94,7 @@ defmodule Etsunami.Model.Arguments do
 
   defp object({:obj, key, values}, context, pool) do
     {key, _same} = resolve(key, context, pool)
-    place(a_key(key), Enum.map(values, &deep(&1, context, pool)), context.keypos)
+    place(key, Enum.map(values, &deep(&1, context, pool)), context.keypos)
   end
 
   defp object(other, context, pool), do: other |> resolve(context, pool) |> elem(0)
@@ -128,7 +128,8 @@ defmodule Etsunami.Model.Arguments do
     tuple |> Tuple.to_list() |> Enum.map(&deep(&1, context, pool)) |> List.to_tuple()
   end
 
-  defp deep([head | tail], context, pool), do: [deep(head, context, pool) | deep(tail, context, pool)]
+  defp deep([head | tail], context, pool),
+    do: [deep(head, context, pool) | deep(tail, context, pool)]
 
   defp deep(map, context, pool) when is_map(map) and map_size(map) < 9 do
     Map.new(map, fn {key, value} -> {deep(key, context, pool), deep(value, context, pool)} end)
@@ -140,11 +141,7 @@ defmodule Etsunami.Model.Arguments do
   defp improper(list, tail), do: List.foldr(list, tail, &[&1 | &2])
 
   @doc "The keys of a program."
-  def pool(generated), do: Enum.map(generated, &a_key(deep(&1, %{}, {})))
-
-  # As a key, this one would end walks of `:ets` too early.
-  defp a_key(:"$end_of_table"), do: :end
-  defp a_key(key), do: key
+  def pool(generated), do: Enum.map(generated, &deep(&1, %{}, {}))
 
   # What a fold does. One that deletes does so in its own table.
 

@@ -16,15 +16,17 @@ defmodule Etsunami.Model.Commands do
 
   @doc "A generator of commands of sequential programs."
   def sequential do
-    commands = for {weight, function, arguments} <- table(), known?(function, arguments) do
-      {weight, {actor(), {function, arguments}}}
-    end
+    commands =
+      for {weight, function, arguments} <- table(), known?(function, arguments) do
+        {weight, {actor(), {function, arguments}}}
+      end
 
     frequency(commands)
   end
 
   @doc "The table of weights and arguments."
-  def table, do: owners() ++ readers() ++ writers() ++ traversals() ++ searches() ++ specs() ++ files()
+  def table,
+    do: owners() ++ readers() ++ writers() ++ traversals() ++ searches() ++ specs() ++ files()
 
   # A function that the subject does not have yet is not called.
   defp known?(function, arguments) do
@@ -47,7 +49,8 @@ defmodule Etsunami.Model.Commands do
       {16, :new, [lit(name()), options()]},
       {7, :delete, [tab()]},
       {7, :rename, [tab(), lit(name())]},
-      {8, :give_away, [tab(), frequency([{9, deep(an_actor())}, {1, deep(TermGen.any())}]), value()]},
+      {8, :give_away,
+       [tab(), frequency([{9, deep(an_actor())}, {1, deep(TermGen.any())}]), value()]},
       {9, :setopts, [tab(), deep(setopts())]},
       {16, :safe_fixtable, [tab(), lit(frequency([{5, true}, {4, false}, {1, :maybe}]))]},
       {8, :info, [tab()]},
@@ -185,6 +188,7 @@ defmodule Etsunami.Model.Commands do
     traverse = {:traverse, elements([:first_next, :last_prev, :select])}
     objects = {:n_objects, frequency([{1, :default}, {4, integer(1, 5)}])}
     bad = lit(elements([:a, [:a]]))
+
     frequency([{4, lit([traverse])}, {3, lit([objects])}, {3, lit([traverse, objects])}, {1, bad}])
   end
 
@@ -234,7 +238,12 @@ defmodule Etsunami.Model.Commands do
   defp object_of(key), do: {:obj, key, list(field(), 4)}
 
   defp field do
-    frequency([{6, integer(-3, 9)}, {1, TermGen.number()}, {3, TermGen.any()}, {1, {:"$pool", integer(0, 11)}}])
+    frequency([
+      {6, integer(-3, 9)},
+      {1, TermGen.number()},
+      {3, TermGen.any()},
+      {1, {:"$pool", integer(0, 11)}}
+    ])
   end
 
   @doc "One object, or a list of them."
@@ -247,7 +256,10 @@ defmodule Etsunami.Model.Commands do
       {60, object()},
       {36, {:objs, list(object(), 8)}},
       {1, {:bulk, integer(0, 40), integer(50, 900)}},
-      {1, deep(elements([{:"$improper", [{1}], {2}}, [{1, 2}, :no_object], {:"$improper", [{1}], :a}]))}
+      {1,
+       deep(
+         elements([{:"$improper", [{1}], {2}}, [{1, 2}, :no_object], {:"$improper", [{1}], :a}])
+       )}
     ])
   end
 
@@ -255,7 +267,9 @@ defmodule Etsunami.Model.Commands do
 
   @doc "What `update_counter` is to do."
   def counter do
-    one = frequency([{12, counter_operation()}, {1, elements([:a, {2}, {2, :a}, {2, 1, 2}, {0, 1}])}])
+    one =
+      frequency([{12, counter_operation()}, {1, elements([:a, {2}, {2, :a}, {2, 1, 2}, {0, 1}])}])
+
     bad = elements([{:"$improper", [1], 2}, 1.0])
     deep(frequency([{5, increment()}, {10, one}, {4, list(one, 3)}, {1, bad}]))
   end
@@ -273,7 +287,12 @@ defmodule Etsunami.Model.Commands do
 
   @doc "What `update_element` is to do."
   def elements_to_set do
-    one = frequency([{12, {integer(1, 4), field()}}, {1, elements([:a, {2}, {0, 1}, {9, 9}, {1.0, 1}])}])
+    one =
+      frequency([
+        {12, {integer(1, 4), field()}},
+        {1, elements([:a, {2}, {0, 1}, {9, 9}, {1.0, 1}])}
+      ])
+
     deep(frequency([{10, one}, {4, list(one, 3)}]))
   end
 
@@ -294,7 +313,14 @@ defmodule Etsunami.Model.Commands do
     deep(
       frequency([
         {40, fixed([type(), access()], option())},
-        {1, elements([:no_list, {:"$improper", [:set], :bag}, [:no_option], [{:keypos, 0}], [{:heir, 1, 2}]])}
+        {1,
+         elements([
+           :no_list,
+           {:"$improper", [:set], :bag},
+           [:no_option],
+           [{:keypos, 0}],
+           [{:heir, 1, 2}]
+         ])}
       ])
     )
   end
@@ -323,7 +349,17 @@ defmodule Etsunami.Model.Commands do
   defp setopts do
     heir = frequency([{4, {:heir, an_actor(), TermGen.any()}}, {2, {:heir, :none}}])
     protection = {:protection, frequency([{6, :public}, {1, :protected}, {1, :private}])}
-    bad = elements([:set, {:keypos, 1}, {:heir, 1, 2}, {:protection, :no}, [], {:"$improper", [:a], :b}])
+
+    bad =
+      elements([
+        :set,
+        {:keypos, 1},
+        {:heir, 1, 2},
+        {:protection, :no},
+        [],
+        {:"$improper", [:a], :b}
+      ])
+
     frequency([{5, heir}, {5, protection}, {3, [heir, protection]}, {2, bad}, {1, [heir, heir]}])
   end
 

@@ -25,8 +25,11 @@ defmodule Etsunami.Model.Histogram do
 
   @doc "The functions that no program calls, each with the reason."
   def excused do
-    %{{:fun2ms, 1} => "a macro that has done its work when a program runs; it has tests of its own",
-      {:explain, 2} => "has no counterpart in :ets"}
+    %{
+      {:fun2ms, 1} =>
+        "a macro that has done its work when a program runs; it has tests of its own",
+      {:explain, 2} => "has no counterpart in :ets"
+    }
   end
 
   @doc "Counts a command of a sequential program."
@@ -64,16 +67,23 @@ defmodule Etsunami.Model.Histogram do
     IO.puts("Keyed calls on present keys: #{percent(present)} of #{keyed}")
     IO.puts("Commands in parallel parts: #{percent(parallel)}")
 
-    for({{name, arity}, _count, share} <- shares, share < @least_share, do: "#{name}/#{arity} has less than #{percent(@least_share)}") ++
+    for(
+      {{name, arity}, _count, share} <- shares,
+      share < @least_share,
+      do: "#{name}/#{arity} has less than #{percent(@least_share)}"
+    ) ++
       if(present < @least_present, do: ["too few calls on present keys"], else: []) ++
       if(parallel < @least_parallel, do: ["too few commands in parallel parts"], else: [])
   end
 
   defp line({{name, arity}, count, share}) do
-    String.pad_trailing("#{name}/#{arity}", 24) <> String.pad_leading("#{count}", 8) <>
+    String.pad_trailing("#{name}/#{arity}", 24) <>
+      String.pad_leading("#{count}", 8) <>
       String.pad_leading(percent(share), 8)
   end
 
-  defp columns(lines), do: lines |> Enum.chunk_every(2) |> Enum.map_join("\n", &Enum.join(&1, "    "))
+  defp columns(lines),
+    do: lines |> Enum.chunk_every(2) |> Enum.map_join("\n", &Enum.join(&1, "    "))
+
   defp percent(share), do: :erlang.float_to_binary(100.0 * share, decimals: 2) <> " %"
 end

@@ -44,7 +44,9 @@ defmodule Etsunami.Model.Law do
 
   # Exceptions
 
-  defp raised({_, class, reason, model}, {_, class, reason, subject}), do: explained(model, subject)
+  defp raised({_, class, reason, model}, {_, class, reason, subject}),
+    do: explained(model, subject)
+
   defp raised(_model, _subject), do: {:differ, "the exceptions differ"}
 
   # Where `:ets` names no cause, its formatter finds it out; the texts tell whether it is the same.
@@ -102,7 +104,8 @@ defmodule Etsunami.Model.Law do
     check(wrong == [], "tables are missing or too many: #{inspect(wrong)}")
   end
 
-  defp results(:info, [_table], _context, model, subject) when is_list(model) and is_list(subject) do
+  defp results(:info, [_table], _context, model, subject)
+       when is_list(model) and is_list(subject) do
     strip = fn info -> info |> Keyword.drop(@own_items) |> Enum.sort() end
     names = fn info -> info |> Keyword.keys() |> Enum.sort() end
 
@@ -189,11 +192,13 @@ defmodule Etsunami.Model.Law do
   end
 
   defp step(_function, context, {key, objects}) do
-    with :ok <- identical(:ets.lookup(context.model, key), objects), do: check(objects != [], "empty")
+    with :ok <- identical(:ets.lookup(context.model, key), objects),
+         do: check(objects != [], "empty")
   end
 
   # Any number beyond the slots that both sides have is out of range.
-  defp slot(index, context, model, subject) when is_integer(index) and index in 0..0x3FF_FFFF_FFFF_FFFF do
+  defp slot(index, context, model, subject)
+       when is_integer(index) and index in 0..0x3FF_FFFF_FFFF_FFFF do
     cond do
       slot_of_empty?(index, context) -> :ok
       ordered?(context) -> slot_of_order(model, subject)

@@ -52,11 +52,28 @@ defmodule Etsunami.Model.Legal do
 
   # Every key that the table may have at some time.
   defp keys(initial, history, %{keypos: keypos, type: type}) do
-    written = for branch <- history, %{call: {function, arguments}} <- branch, do: written(function, arguments)
+    written =
+      for branch <- history,
+          %{call: {function, arguments}} <- branch,
+          do: written(function, arguments)
+
     objects = initial ++ Enum.concat(written)
-    keys = for object <- objects, is_tuple(object), tuple_size(object) >= keypos, do: elem(object, keypos - 1)
-    direct = for branch <- history, %{call: {f, [key | _]}} <- branch, f in [:update_counter, :update_element], do: key
-    if type == :ordered_set, do: one_of_equal(keys ++ direct), else: sort(Enum.uniq(keys ++ direct))
+
+    keys =
+      for object <- objects,
+          is_tuple(object),
+          tuple_size(object) >= keypos,
+          do: elem(object, keypos - 1)
+
+    direct =
+      for branch <- history,
+          %{call: {f, [key | _]}} <- branch,
+          f in [:update_counter, :update_element],
+          do: key
+
+    if type == :ordered_set,
+      do: one_of_equal(keys ++ direct),
+      else: sort(Enum.uniq(keys ++ direct))
   end
 
   defp one_of_equal(keys), do: keys |> Enum.sort() |> Enum.dedup_by(&{:equal, &1}) |> dedup()
@@ -82,9 +99,14 @@ defmodule Etsunami.Model.Legal do
     configuration = {Enum.map(rests, &position/1), state}
 
     cond do
-      Enum.all?(rests, &(&1 == [])) -> if state === context.finally, do: :found, else: {:none, tried}
-      MapSet.member?(tried, configuration) -> {:none, tried}
-      true -> rests |> next() |> try_each(state, context, MapSet.put(tried, configuration))
+      Enum.all?(rests, &(&1 == [])) ->
+        if state === context.finally, do: :found, else: {:none, tried}
+
+      MapSet.member?(tried, configuration) ->
+        {:none, tried}
+
+      true ->
+        rests |> next() |> try_each(state, context, MapSet.put(tried, configuration))
     end
   end
 
@@ -138,11 +160,16 @@ defmodule Etsunami.Model.Legal do
         do: {[%{event | left: {List.delete(keys, key), got}}], merge(these, others, context)}
   end
 
-  defp of_key?(object, key, %{type: :ordered_set, keypos: keypos}), do: elem(object, keypos - 1) == key
+  defp of_key?(object, key, %{type: :ordered_set, keypos: keypos}),
+    do: elem(object, keypos - 1) == key
+
   defp of_key?(object, key, %{keypos: keypos}), do: elem(object, keypos - 1) === key
 
   defp merge(these, others, %{type: type, keypos: keypos}) when type in [:bag, :duplicate_bag] do
-    (these ++ others) |> Enum.group_by(&elem(&1, keypos - 1)) |> Enum.sort_by(fn {key, _} -> {key, :erlang.phash2(key)} end) |> Enum.flat_map(&elem(&1, 1))
+    (these ++ others)
+    |> Enum.group_by(&elem(&1, keypos - 1))
+    |> Enum.sort_by(fn {key, _} -> {key, :erlang.phash2(key)} end)
+    |> Enum.flat_map(&elem(&1, 1))
   end
 
   defp merge(these, others, _context), do: sort(these ++ others)
@@ -156,7 +183,10 @@ defmodule Etsunami.Model.Legal do
   defp possible?({:ok, _true}, _got), do: true
 
   defp complete?({:match_delete, _}, {:ok, seen}, _got), do: seen == true
-  defp complete?({function, _}, {:ok, seen}, got) when function in @reading, do: Law.same_objects(got, seen) == :ok
+
+  defp complete?({function, _}, {:ok, seen}, got) when function in @reading,
+    do: Law.same_objects(got, seen) == :ok
+
   defp complete?(_call, {:ok, seen}, got), do: seen == got
 
   # What `:ets` does with a table of these contents.
@@ -176,7 +206,11 @@ defmodule Etsunami.Model.Legal do
        when function in @walking and type != :ordered_set,
        do: true
 
-  defp agree?(%{seen: {:ok, seen}}, {:ok, result}, _context), do: Law.identical(result, seen) == :ok
-  defp agree?(%{seen: {:raised, class, reason, _}}, {:raised, class, reason, _}, _context), do: true
+  defp agree?(%{seen: {:ok, seen}}, {:ok, result}, _context),
+    do: Law.identical(result, seen) == :ok
+
+  defp agree?(%{seen: {:raised, class, reason, _}}, {:raised, class, reason, _}, _context),
+    do: true
+
   defp agree?(_event, _outcome, _context), do: false
 end

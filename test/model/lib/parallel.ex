@@ -87,12 +87,23 @@ defmodule Etsunami.Model.Parallel do
 
   defp calls(commands, context, pool, histogram) do
     for {function, arguments} <- commands do
-      arguments = for a <- arguments, do: a |> Arguments.resolve(context, pool) |> elem(0)
+      arguments =
+        for a <- arguments, do: a |> Arguments.resolve(context, pool) |> elem(0) |> selfless()
+
       keyed = Step.keyed(function, [context.model | arguments], context)
       Histogram.count_parallel(histogram, function, length(arguments) + 1, keyed)
       {function, arguments}
     end
   end
+
+  # The model is not asked by the process itself.
+  defp selfless({:self}), do: {:node}
+
+  defp selfless(tuple) when is_tuple(tuple),
+    do: tuple |> Tuple.to_list() |> selfless() |> List.to_tuple()
+
+  defp selfless([head | tail]), do: [selfless(head) | selfless(tail)]
+  defp selfless(term), do: term
 
   defp record(branches, subject) do
     gate = :atomics.new(1, [])

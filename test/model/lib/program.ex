@@ -17,8 +17,17 @@ defmodule Etsunami.Model.Program do
 
   defp start do
     options = [Commands.type(), frequency([{4, :public}, {1, :protected}])]
-    more = frequency([{3, []}, {1, [{:keypos, 2}]}, {1, [:compressed]}, {1, [{:write_concurrency, true}]}])
-    {integer(0, 2), {:new, [{:lit, :model}, {:deep, map({options, more}, fn {a, b} -> a ++ b end)}]}}
+
+    more =
+      frequency([
+        {3, []},
+        {1, [{:keypos, 2}]},
+        {1, [:compressed]},
+        {1, [{:write_concurrency, true}]}
+      ])
+
+    {integer(0, 2),
+     {:new, [{:lit, :model}, {:deep, map({options, more}, fn {a, b} -> a ++ b end)}]}}
   end
 
   @doc """

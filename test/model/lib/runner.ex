@@ -93,7 +93,9 @@ defmodule Etsunami.Model.Runner do
       end)
 
     histogram = Histogram.new()
-    property = :proper.forall(seeded, fn program -> outcome(program, histogram, @again) == :ok end)
+
+    property =
+      :proper.forall(seeded, fn program -> outcome(program, histogram, @again) == :ok end)
 
     options = [
       :quiet,
@@ -101,7 +103,7 @@ defmodule Etsunami.Model.Runner do
       numtests: 1,
       start_size: @size,
       max_size: @size,
-      max_shrinks: 2000
+      max_shrinks: 400
     ]
 
     case :proper.quickcheck(property, options) do
@@ -118,7 +120,10 @@ defmodule Etsunami.Model.Runner do
     IO.puts("Keys:")
     for {key, i} <- Enum.with_index(pool), do: IO.puts("  #{i}: #{inspect(key, @limits)}")
     IO.puts("Commands:")
-    for {command, i} <- Enum.with_index(starts ++ commands), do: IO.puts("  #{i}: #{inspect(command, @limits)}")
+
+    for {command, i} <- Enum.with_index(starts ++ commands),
+        do: IO.puts("  #{i}: #{inspect(command, @limits)}")
+
     show_outcome(program, histogram)
   end
 

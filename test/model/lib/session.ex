@@ -10,6 +10,7 @@ defmodule Etsunami.Model.Session do
   | `{:continuation, function, i}` | what an earlier search has left over |
   """
 
+  alias Etsunami.Differences
   alias Etsunami.Model.{Actor, Commands, Law}
 
   defstruct [:pool, :actors, tables: [], gone: [], continuations: %{}]
@@ -58,8 +59,11 @@ defmodule Etsunami.Model.Session do
     context = context(session, table, rest)
     pid = actor(actor, table, session)
     step = Actor.step(pid, {function, arguments}, context)
+    keep_protection(function, table, session)
 
-    with :ok <- step.verdict, :ok <- same_size(table), session = effect(session, step, table, rest),
+    with :ok <- step.verdict,
+         :ok <- same_size(table),
+         session = effect(session, step, table, rest),
          {:ok, session} <- settle(session, function) do
       {:ok, session, step}
     else
@@ -67,8 +71,26 @@ defmodule Etsunami.Model.Session do
     end
   end
 
+  # The model may have forgotten what access there was.
+  @yielding [:insert, :insert_new, :init_table, :delete_all_objects, :fill_from_dets]
+
+  defp keep_protection(function, %Table{model_tid: tid} = table, session)
+       when function in @yielding do
+    expected = Etsunami.info(table.subject_tid, :protection)
+
+    if :ets.info(tid, :protection) not in [expected, :undefined] and
+         Differences.applies?(:protection_after_yield) do
+      owner = actor(:owner, table, session)
+      Actor.run(owner, fn _pool -> :ets.setopts(tid, {:protection, expected}) end)
+    end
+  end
+
+  defp keep_protection(_function, _table, _session), do: :ok
+
   defp describe(text, step, table, pid) do
-    step |> Map.take([:function, :arguments, :model, :subject]) |> Map.merge(%{
+    step
+    |> Map.take([:function, :arguments, :model, :subject])
+    |> Map.merge(%{
       what: text,
       table: table,
       caller: pid
@@ -189,7 +211,11 @@ defmodule Etsunami.Model.Session do
   defp effect(session, %{model: {:ok, {_, model}}, subject: {:ok, {_, subject}}} = step, table, _)
        when step.function in @chunked do
     rest = %{sides: {:sides, model, subject}, table: table, function: step.function}
-    update_in(session.continuations, &Map.update(&1, step.function, [rest], fn old -> Enum.take([rest | old], 5) end))
+
+    update_in(
+      session.continuations,
+      &Map.update(&1, step.function, [rest], fn old -> Enum.take([rest | old], 5) end)
+    )
   end
 
   defp effect(session, _step, _table, _rest), do: session
@@ -223,7 +249,8 @@ defmodule Etsunami.Model.Session do
   # After what may end or move a table, both sides must have the same tables, of the same owners,
   # and the actors the same messages.
   defp settle(session, function) when function in [:kill, :delete, :give_away] do
-    {there, gone} = Enum.split_with(session.tables, &(:ets.info(&1.model_tid, :owner) != :undefined))
+    {there, gone} =
+      Enum.split_with(session.tables, &(:ets.info(&1.model_tid, :owner) != :undefined))
 
     with :ok <- all(there, &same_owner/1),
          :ok <- all(gone, &gone?/1),
@@ -254,7 +281,7 @@ defmodule Etsunami.Model.Session do
 
   # Each message about a table must come as often from one side as from the other. A named table
   # is called the same on both.
-  @patience 100
+  @patience 30
 
   defp same_mail(session, mail \\ %{}, tries \\ 0) do
     mail =
@@ -265,7 +292,7 @@ defmodule Etsunami.Model.Session do
     cond do
       Enum.all?(mail, fn {_message, times} -> rem(times, 2) == 0 end) -> :ok
       tries == @patience -> {:differ, "messages to one side only: #{inspect(mail)}"}
-      true -> Process.sleep(10) && same_mail(session, mail, tries + 1)
+      true -> Process.sleep(5) && same_mail(session, mail, tries + 1)
     end
   end
 

@@ -18,7 +18,9 @@ defmodule Etsunami.Model.Sides do
   end
 
   # An exception that was caught and raised again as an exit.
-  defp without_stack({reason, [{_module, _function, _arguments, _info} | _]}), do: {reason, :stack}
+  defp without_stack({reason, [{_module, _function, _arguments, _info} | _]}),
+    do: {reason, :stack}
+
   defp without_stack(reason), do: reason
 
   # Only an exception that is raised from the function itself explains its arguments.

@@ -16,7 +16,9 @@ defmodule Etsunami.Model.SpecGen do
       {12, {:ms, [clause, clause]}},
       {2, {:ms, [clause, clause, clause]}},
       {4, {:ms, [{head(), [], [:"$_"]}]}},
-      {1, {:deep, elements([[], :_, [{}], [{:_, [], []}], {:"$improper", [{{:"$1"}, [], [:"$_"]}], :a}, 17])}},
+      {1,
+       {:deep,
+        elements([[], :_, [{}], [{:_, [], []}], {:"$improper", [{{:"$1"}, [], [:"$_"]}], :a}, 17])}},
       {1, {:deep, elements([[{:_, :a, [:"$_"]}], [{:_, [], :a}], [{{:_}, [{:foo, 1}], [1]}]])}}
     ])
   end
@@ -88,7 +90,8 @@ defmodule Etsunami.Model.SpecGen do
 
   # Expressions
 
-  defp guards, do: frequency([{5, []}, {8, [guard()]}, {2, [guard(), guard()]}, {1, [expression()]}])
+  defp guards,
+    do: frequency([{5, []}, {8, [guard()]}, {2, [guard(), guard()]}, {1, [expression()]}])
 
   defp body do
     frequency([
