@@ -49,8 +49,7 @@ defmodule Etsunami.Model.Commands do
       {16, :new, [lit(name()), options()]},
       {7, :delete, [tab()]},
       {7, :rename, [tab(), lit(name())]},
-      {8, :give_away,
-       [tab(), frequency([{9, deep(an_actor())}, {1, deep(TermGen.any())}]), value()]},
+      {8, :give_away, [tab(), heir_to_be(), value()]},
       {9, :setopts, [tab(), deep(setopts())]},
       {16, :safe_fixtable, [tab(), lit(frequency([{5, true}, {4, false}, {1, :maybe}]))]},
       {8, :info, [tab()]},
@@ -195,6 +194,11 @@ defmodule Etsunami.Model.Commands do
   # Arguments
 
   defp actor, do: frequency([{85, :owner}, {15, integer(0, actors() - 1)}])
+  # Nobody else may become an owner: he would not take commands.
+  defp heir_to_be do
+    frequency([{9, deep(an_actor())}, {1, lit(elements([spawn(fn -> :ok end), 17, :a, []]))}])
+  end
+
   defp an_actor, do: {:"$actor", integer(0, actors() - 1)}
 
   defp lit(type), do: {:lit, type}

@@ -10,6 +10,7 @@ defmodule Etsunami.Model.Runner do
   alias Etsunami.Model.{Histogram, Parallel, Program}
 
   @size 20
+  @limits [limit: 2000, printable_limit: 300, width: 98]
 
   @doc "Reads the settings from the environment, runs, prints, and ends the virtual machine."
   def main(environment) do
@@ -50,7 +51,8 @@ defmodule Etsunami.Model.Runner do
           do: programs(seed, number + 1, wanted, generator, histogram),
           else: number
 
-      _difference ->
+      difference ->
+        IO.puts(inspect(difference, [pretty: true] ++ @limits))
         IO.puts("Program #{number} differs: shrinking. Again: SEED=#{seed} PROGRAM=#{number}")
         shrink(seed, number, generator)
     end
@@ -78,6 +80,8 @@ defmodule Etsunami.Model.Runner do
 
   defp replay(seed, number) do
     :proper.global_state_init_size_seed(@size, {seed, 0, 0})
+    program = generate(generators(), seed, number)
+    IO.puts(inspect(outcome(program, Histogram.new(), 1), [pretty: true] ++ @limits))
     shrink(seed, number, generators())
   end
 
@@ -113,8 +117,6 @@ defmodule Etsunami.Model.Runner do
 
     fail("SEED=#{seed} PROGRAM=#{number}")
   end
-
-  @limits [limit: :infinity, printable_limit: 300, width: 98]
 
   defp show({pool, starts, commands} = program, histogram) do
     IO.puts("Keys:")
