@@ -2,7 +2,7 @@
 export LC_ALL ?= C.UTF-8
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test fmt loom model otp-suite bench-quick bench-memory bench-hold bench-range clean
+.PHONY: setup demo test fmt loom model otp-suite otp-suite-leak bench-quick bench-memory bench-hold bench-range clean
 
 # Installs Erlang and Elixir on Debian where they are missing.
 setup:
@@ -21,6 +21,8 @@ test: setup
 	@ci/elixir.sh
 	@ci/model.sh
 	@ci/dependency.sh
+	@ci/otp-suite.sh
+	@ci/otp-suite-leak.sh
 
 fmt:
 	@cargo fmt --all
@@ -35,9 +37,13 @@ loom:
 model: setup
 	@ci/model.sh
 
-# OTP's own ETS suites against Etsunami; ARGS="case1 case2", FULL=1, OTP_SRC=dir.
+# OTP's own ETS suites against Etsunami; ARGS="case1 case2", SUITES="...", FULL=1, OTP_SRC=dir.
 otp-suite: setup
 	@ci/otp-suite.sh $(ARGS)
+
+# Whether these suites notice a leak of one object.
+otp-suite-leak: setup
+	@ci/otp-suite-leak.sh
 
 # Single-process speed against :ets, a few minutes.
 bench-quick: setup
@@ -56,4 +62,4 @@ bench-range: setup
 	@ci/bench.sh range $(ARGS)
 
 clean:
-	@rm -rf _build priv target test/otp/out .demo
+	@rm -rf _build priv target test/otp/out* .demo

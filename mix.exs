@@ -58,6 +58,8 @@ defmodule Etsunami.MixProject do
         Writing: &(&1[:group] == :write),
         Updating: &(&1[:group] == :update),
         Traversing: &(&1[:group] == :traverse),
+        Matching: &(&1[:group] == :match),
+        "Match specifications": &(&1[:group] == :match_spec),
         "Files, dets and qlc": &(&1[:group] == :files),
         Information: &(&1[:group] == :info)
       ]

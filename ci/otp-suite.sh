@@ -11,7 +11,6 @@ suites=${SUITES:-ets_SUITE ets_tough_SUITE fixtable_SUITE select_SUITE ms_transf
 
 options=(--target "$target" --erl-flags "+S 4:4" --out "${OUT:-test/otp/out}")
 [ -n "${FULL:-}" ] || options+=(--quick --divide 10 --timeout 300)
-[ $# -gt 0 ] || options+=(--expected test/otp/stage.terms)
 for suite in $suites; do options+=(--suite "$suite"); done
 
 ci/setup.sh ct_run:erlang-common-test otp/common_test/include/ct.hrl:erlang-dev xz:xz-utils dpkg-source:dpkg-dev

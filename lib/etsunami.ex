@@ -51,9 +51,10 @@ defmodule Etsunami do
 
   `first/1`, `next/2` and their like go from key to key. They fail with `ArgumentError` at a key
   that is not in the table, unless the table has been fixed by `safe_fixtable/2` and the key was
-  there then or later. `tab2list/1`, `foldl/3` and `foldr/3` need no such care. All of them visit
-  a key that stays in the table exactly once, even if its object is replaced meanwhile, and a key
-  that comes or goes at most once. None of them shows the table as it was at one moment.
+  there then or later. `tab2list/1`, `foldl/3` and `foldr/3` need no such care, nor do `select/2`
+  and its like; their continuations may be used any time. All of them visit a key that stays in the
+  table exactly once, even if its object is replaced meanwhile, and a key that comes or goes at most
+  once. None of them shows the table as it was at one moment.
 
   ## Differences from `:ets`
 
@@ -66,6 +67,8 @@ defmodule Etsunami do
       without data (OTP 28)
     * a default object of `update_counter/4` or `update_element/4` that has fewer elements than
       the key position is always an error, even where the key exists (OTP 29)
+    * functions that do several things to a table, such as `tab2file/3` and `table/2`, stay with it
+      even if its name is given to another one meanwhile (OTP 28.3)
 
   Besides,
 
@@ -1156,6 +1159,9 @@ defmodule Etsunami do
   """
   @doc group: :match
   @spec match_delete(table, match_pattern) :: true
+  def match_delete(table, pattern)
+  def match_delete(table, :_), do: native(Native.delete_all_objects(table), [table, :_])
+
   def match_delete(table, pattern) do
     spec = [{pattern, [], [true]}]
     native(count(Native.select_delete(table, spec), &Native.select_delete/4), [table, pattern])
@@ -1218,7 +1224,20 @@ defmodule Etsunami do
   defp chunk(table, _spec, _limit, reverse?), do: Native.select(table, [], -1, reverse?)
 
   defp go_on(:"$end_of_table"), do: :"$end_of_table"
+
+  # A list may be anything but improper. It is looked at here, where it is empty as a rule, and not
+  # each time that a search goes on.
+  defp go_on({_table, _at, _limit, _compiled, [_ | _] = list, _got} = continuation) do
+    finish(Native.select(put_elem(continuation, 4, proper(list))))
+  end
+
+  defp go_on({_table, _key, _end, _limit, _compiled, [_ | _] = list, _, _got} = continuation) do
+    finish(Native.select(put_elem(continuation, 5, proper(list))))
+  end
+
   defp go_on(continuation), do: finish(Native.select(continuation))
+
+  defp proper(list), do: if(List.improper?(list), do: :improper, else: list)
 
   # A search whose time is up goes on with another call, so that others have their turn between.
   defp finish({:more, continuation}), do: finish(Native.select(continuation))

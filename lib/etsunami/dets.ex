@@ -48,22 +48,23 @@ defmodule Etsunami.Dets do
     end)
   end
 
-  # What went wrong, without where, since the functions of `Etsunami` raise it themselves.
+  # What went wrong, without where, since the functions of `Etsunami` raise it themselves. What
+  # happens in the process of the `:dets` table is thrown here, or comes as an answer.
   defp reasons(function) do
-    case function.() do
+    case caught(function) do
       :ok -> :ok
-      {:error, reason} -> {:error, without_stack(reason)}
-      unexpected -> {:error, without_stack(unexpected)}
+      {:error, reason} -> {:error, reason}
+      {:EXIT, {reason, _stack}} -> {:error, reason}
+      {:EXIT, reason} -> {:error, reason}
+      unexpected -> {:error, unexpected}
     end
-  catch
-    :error, reason -> {:error, reason}
-    :exit, {reason, _location} -> {:error, without_stack(reason)}
-    :exit, reason -> {:error, reason}
-    :throw, {:error, reason} -> {:error, without_stack(reason)}
-    :throw, thrown -> {:error, without_stack(thrown)}
   end
 
-  # An exception in the process of the dets table.
-  defp without_stack({:EXIT, {reason, _stack}}), do: reason
-  defp without_stack(reason), do: reason
+  defp caught(function) do
+    function.()
+  catch
+    :throw, thrown -> thrown
+    :exit, reason -> {:EXIT, reason}
+    :error, reason -> {:error, reason}
+  end
 end

@@ -62,13 +62,17 @@ defmodule Etsunami.Shell do
 
   # Shows from a key on; `line` counts the lines of the page, `number` those that were shown.
   defp show(browser, key, line, number) when key != @end_of_table and line < browser.height do
+    show_key(browser, key, line, number)
+  end
+
+  defp show(browser, key, line, number), do: ask(browser, key, line, number)
+
+  defp show_key(browser, key, line, number) do
     shown = browser |> objects(key) |> Enum.with_index(number)
     for {object, number} <- shown, do: print_object(object, number, browser.width)
     count = length(shown)
     show(browser, browser.ets.next(browser.table, key), line + count, number + count)
   end
-
-  defp show(browser, key, line, number), do: ask(browser, key, line, number)
 
   defp objects(%{ets: ets, table: table, expression: expression}, key) do
     objects = ets.lookup(table, key)
@@ -93,7 +97,7 @@ defmodule Etsunami.Shell do
   defp ask(browser, key, line, number) do
     case key |> prompt() |> :io.get_line() |> line() do
       continue when continue in [~c"c\n", ~c"\n"] ->
-        show(browser, key, 1, number)
+        show_more(browser, key, number)
 
       ~c"q\n" ->
         :ok
@@ -117,8 +121,15 @@ defmodule Etsunami.Shell do
     end
   end
 
-  defp prompt(@end_of_table), do: :"EOT  (q)uit (p)Digits (k)ill /Regexp -->"
-  defp prompt(_key), do: :"(c)ontinue (q)uit (p)Digits (k)ill /Regexp -->"
+  # At least one key is shown, however low a page is, unless it has to be searched for.
+  defp show_more(%{expression: nil} = browser, key, number) when key != @end_of_table do
+    show_key(browser, key, 1, number)
+  end
+
+  defp show_more(browser, key, number), do: show(browser, key, 1, number)
+
+  defp prompt(@end_of_table), do: ~c"EOT  (q)uit (p)Digits (k)ill /Regexp -->"
+  defp prompt(_key), do: ~c"(c)ontinue (q)uit (p)Digits (k)ill /Regexp -->"
 
   defp line(line) when is_binary(line), do: String.to_charlist(line)
   defp line(line), do: line

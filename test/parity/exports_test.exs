@@ -30,7 +30,7 @@ defmodule Etsunami.Parity.ExportsTest do
   test "each function of the running release is there" do
     running = :ets.module_info(:exports) -- [module_info: 0, module_info: 1]
     here = Etsunami.__info__(:functions) ++ Etsunami.__info__(:macros)
-    assert running -- here -- @internal == []
+    assert (running -- here) -- @internal == []
   end
 
   test "the record has each function of the running release" do

@@ -11,7 +11,6 @@ defmodule Etsunami.Parity.FileTest do
     [:public, read_concurrency: true, write_concurrency: true],
     [:compressed, write_concurrency: :auto]
   ]
-  @all_extended [extended_info: [:object_count, :md5sum]]
 
   describe "a table that is written and read" do
     table_test "has the same options and objects", [variants: @variants], context do
@@ -83,8 +82,7 @@ defmodule Etsunami.Parity.FileTest do
     end
   end
 
-  @moduletag :library
-
+  @tag :library
   test "is the same file, but for identity and memory" do
     for type <- [:set, :ordered_set, :bag, :duplicate_bag], kinds <- @extended do
       [theirs, ours] =
@@ -115,6 +113,27 @@ defmodule Etsunami.Parity.FileTest do
       ets.insert(table, {1})
       assert ets.tab2file(table, file, sync: true) == :ok
       assert [_header, {1}] = Files.terms(file)
+    end
+
+    table_test "waits for the disk if it is told so once", [variants: [[:public]]], context do
+      %{ets: ets, table: table} = context
+      file = Files.path()
+
+      for {options, calls} <- [
+            {[], 0},
+            {[sync: false], 0},
+            {[sync: true], 1},
+            {[sync: true, sync: false], 1},
+            {[sync: false, sync: true, sync: true], 1}
+          ] do
+        writer = start_helper()
+        :erlang.trace_pattern({:disk_log, :sync, 1}, true, [:local])
+        :erlang.trace(writer, true, [:call])
+        assert ask(writer, fn -> ets.tab2file(table, file, options) end) == :ok
+        assert {options, traced_calls(writer)} == {options, calls}
+        :erlang.trace_pattern({:disk_log, :sync, 1}, false, [:local])
+        stop(writer)
+      end
     end
 
     table_test "refuses options", [variants: [[]]], %{ets: ets, table: table} do
@@ -180,7 +199,21 @@ defmodule Etsunami.Parity.FileTest do
     end
   end
 
-  # Whoever writes the log stops for a moment when it comes to the object that makes the log wait.
+  # What was called up to now.
+  defp traced_calls(traced) do
+    reference = :erlang.trace_delivered(traced)
+    receive do: ({:trace_delivered, ^traced, ^reference} -> count_calls(traced))
+  end
+
+  defp count_calls(traced) do
+    receive do
+      {:trace, ^traced, :call, _call} -> 1 + count_calls(traced)
+    after
+      0 -> 0
+    end
+  end
+
+  # Somebody deletes the table when a part of the file is written.
   defp tab2file_while_deleting(ets, context, file) do
     table = new_table(context)
     ets.insert(table, for(n <- 1..50_000, do: {n}))
@@ -199,7 +232,12 @@ defmodule Etsunami.Parity.FileTest do
     end
   end
 
-  defp wait_for(condition), do: condition.() || wait_for(condition)
+  defp wait_for(condition) do
+    unless condition.() do
+      Process.sleep(1)
+      wait_for(condition)
+    end
+  end
 
   describe "file2tab/2" do
     table_test "refuses options", [variants: [[]]], %{ets: ets, table: table} do
@@ -247,53 +285,6 @@ defmodule Etsunami.Parity.FileTest do
       assert table in ets.all()
     end
 
-    table_test "wants each of the mandatory fields", [variants: [[]]], context do
-      %{ets: ets, table: table} = context
-      file = Files.path()
-      :ok = ets.tab2file(table, file)
-      [header] = Files.terms(file)
-
-      for field <- [:name, :type, :protection, :named_table, :keypos, :size] do
-        Files.write_terms(file, [Files.without(header, field)])
-        assert ets.file2tab(file) == {:error, :badfile}
-        assert ets.file2tab(file, verify: true) == {:error, :badfile}
-        assert ets.tabfile_info(file) == {:error, :badfile}
-        assert Files.open_logs() == []
-      end
-
-      for field <- [:compressed, :read_concurrency, :write_concurrency, :extended_info, :id] do
-        Files.write_terms(file, [Files.without(header, field)])
-        {:ok, copy} = ets.file2tab(file, verify: true)
-        ets.delete(copy)
-        assert {:ok, [_ | _]} = ets.tabfile_info(file)
-      end
-    end
-
-    table_test "cannot make a table of some headers", [variants: [[]]], context do
-      %{ets: ets, table: table} = context
-      file = Files.path()
-      :ok = ets.tab2file(table, file)
-      [header] = Files.terms(file)
-
-      for {field, value} <- [
-            name: 1,
-            type: :tree,
-            protection: :secret,
-            keypos: 0,
-            write_concurrency: 1,
-            read_concurrency: :yes
-          ] do
-        Files.write_terms(file, [Files.with_field(header, field, value)])
-        assert ets.file2tab(file) == {:error, :cannot_create_table}
-        assert ets.file2tab(file, verify: true) == {:error, :cannot_create_table}
-      end
-
-      Files.write_terms(file, [Files.with_field(header, :major_version, 2)])
-      assert ets.file2tab(file) == {:error, {:unsupported_file_version, {2, 0}}}
-      assert {:ok, info} = ets.tabfile_info(file)
-      assert info[:version] == {2, 0}
-    end
-
     table_test "does not make a second table of a name", context do
       %{ets: ets, table: table} = context
       file = Files.path()
@@ -337,65 +328,6 @@ defmodule Etsunami.Parity.FileTest do
       assert Files.open_logs() == []
     end
   end
-
-  test "while others write, each key that stays is written once" do
-    for type <- [:set, :ordered_set, :bag] do
-      table = Etsunami.new(:table, [type, :public])
-      Etsunami.insert(table, for(n <- 1..5_000, do: {{:stays, n}, 0}))
-      writers = for seed <- 1..2, do: spawn_link(fn -> churn(table, seed, 0) end)
-      file = Files.path()
-      :ok = Etsunami.tab2file(table, file, @all_extended)
-
-      for writer <- writers do
-        Process.unlink(writer)
-        stop(writer, :kill)
-      end
-
-      [_header | rest] = Files.terms(file)
-      keys = for {key, _value} <- rest, do: key
-      stays = for {:stays, n} <- keys, do: n
-      assert Enum.sort(stays) == Enum.to_list(1..5_000)
-      passing = for {:passes, n} <- keys, do: n
-      assert passing == Enum.uniq(passing)
-      assert {:ok, copy} = Etsunami.file2tab(file, verify: true)
-      Etsunami.delete(copy)
-      Etsunami.delete(table)
-    end
-  end
-
-  # Replaces objects that stay, and brings and takes others. There are never many of these, so
-  # that the end of the table does not run away from whoever reads it.
-  defp churn(table, seed, round) do
-    stays = rem(round * 7919 + seed, 5_000) + 1
-    passes = rem(round, 1_000) * 2 + seed
-    Etsunami.insert(table, {{:stays, stays}, 0})
-    Etsunami.insert(table, {{:passes, passes}, 0})
-    Etsunami.delete(table, {:passes, rem(passes * 31, 2_000) + seed})
-    if rem(round, 50) == 0, do: :erlang.yield()
-    churn(table, seed, round + 1)
-  end
-
-  test "a process that is killed while it writes or reads leaves nothing open" do
-    table = Etsunami.new(:table, [:public])
-    Etsunami.insert(table, for(n <- 1..20_000, do: {n, "object #{n}"}))
-    file = Files.path()
-    other = Files.path()
-    :ok = Etsunami.tab2file(table, file)
-
-    for work <- [&Etsunami.tab2file(table, &1), &Etsunami.file2tab/1], delay <- [1, 3, 9] do
-      File.cp!(file, other)
-      worker = spawn(fn -> work.(other) end)
-      Process.sleep(delay)
-      stop(worker, :kill)
-      wait_for(fn -> Files.open_logs() == [] end)
-      assert Etsunami.info(table, :fixed) == false
-      assert Etsunami.all() == [table]
-    end
-
-    Etsunami.delete(table)
-  end
-
-  # Helpers
 
   defp fill(ets, table) do
     objects = for {term, n} <- Enum.with_index(Terms.all()), do: {term, n}

@@ -32,11 +32,7 @@ struct Stripe {
 const STRIPES: usize = 32;
 
 static COUNTS: [Stripe; STRIPES] = [const {
-    Stripe {
-        blocks: AtomicI64::new(0),
-        bytes: AtomicI64::new(0),
-        environments: AtomicI64::new(0),
-    }
+    Stripe { blocks: AtomicI64::new(0), bytes: AtomicI64::new(0), environments: AtomicI64::new(0) }
 }; STRIPES];
 
 fn stripe() -> &'static Stripe {

@@ -146,8 +146,7 @@ impl Owner {
         if let Some(owner) = owners.get(&pid) {
             return Some(owner.clone());
         }
-        let owner =
-            exempt(|| Arc::new(Owner { pid, tables: Mutex::new(Some(Places::default())) }));
+        let owner = exempt(|| Arc::new(Owner { pid, tables: Mutex::new(Some(Places::default())) }));
         if !owner.watch(env) {
             return None;
         }

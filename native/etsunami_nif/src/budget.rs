@@ -8,6 +8,7 @@
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
+use etsunami::table::Quota;
 use rustler::sys;
 
 use crate::vm::{Env, NifFunction, VmTerm};
@@ -53,6 +54,11 @@ pub fn consume(env: Env, words: usize) -> bool {
     unsafe { sys::enif_consume_timeslice(env.raw(), percent as i32) != 0 }
 }
 
+/// The words that an object may have for a program to run over it on this thread.
+pub fn largest_object() -> usize {
+    if on_normal_scheduler() { INDIVISIBLE_WORDS } else { usize::MAX }
+}
+
 /// How long a chunk of a search may take, on a normal and on a dirty scheduler.
 const CHUNK_TIME: [Duration; 2] = [Duration::from_micros(500), Duration::from_millis(4)];
 
@@ -78,6 +84,11 @@ impl Pace {
     /// How many objects the next step may look at.
     pub fn step(&self) -> usize {
         self.step
+    }
+
+    /// The very first object is too large for this thread.
+    pub fn is_stuck(&self, left: &Quota) -> bool {
+        left.met_large && self.done == 0 && left.visits == self.step
     }
 
     /// A step was made; false if the time is up. Steps grow twofold, as far as the time that is

@@ -133,7 +133,7 @@ defmodule Etsunami.Model.Session do
 
   defp pick(_other, _session), do: :other
 
-  # A continuation of the model would not stay with a named table, see `:continuation_of_name`.
+  # A continuation of the model would not stay with a named table, see `:continuation_by_name`.
   @chunked [:select, :select_reverse, :match, :match_object]
 
   defp by_identifier(function, [{:sides, model, s}, spec, limit], %Table{model: model} = table)

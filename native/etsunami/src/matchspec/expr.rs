@@ -64,11 +64,11 @@ pub(super) struct Compiler<'p, 's> {
     compounds: Vec<Compound>,
     /// For each open `andalso` or `orelse`, where its jumps are.
     jumps: Vec<Vec<usize>>,
-    /// How many terms may still be looked at for faults that are told twice.
+    /// How many words may still be looked at for faults that are told twice.
     patience: usize,
 }
 
-/// Terms that are looked at for that in one clause: maps in keys of maps would take exponential time.
+/// Words that are looked at for that in one clause: maps in keys of maps would take exponential time.
 const PATIENCE: usize = 1 << 14;
 
 /// A fault was found, and nobody asked for more. (To find all of them no code is made that runs.)
@@ -367,10 +367,16 @@ impl<'s> Compiler<'_, 's> {
     /// ETS looks at keys twice if the values are constants, and then tells faults in them twice.
     fn map(&mut self, map: Map<'s>) {
         self.push(Node::Map(map.len() as u32), false);
-        if self.lint && map.len() <= SMALL_MAP && constants(map.values(), &mut self.patience) {
+        if self.lint && self.looks_twice(map) {
             self.works.extend(map.keys().map(Work::Node));
         }
         self.schedule(map.keys().chain(map.values()).map(Work::Node));
+    }
+
+    fn looks_twice(&mut self, map: Map<'s>) -> bool {
+        let words: usize = map.keys().take(SMALL_MAP).map(Term::words).sum();
+        self.patience = self.patience.saturating_sub(words);
+        map.len() <= SMALL_MAP && constants(map.values(), &mut self.patience)
     }
 
     /// A tail that cannot turn out to be a list is a part like the elements.

@@ -135,6 +135,7 @@ pub(super) struct Span {
 }
 
 impl Span {
+    #[inline(always)]
     pub(super) fn of<T>(self, items: &[T]) -> &[T] {
         &items[self.start as usize..self.end as usize]
     }

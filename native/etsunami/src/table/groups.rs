@@ -94,6 +94,12 @@ pub(crate) fn memory_words(word: Word) -> i64 {
     unsafe { Groups::<Objects>::memory_words(word) as i64 }
 }
 
+/// The object of a number; a lone object has number 0.
+pub(crate) fn member(held: Held, number: u64) -> Option<ObjectPtr> {
+    // SAFETY: the caller's guard or lock keeps the word and its objects.
+    unsafe { group::member(word_held(held), number).map(|one| ObjectPtr::from_addr(one)) }
+}
+
 /// The objects of a group, in insertion order.
 pub(crate) fn members(word: Word, guard: &Guard) -> Members<'_> {
     // SAFETY: the guard keeps the word and its objects.
@@ -213,19 +219,17 @@ impl Owned {
         }
     }
 
-    /// The decision to replace a member of a duplicate bag, under the key's lock; none if the number
-    /// is not the old object's any more. Then the new one still is the caller's.
+    /// The decision to replace the member of a number in a duplicate bag, under the key's lock;
+    /// none if it has gone. Then the new object still is the caller's.
     pub(crate) fn replace_member(
         &self,
         held: Held,
         number: u64,
-        old: ObjectPtr,
-        new: ObjectPtr,
+        object: ObjectPtr,
     ) -> Option<Step<()>> {
         let current = word_held(held);
-        // SAFETY: the caller holds the key's lock, its guard keeps the old object, and the new one
-        // is its own.
-        let word = unsafe { self.groups.replace(current, number, old.addr(), new.addr()) }?;
+        // SAFETY: the caller holds the key's lock, and the object is its own.
+        let word = unsafe { self.groups.replace(current, number, object.addr()) }?;
         Some(Step { change: Change::Put(word), delta: difference(current, word), result: () })
     }
 

@@ -35,9 +35,23 @@ use super::{Cursor, Direction, Table};
 pub struct Quota {
     /// Objects that match.
     pub matches: usize,
-    /// Objects that are looked at.
+    /// Objects that are looked at; a large one counts as several.
     pub visits: usize,
+    /// Objects of more words are not looked at: the chunk ends before one.
+    pub largest: usize,
+    /// The chunk has ended before such an object.
+    pub met_large: bool,
 }
+
+impl Default for Quota {
+    /// Everything.
+    fn default() -> Quota {
+        Quota { matches: usize::MAX, visits: usize::MAX, largest: usize::MAX, met_large: false }
+    }
+}
+
+/// The words of an object that cost as much to look at as another object does to be found.
+const WORDS_PER_VISIT: usize = 256;
 
 impl Quota {
     fn is_used_up(&self) -> bool {
@@ -116,15 +130,22 @@ struct Search<'a, 'v, E> {
 
 impl<E> Search<'_, '_, E> {
     /// Looks at an object; false if it is refused.
+    #[inline(always)]
     fn look(&mut self, object: ObjectPtr, number: u64) -> Result<bool, E> {
+        let words = object.words();
+        if words > self.quota.largest {
+            self.quota.met_large = true;
+            return Ok(false);
+        }
         let look = (self.visit)(object, number)?;
-        self.quota.visits = self.quota.visits.saturating_sub(1);
+        self.quota.visits = self.quota.visits.saturating_sub(1 + words / WORDS_PER_VISIT);
         self.quota.matches -= usize::from(look == Look::Match);
         Ok(look != Look::Refused)
     }
 
     /// Looks at what a key holds, from a member on; the number to go on with if the quota ends
     /// inside, or something is refused. Something that holds nothing costs a visit too.
+    #[inline(always)]
     fn members(&mut self, found: Held, from: u64) -> Result<Option<u64>, E> {
         match found {
             _ if from == ALL => Ok(None),
@@ -206,14 +227,14 @@ impl<E> Search<'_, '_, E> {
             for (i, &word) in words.iter().enumerate() {
                 prefetch(&words, i + AHEAD);
                 // SAFETY: as above.
-                if self.members(held(unsafe { batch::resolve(word) }), 0)?.is_some() {
-                    return Ok(false);
-                }
-                passed.0 = Some(key_of(word));
-                if self.quota.is_used_up() {
+                let refused = self.members(held(unsafe { batch::resolve(word) }), 0)?.is_some();
+                if refused || self.quota.is_used_up() {
+                    let last = if refused { i.checked_sub(1) } else { Some(i) };
+                    passed.0 = last.map(|i| key_of(words[i])).or(passed.0);
                     return Ok(false);
                 }
             }
+            passed.0 = words.last().map(|&word| key_of(word)).or(passed.0);
             match passed.0 {
                 Some(key) if more && wide && !words.is_empty() => from = Bound::Excluded(key),
                 _ => return Ok(true),
@@ -366,23 +387,22 @@ impl<E> Search<'_, '_, E> {
         inside: &Option<(OwnedKey, u64)>,
     ) -> Ended<E> {
         // SAFETY: the word was loaded under this guard.
-        let (key, position, found) = unsafe {
-            let found = held(batch::resolve(word));
-            (hash.schema().key_of(word), position_of(hash, word), found)
-        };
+        let (key, position) =
+            unsafe { (|| hash.schema().key_of(word), || position_of(hash, word)) };
         let number = match inside {
-            Some((at, number)) if position == from => match compare_exact(key, at.term()) {
+            Some((at, number)) if position() == from => match compare_exact(key(), at.term()) {
                 Ordering::Less => return Ok(None),
                 Ordering::Equal => *number,
                 Ordering::Greater => 0,
             },
             _ => 0,
         };
-        let next = self.members(found, number)?;
+        // SAFETY: as above.
+        let next = self.members(held(unsafe { batch::resolve(word) }), number)?;
         if next.is_none() && !self.quota.is_used_up() {
             return Ok(None);
         }
-        Ok(Some(Cursor::Member(position, OwnedKey::new(key), next.unwrap_or(ALL))))
+        Ok(Some(Cursor::Member(position(), OwnedKey::new(key()), next.unwrap_or(ALL))))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::term::object::{ObjectPtr, retain};
 use crate::term::view::{Term, View};
 
 use super::generation::Step;
-use super::keys::Held;
+use super::groups;
 use super::options::Kind;
 use super::search::{Look, Quota};
 use super::write::{put_step, remove_step};
@@ -131,25 +131,28 @@ impl Table {
         machine: &mut Machine,
         deleted: &mut u64,
     ) -> Ended {
-        self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object, _| {
+        let ascending = Direction::Ascending;
+        self.search(guard, access, cursor, ascending, quota, &mut |object, number| {
             // SAFETY: the guard keeps the object.
             if !program.run_bool(unsafe { subject(object) }, machine)? {
                 return Ok(Look::Other);
             }
-            unless_busy(self.delete_matching(guard, program, object, machine), |gone| {
+            let done = self.delete_matching(guard, program, object, number, machine);
+            unless_busy(done, |gone| {
                 *deleted += gone;
                 look(gone > 0)
             })
         })
     }
 
-    /// Deletes an object that matched, if what is there under the lock matches too. In bags this
-    /// takes all objects that are equal to it, which match as it does.
+    /// Deletes an object that matched, if what has its place under the lock matches too. In bags
+    /// this takes all objects that are equal to it, which match as it does.
     fn delete_matching(
         &self,
         guard: &Guard,
         program: &Program,
         object: ObjectPtr,
+        number: u64,
         machine: &mut Machine,
     ) -> Result<u64, Failure> {
         let generation = self.generation(guard)?;
@@ -157,20 +160,18 @@ impl Table {
         let key = self.key(unsafe { object.element(self.spec.keypos - 1) });
         let owned = &generation.keys().owned;
         let unique = self.spec.kind.is_unique();
-        self.modify(guard, generation, key, |held| match held {
-            Held::Absent => Step::keep(Ok(0)),
-            Held::Object(current) if unique => {
-                // SAFETY: the lock keeps it.
-                match program.run_bool(unsafe { subject(current) }, machine) {
-                    Ok(true) => remove_step(held, Ok(1)),
-                    Ok(false) => Step::keep(Ok(0)),
-                    Err(limit) => Step::keep(Err(limit.into())),
+        self.modify(guard, generation, key, |held| {
+            let Some(current) = groups::member(held, number) else { return Step::keep(Ok(0)) };
+            // SAFETY: the lock keeps it.
+            match program.run_bool(unsafe { subject(current) }, machine) {
+                Ok(true) if unique => remove_step(held, Ok(1)),
+                Ok(true) => {
+                    let step = owned.remove_equal(held, current);
+                    let gone = -step.delta.objects;
+                    step.with(Ok(gone as u64))
                 }
-            }
-            _ => {
-                let step = owned.remove_equal(held, object);
-                let gone = -step.delta.objects;
-                step.with(Ok(gone as u64))
+                Ok(false) => Step::keep(Ok(0)),
+                Err(limit) => Step::keep(Err(limit.into())),
             }
         })?
     }
@@ -209,8 +210,7 @@ impl Table {
         })
     }
 
-    /// Replaces an object that matched: in a duplicate bag this one if it is still there, elsewhere
-    /// what is there under the lock, if that matches too.
+    /// Replaces an object that matched, if what has its place under the lock matches too.
     fn replace_matching(
         &self,
         guard: &Guard,
@@ -222,32 +222,23 @@ impl Table {
         let generation = self.generation(guard)?;
         // SAFETY: the guard keeps the object.
         let key = self.key(unsafe { object.element(self.spec.keypos - 1) });
+        let owned = &generation.keys().owned;
         let unique = self.spec.kind.is_unique();
         self.modify(guard, generation, key, |held| {
-            let current = match held {
-                Held::Absent => return Step::keep(Ok(false)),
-                Held::Object(current) if unique => current,
-                _ => object,
-            };
-            // SAFETY: the lock keeps what is there, the guard the object.
+            let Some(current) = groups::member(held, number) else { return Step::keep(Ok(false)) };
+            // SAFETY: the lock keeps it.
             let made = replacement(program, unsafe { subject(current) }, machine, key.digest);
-            match made {
-                Ok(Made::Object(fresh)) if unique => put_step(held, fresh).with(Ok(true)),
+            let step = match made {
+                Ok(Made::Nothing) => return Step::keep(Ok(false)),
+                Ok(Made::Same) => return Step::keep(Ok(true)),
+                Ok(Made::Object(fresh)) if unique => put_step(held, fresh),
                 Ok(Made::Object(fresh)) => {
-                    let owned = &generation.keys().owned;
-                    owned.replace_member(held, number, object, fresh).map_or_else(
-                        || {
-                            // SAFETY: made here, and not stored.
-                            unsafe { fresh.free() };
-                            Step::keep(Ok(false))
-                        },
-                        |step| step.with(Ok(true)),
-                    )
+                    let step = owned.replace_member(held, number, fresh);
+                    step.expect("the member that was just looked at")
                 }
-                Ok(Made::Same) => Step::keep(Ok(true)),
-                Ok(Made::Nothing) => Step::keep(Ok(false)),
-                Err(failure) => Step::keep(Err(failure)),
-            }
+                Err(failure) => return Step::keep(Err(failure)),
+            };
+            step.with(Ok(true))
         })?
     }
 }

@@ -26,7 +26,7 @@ use etsunami::table::{Cursor, Direction, Quota};
 use super::owned;
 use crate::args::{self, Parsed};
 use crate::atoms::atoms;
-use crate::budget::Pace;
+use crate::budget::{self, Pace};
 use crate::codec::decode;
 use crate::codec::encode::Role;
 use crate::compiled::{Compiled, TablePlan};
@@ -183,15 +183,17 @@ impl<'e> Search<'e, '_> {
         let mut results = Results::new(self.env);
         let mut pace = Pace::start();
         let SoFar { mut cursor, list, got } = so_far;
+        let largest = budget::largest_object();
         let next = loop {
             let matches = self.left(got + results.terms.len());
-            let quota = Quota { matches, visits: pace.step() };
-            let next = self.step(compiled, &plan, cursor, quota, &mut machine, &mut results)?;
-            if results.is_too_long() {
+            let mut quota = Quota { matches, visits: pace.step(), largest, ..Quota::default() };
+            let next =
+                self.step(compiled, &plan, cursor, &mut quota, &mut machine, &mut results)?;
+            if results.is_too_long() || pace.is_stuck(&quota) {
                 return Err(Raise::Dirty);
             }
             let Some(next) = next else { break None };
-            let full = results.is_full() || self.left(got + results.terms.len()) == 0;
+            let full = results.is_full() || quota.met_large || quota.matches == 0;
             if full || !pace.goes_on() {
                 break Some(next);
             }
@@ -213,12 +215,12 @@ impl<'e> Search<'e, '_> {
         compiled: &Compiled,
         plan: &TablePlan,
         cursor: Cursor,
-        mut quota: Quota,
+        quota: &mut Quota,
         machine: &mut Machine,
         results: &mut Results<'e>,
     ) -> Result<Option<Cursor>, Raise<'e>> {
         let (env, table) = (self.env, &self.handle.table);
-        let (program, access, quota) = (&compiled.program, &plan.plan.access, &mut quota);
+        let (program, access) = (&compiled.program, &plan.plan.access);
         let direction = self.direction();
         let next = table.select(
             self.guard,

@@ -10,7 +10,7 @@ use etsunami::table::{Cursor, Quota};
 use super::cursor::{cursor_of, cursor_term};
 use crate::args;
 use crate::atoms::atoms;
-use crate::budget::Pace;
+use crate::budget::{self, Pace};
 use crate::compiled::{Compiled, TablePlan};
 use crate::error::{BADARG, Cause, Raise};
 use crate::raw::Answer;
@@ -133,14 +133,17 @@ fn run<'e>(
 ) -> Result<(Option<Cursor>, u64), Raise<'e>> {
     let plan = compiled.plan(&handle.table);
     let mut machine = compiled.machine(env);
-    let mut pace = Pace::start();
+    let (mut pace, largest) = (Pace::start(), budget::largest_object());
     let next = loop {
-        let mut quota = Quota { matches: usize::MAX, visits: pace.step() };
+        let mut quota = Quota { visits: pace.step(), largest, ..Quota::default() };
         let (quota, machine) = (&mut quota, &mut machine);
         let next =
             step(sweep, guard, handle, compiled, &plan, cursor, quota, machine, &mut number)?;
+        if pace.is_stuck(quota) {
+            return Err(Raise::Dirty);
+        }
         match next {
-            // An object was refused, because a list insert is in the way.
+            // An object was refused: it is large, or a list insert is in the way.
             Some(next) if quota.visits > 0 => break Some(next),
             Some(next) if pace.goes_on() => cursor = next,
             next => break next,

@@ -213,6 +213,16 @@ pub unsafe fn first(word: Word) -> usize {
     }
 }
 
+/// The member of an insertion number.
+///
+/// # Safety
+/// As for [`len`].
+pub unsafe fn member(word: Word, number: u64) -> Option<usize> {
+    // SAFETY: by contract.
+    let (at, member) = unsafe { Members::of_word(word, number) }.next()?;
+    (at == number).then_some(member)
+}
+
 /// The members of a word with their insertion numbers, in order.
 ///
 /// # Safety

@@ -3,36 +3,27 @@
 use super::draft::Draft;
 use super::iter::Members;
 use super::small::Small;
-use super::{Form, Groups, Member, Word};
+use super::{Form, Groups, Member, Word, member};
 
 impl<M: Member> Groups<M> {
-    /// Replaces the member of a number by another object. `None` if that number is not `old`'s any
-    /// more. The caller goes on as after an append, but cannot take the change back; `old` is
-    /// retired by [`Groups::superseded`].
+    /// Replaces the member of a number by another object. `None` if there is none. The caller goes
+    /// on as after an append, but cannot take the change back; the old member is retired by
+    /// [`Groups::superseded`].
     ///
     /// The index is not asked whether an equal object is a member already: this is for groups that
     /// allow repeats.
     ///
     /// # Safety
-    /// As for [`Groups::append`]; `old` is alive. The word that is given owns `new`.
-    pub unsafe fn replace(
-        &self,
-        current: Word,
-        number: u64,
-        old: usize,
-        new: usize,
-    ) -> Option<Word> {
+    /// As for [`Groups::append`]. The word that is given owns `new`.
+    pub unsafe fn replace(&self, current: Word, number: u64, new: usize) -> Option<Word> {
         // SAFETY: by contract.
-        let found = unsafe { Members::of_word(current, number) }.next();
-        if found != Some((number, old)) {
-            return None;
-        }
+        let old = unsafe { member(current, number) }?;
         // SAFETY: by contract.
         let Form::View(view) = (unsafe { Form::of(current) }) else {
             let mut small = Small::new();
             // SAFETY: by contract.
-            for (at, member) in unsafe { Members::of_word(current, 0) } {
-                small.put(at, if at == number { new } else { member });
+            for (at, one) in unsafe { Members::of_word(current, 0) } {
+                small.put(at, if at == number { new } else { one });
             }
             return Some(small.into_word());
         };

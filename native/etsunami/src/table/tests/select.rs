@@ -133,7 +133,7 @@ fn chunks_of_every_size_find_the_same() {
             let expected = expected(&table, &program);
             for (matches, visits) in [(1, 1000), (7, 3), (1000, 17), (100_000, 100_000)] {
                 for direction in [Direction::Ascending, Direction::Descending] {
-                    let quota = Quota { matches, visits };
+                    let quota = Quota { matches, visits, ..Quota::default() };
                     let found = found(&table, &program, &plan.access, direction, quota);
                     let found = count(found.into_iter());
                     assert!(found == expected, "{kind:?} {spec} {quota:?}");
@@ -149,7 +149,7 @@ fn ordered_tables_keep_their_order() {
     for spec in SPECS {
         let (program, _) = program(spec);
         let access = table.plan(&program).access;
-        let quota = Quota { matches: 5, visits: 50 };
+        let quota = Quota { matches: 5, visits: 50, ..Quota::default() };
         let mut down = found(&table, &program, &access, Direction::Descending, quota);
         let up = found(&table, &program, &access, Direction::Ascending, quota);
         let whole = found(&table, &program, &Access::Scan, Direction::Ascending, quota);
@@ -164,7 +164,7 @@ fn ranges_look_at_little() {
     (0..5000).for_each(|i| insert(&table, &format!("{{{i},x}}")));
     let (program, _) = program("[{{'$1','_'},[{'>','$1',1000},{'=<','$1',1010}],['$1']}]");
     let plan = table.plan(&program);
-    let mut quota = Quota { matches: 100, visits: 100 };
+    let mut quota = Quota { matches: 100, visits: 100, ..Quota::default() };
     let (mut machine, mut results) = (Machine::default(), Vec::new());
     let (guard, start) = (pin(), Cursor::Start);
     let ended = table.select(
@@ -200,7 +200,7 @@ fn deletes_what_is_true() {
             let (mut cursor, mut deleted, mut counted) = (Some(Cursor::Start), 0, 0);
             let mut machine = Machine::default();
             while let Some(from) = cursor {
-                let mut quota = Quota { matches: 1000, visits: 40 };
+                let mut quota = Quota { matches: 1000, visits: 40, ..Quota::default() };
                 let guard = pin();
                 let next =
                     table.select_count(&guard, &program, &access, from, &mut quota, &mut machine);
@@ -209,7 +209,7 @@ fn deletes_what_is_true() {
             }
             cursor = Some(Cursor::Start);
             while let Some(from) = cursor {
-                let mut quota = Quota { matches: 1000, visits: 40 };
+                let mut quota = Quota { matches: 1000, visits: 40, ..Quota::default() };
                 let (guard, gone) = (pin(), &mut deleted);
                 let next = table.select_delete(
                     &guard,
@@ -234,7 +234,7 @@ fn replace_all(table: &Table, program: &Program) -> u64 {
     let (mut cursor, mut replaced) = (Some(Cursor::Start), 0);
     let mut machine = Machine::default();
     while let Some(from) = cursor {
-        let mut quota = Quota { matches: 9, visits: 20 };
+        let mut quota = Quota { matches: 9, visits: 20, ..Quota::default() };
         let (guard, count) = (pin(), &mut replaced);
         let next =
             table.select_replace(&guard, program, &access, from, &mut quota, &mut machine, count);
@@ -284,7 +284,7 @@ fn what_changes_keys_is_refused() {
     let table = filled(Kind::Set);
     let (program, _) = program("[{{'$1','$2'},[],[{{'$2','$1'}}]}]");
     let (guard, mut machine) = (pin(), Machine::default());
-    let mut quota = Quota { matches: 9, visits: 20 };
+    let mut quota = Quota { matches: 9, visits: 20, ..Quota::default() };
     let refused = table.select_replace(
         &guard,
         &program,

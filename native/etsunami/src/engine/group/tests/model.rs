@@ -215,9 +215,9 @@ impl Subject {
         let (old, number) = (expected[place], self.numbers[&expected[place]]);
         // SAFETY: the word is the newest one, of this thread alone.
         unsafe {
-            assert_eq!(self.groups.replace(self.word, number, object, old), None);
-            assert_eq!(self.groups.replace(self.word, number + 1, old, object), None);
-            let word = self.groups.replace(self.word, number, old, object).unwrap();
+            assert_eq!(member(self.word, number), Some(old));
+            assert_eq!(self.groups.replace(self.word, u64::MAX, object), None);
+            let word = self.groups.replace(self.word, number, object).unwrap();
             expected[place] = object;
             self.numbers.insert(object, number);
             (word, expected)
