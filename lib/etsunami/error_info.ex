@@ -61,14 +61,6 @@ defmodule Etsunami.ErrorInfo do
   defp explain(:next_lookup, args, info), do: as_ets(:next, args, info)
   defp explain(:prev_lookup, args, info), do: as_ets(:prev, args, info)
 
-  # A cause of ours. The formatter finds out by itself that a name is taken.
-  defp explain(:rename, args, info) do
-    case info[:error_info] do
-      %{cause: :already_exists} -> as_ets(:rename, args, [])
-      _other -> as_ets(:rename, args, info)
-    end
-  end
-
   defp explain(fold, [_function, _acc, table], info) when fold in [:foldl, :foldr] do
     for {1, error} <- as_ets(:first, [table], info), into: %{}, do: {3, error}
   end
