@@ -103,6 +103,7 @@ defmodule Etsunami.Model.Parallel do
     do: tuple |> Tuple.to_list() |> selfless() |> List.to_tuple()
 
   defp selfless([head | tail]), do: [selfless(head) | selfless(tail)]
+  defp selfless(map) when is_map(map), do: map |> Map.to_list() |> selfless() |> Map.new()
   defp selfless(term), do: term
 
   defp record(branches, subject) do

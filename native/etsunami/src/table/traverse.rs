@@ -77,11 +77,7 @@ impl Table {
     fn knows(&self, word: Word) -> bool {
         // SAFETY: loaded under the caller's guard.
         let word = unsafe { batch::resolve(word) };
-        if is_ghost(word) {
-            self.fixation.is_of_now(ghost_stamp(word))
-        } else {
-            !word.is_empty()
-        }
+        if is_ghost(word) { self.fixation.is_of_now(ghost_stamp(word)) } else { !word.is_empty() }
     }
 
     fn place<'g>(
