@@ -13,6 +13,7 @@ defmodule Etsunami.Model.Parallel do
   @keys 4
   @before 5
   @branch 5
+  @patience 3000
 
   @doc "A generator of programs."
   def generator do
@@ -107,26 +108,58 @@ defmodule Etsunami.Model.Parallel do
   defp selfless(term), do: term
 
   defp record(branches, subject) do
-    gate = :atomics.new(1, [])
-    count = length(branches)
+    gates = :atomics.new(@branch, [])
 
-    tasks =
-      for branch <- branches do
-        Task.async(fn ->
-          :atomics.add(gate, 1, 1)
-          wait(gate, count)
-          Enum.map(branch, &event(&1, subject))
+    workers =
+      for {branch, number} <- Enum.with_index(branches) do
+        start(number, fn ->
+          for {call, step} <- Enum.with_index(branch, 1) do
+            wait(gates, step, Enum.count(branches, &(length(&1) >= step)), @patience)
+            event(call, subject)
+          end
         end)
       end
 
-    Task.await_many(tasks, 60_000)
+    Enum.map(workers, &await/1)
   end
 
-  # Awake, so that all go on in the same moment; yielding, as there may be fewer schedulers.
-  defp wait(gate, count) do
-    if :atomics.get(gate, 1) < count do
-      :erlang.yield()
-      wait(gate, count)
+  # On a scheduler of its own: short processes are not spread over them by themselves.
+  defp start(number, function) do
+    parent = self()
+    scheduler = rem(number, :erlang.system_info(:schedulers_online)) + 1
+
+    :erlang.spawn_opt(fn -> send(parent, {self(), function.()}) end, [
+      :monitor,
+      {:scheduler, scheduler}
+    ])
+  end
+
+  defp await({pid, monitor}) do
+    receive do
+      {^pid, events} ->
+        Process.demonitor(monitor, [:flush])
+        events
+
+      {:DOWN, ^monitor, :process, ^pid, reason} ->
+        exit({:worker_died, reason})
+    after
+      60_000 -> exit({:worker_hangs, Process.info(pid, :current_stacktrace)})
+    end
+  end
+
+  # Each step begins in the same moment for all, as far as there are schedulers: awake, and
+  # without waiting for long.
+  defp wait(gates, step, count, patience) do
+    :atomics.add(gates, step, 1)
+    watch(gates, step, count, patience)
+  end
+
+  defp watch(_gates, _step, _count, 0), do: :ok
+
+  defp watch(gates, step, count, patience) do
+    if :atomics.get(gates, step) < count do
+      if rem(patience, 50) == 0, do: :erlang.yield()
+      watch(gates, step, count, patience - 1)
     end
   end
 
