@@ -121,13 +121,6 @@ impl Fixation {
         Some(word)
     }
 
-    /// True for the stamp of a ghost that this fixation has left, while it lasts.
-    #[cold]
-    pub(crate) fn is_of_now(&self, ghost: u64) -> bool {
-        let inner = self.lock();
-        !inner.fixers.is_empty() && stamp(inner.number) == ghost
-    }
-
     /// How many objects are kept for the sake of traversals: those deleted since the table was
     /// fixed.
     pub(crate) fn kept_objects(&self) -> u64 {
@@ -244,6 +237,12 @@ impl Table {
     /// True if the table is fixed.
     pub fn is_fixed(&self) -> bool {
         self.fixation.is_fixed()
+    }
+
+    /// True if ghosts with this stamp are those of the present fixation.
+    pub(crate) fn remembers(&self, ghost: u64) -> bool {
+        let inner = self.fixation.lock();
+        !inner.fixers.is_empty() && stamp(inner.number) == ghost
     }
 
     /// True if a key was in a generation that was cleared since the table was fixed.

@@ -67,17 +67,19 @@ impl Table {
 
     fn require_known(&self, guard: &Guard, key: Key<'_>) -> Result {
         let known = self.spec.kind == Kind::OrderedSet
-            || self.generation(guard)?.raw(guard, key).is_some_and(|word| self.knows(word))
+            || self.generation(guard)?.raw(guard, key).is_some_and(|word| self.is_known(word))
             || self.is_fixed() && self.was_cleared(guard, key);
         if known { Ok(()) } else { Err(Error::BadKey.into()) }
     }
 
-    /// False for the node of a list insert over a key that holds nothing yet, and for a ghost whose
-    /// fixation has ended: those that are many stay until the background has removed them.
-    fn knows(&self, word: Word) -> bool {
+    /// True for the word of a key that is present, or was deleted since the table is fixed: a ghost
+    /// of an earlier fixation may wait for its removal. The node of a list insert over a key that
+    /// holds nothing yet is none.
+    fn is_known(&self, word: Word) -> bool {
         // SAFETY: loaded under the caller's guard.
         let word = unsafe { batch::resolve(word) };
-        if is_ghost(word) { self.fixation.is_of_now(ghost_stamp(word)) } else { !word.is_empty() }
+        // SAFETY: as above.
+        !word.is_empty() && (!is_ghost(word) || self.remembers(unsafe { ghost_stamp(word) }))
     }
 
     fn place<'g>(
