@@ -2,7 +2,7 @@
 export LC_ALL ?= C.UTF-8
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test fmt loom otp-suite otp-suite-leak matrix bench-quick bench-memory bench-hold bench-range clean
+.PHONY: setup demo test fmt loom model otp-suite otp-suite-leak matrix bench-quick bench-memory bench-hold bench-range clean
 
 # Installs Erlang and Elixir on Debian where they are missing.
 setup:
@@ -19,6 +19,7 @@ test: setup
 	@ci/rust-test.sh
 	@ci/loom.sh
 	@ci/elixir.sh
+	@ci/model.sh
 	@ci/dependency.sh
 	@ci/otp-suite.sh
 	@ci/otp-suite-leak.sh
@@ -31,6 +32,10 @@ fmt:
 loom:
 	@ci/loom.sh
 	@ci/loom-weakened.sh
+
+# Random programs against :ets; SEED=1 COMMANDS=1000000, and PROGRAM=17 for one that failed.
+model: setup
+	@ci/model.sh
 
 # OTP's own ETS suites against Etsunami; ARGS="case1 case2", SUITES="...", FULL=1, OTP_SRC=dir.
 otp-suite: setup

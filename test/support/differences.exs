@@ -53,6 +53,13 @@
         "missing, and could end the virtual machine then"
   },
   %{
+    name: :map_in_key_pattern,
+    before: "14.2.5",
+    reason:
+      "a map without variables in the key of a pattern was taken for the key itself, and did " <>
+        "not match keys whose map has more in it"
+  },
+  %{
     name: :continuation_by_name,
     before: :never,
     reason:
@@ -76,6 +83,27 @@
     reason:
       "slot 0 of an empty ordered_set is the end of the table, but badarg in :ets with " <>
         "write_concurrency"
+  },
+  %{
+    name: :take_of_fixed_bag,
+    before: :never,
+    reason:
+      "take of :ets counts objects of a fixed bag once more that were deleted before, and the " <>
+        "size is wrong then, even below zero"
+  },
+  %{
+    name: :protection_after_yield,
+    before: :never,
+    reason:
+      "a call of :ets that yields while it writes, such as insert of a list into a bag, gives the " <>
+        "table the access back that it was made with, whatever setopts/2 has changed"
+  },
+  %{
+    name: :ghost_of_failed_default,
+    before: :never,
+    reason:
+      "update_counter/4 of :ets that fails after it has put the default object into a fixed " <>
+        "table leaves its key behind as a deleted one, which next/2 knows then"
   },
   %{
     name: :transfer_after_exit,

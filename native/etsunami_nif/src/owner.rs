@@ -53,7 +53,7 @@ fn process_died(handle: &Handle, process: u64, monitor: &ErlNifMonitor) {
     }
     if control.heir_monitor.as_ref().is_some_and(|known| same(known, monitor)) {
         control.heir_monitor = None;
-        control.heir = Heir::None;
+        control.heir = Heir::Dead(process);
     }
 }
 
@@ -150,13 +150,16 @@ pub fn give_away(
     if handle.table.is_dropped() {
         return Err(Cause::Id);
     }
+    if !env.is_alive(to) {
+        return Err(Cause::None);
+    }
     if handle.owner() != from {
         return Err(Cause::NotOwner);
     }
     if to == from {
         return Err(Cause::Owner);
     }
-    if !env.is_alive(to) || !own(env, handle, &mut control, to) {
+    if !own(env, handle, &mut control, to) {
         return Err(Cause::None);
     }
     announce(env, handle, to, from, gift);

@@ -73,6 +73,8 @@ pub enum Heir {
         /// The last element of the message.
         data: Option<OwnedKey>,
     },
+    /// Nobody, but `info` still names the process that died: the pid word.
+    Dead(u64),
 }
 
 // SAFETY: monitors are plain data for the VM, used under the mutex that holds them.
@@ -121,6 +123,13 @@ pub struct Parts {
 }
 
 impl Handle {
+    /// A reader that finds nothing has to ask: the table may have been deleted since it was
+    /// admitted, and what was there until then must not be missing in a table that is there.
+    #[cold]
+    pub fn require_there(&self) -> Result<(), Cause> {
+        if self.table.is_dropped() { Err(Cause::Id) } else { Ok(()) }
+    }
+
     /// A handle for a new table, with one reference, which belongs to the catalog. `None` if the
     /// VM has no memory.
     pub fn create(parts: Parts) -> Option<&'static Handle> {

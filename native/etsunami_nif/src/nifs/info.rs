@@ -76,7 +76,7 @@ fn fact<'e>(env: Env<'e>, guard: &Guard, handle: &Handle, item: VmTerm<'e>) -> O
         () if is(atoms.compressed) => boolean(spec.compressed),
         () if is(atoms.memory) => env.make_uint64(table.memory_words(guard)),
         () if is(atoms.owner) => pid(handle.owner()),
-        () if is(atoms.heir) => heir(env, handle),
+        () if is(atoms.heir) => heir(handle),
         () if is(atoms.name) => handle.name_term(),
         () if is(atoms.size) => env.make_uint64(table.size(guard)),
         () if is(atoms.node) => env.node()?,
@@ -128,11 +128,11 @@ fn write_concurrency<'e>(env: Env<'e>, option: WriteConcurrency) -> VmTerm<'e> {
     }
 }
 
-/// The heir, if it still lives.
-fn heir<'e>(env: Env<'e>, handle: &Handle) -> VmTerm<'e> {
+/// The heir; also one that has died since.
+fn heir<'e>(handle: &Handle) -> VmTerm<'e> {
     match handle.control().heir {
-        Heir::Process { pid: word, .. } if env.is_alive(word) => pid(word),
-        _ => atoms().none,
+        Heir::Process { pid: word, .. } | Heir::Dead(word) => pid(word),
+        Heir::None => atoms().none,
     }
 }
 

@@ -133,10 +133,10 @@ raw_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
         let from = own_pid(env)?;
-        if handle.owner() != from {
+        let to = args::local_pid(env, to)?;
+        if env.is_alive(to) && handle.owner() != from {
             return Err(Cause::NotOwner.into());
         }
-        let to = args::local_pid(env, to)?;
         let gift = owned(env, gift, Role::Value)?;
         owner::give_away(env, handle, from, to, &gift)?;
         Ok(atoms().r#true)

@@ -20,7 +20,11 @@ raw_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Read)?;
         with_key(env, key, |key| {
-            objects(env, &handle.table.find(&guard, handle.table.key(key)))
+            let hit = handle.table.find(&guard, handle.table.key(key));
+            if hit.is_absent() {
+                handle.require_there()?;
+            }
+            objects(env, &hit)
         })
     }
 }
@@ -32,7 +36,11 @@ raw_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Read)?;
         with_key(env, key, |key| {
-            Ok(boolean(!handle.table.find(&guard, handle.table.key(key)).is_absent()))
+            let absent = handle.table.find(&guard, handle.table.key(key)).is_absent();
+            if absent {
+                handle.require_there()?;
+            }
+            Ok(boolean(!absent))
         })
     }
 }
@@ -67,6 +75,7 @@ fn element_or<'e>(
     with_key(env, key, |key| {
         let hit = handle.table.find(&guard, handle.table.key(key));
         if hit.is_absent() {
+            handle.require_there()?;
             return default.ok_or(Cause::BadKey.into());
         }
         if handle.table.spec().kind.is_unique() {

@@ -30,7 +30,11 @@ enum Want {
 fn end<'e>(env: Env<'e>, table: VmTerm<'e>, end: End, want: Want) -> Answer<'e> {
     let guard = pin();
     let handle = resource::table(env, &guard, table, Need::Read)?;
-    place(env, end(&handle.table, &guard), want)
+    let found = end(&handle.table, &guard);
+    if found.is_none() {
+        handle.require_there()?;
+    }
+    place(env, found, want)
 }
 
 fn step<'e>(
@@ -138,6 +142,9 @@ raw_nif! {
             }
             !refused
         });
+        if next.is_none() {
+            handle.require_there()?;
+        }
         if refused && terms.is_empty() {
             // One object is too much for this scheduler.
             return Err(Raise::Dirty);

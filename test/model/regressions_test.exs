@@ -1,0 +1,90 @@
+defmodule Etsunami.Model.RegressionsTest do
+  @moduledoc """
+  What random programs (`ci/model.sh`) have found, each as small as it can be.
+  """
+
+  use Etsunami.EtsCase, async: true
+
+  @sets [:set, :ordered_set]
+  @hashed [:set, :bag, :duplicate_bag]
+
+  table_test "an heir that has died is still told", %{ets: ets, options: options} do
+    heir = start_helper()
+    table = ets.new(unique_name(), options ++ [{:heir, heir, :data}])
+    stop(heir, :kill)
+    assert ets.info(table, :heir) == heir
+    ets.delete(table)
+  end
+
+  table_test "a deleted key is unknown when the table is released, however many there are",
+             [types: @hashed],
+             %{ets: ets, table: table} do
+    ets.insert(table, for(n <- 0..600, do: {n}))
+    ets.safe_fixtable(table, true)
+    for n <- 0..600, do: ets.delete(table, n)
+    assert ets.next(table, 0) == :"$end_of_table"
+    ets.safe_fixtable(table, false)
+    for n <- 0..600, do: assert_badarg(ets.next(table, n))
+  end
+
+  table_test "nothing matches a specification without clauses", %{ets: ets, table: table} do
+    ets.insert(table, {1})
+    assert ets.select(table, []) == []
+    assert ets.select(table, [], 1) == :"$end_of_table"
+    assert ets.select_reverse(table, []) == []
+    assert ets.select_count(table, []) == 0
+    assert ets.select_delete(table, []) == 0
+  end
+
+  table_test "a specification without clauses replaces nothing",
+             [types: [:duplicate_bag | @sets]],
+             %{ets: ets, table: table} do
+    ets.insert(table, {1})
+    assert ets.select_replace(table, []) == 0
+  end
+
+  table_test "a table is not given to what is no process, and that is the first complaint",
+             [variants: [[:public]]],
+             %{ets: ets, table: table} do
+    {dead, monitor} = spawn_monitor(fn -> :ok end)
+    assert_receive {:DOWN, ^monitor, :process, ^dead, _reason}
+
+    for {process, complaint} <- [{17, "not a pid"}, {dead, "terminated process"}] do
+      message = in_process(fn -> message(fn -> ets.give_away(table, process, :gift) end) end)
+      assert message =~ complaint
+    end
+  end
+
+  table_test "a name that is taken is what is wrong with it", [variants: [[:named_table]]], %{
+    ets: ets,
+    table: table
+  } do
+    other = ets.new(unique_name(), [:named_table])
+    assert message(fn -> ets.rename(table, other) end) =~ "table name already exists"
+    ets.delete(other)
+  end
+
+  table_test "a private table of many chunks goes to no dets table",
+             [variants: [[:private]]],
+             %{ets: ets, table: table} do
+    ets.insert(table, for(n <- 1..300, do: {n}))
+    file = Path.join(System.tmp_dir!(), "etsunami-#{System.unique_integer([:positive])}")
+
+    {:ok, dets} = :dets.open_file(:"dets #{file}", file: String.to_charlist(file), ram_file: true)
+
+    try do
+      assert_badarg ets.to_dets(table, dets)
+    after
+      :dets.close(dets)
+      File.rm(file)
+    end
+  end
+
+  # The exception's words about its arguments.
+  defp message(function) do
+    function.()
+  rescue
+    error in ArgumentError ->
+      Exception.message(Exception.normalize(:error, error, __STACKTRACE__))
+  end
+end
