@@ -6,6 +6,8 @@ pub mod model;
 #[cfg(not(loom))]
 pub mod ownership;
 #[cfg(not(loom))]
+pub mod reads;
+#[cfg(not(loom))]
 pub mod stress;
 #[cfg(not(loom))]
 mod timing;

@@ -50,12 +50,12 @@ impl<'k, S: OrderSchema> Limit<'k, S> {
     fn place(&self, schema: &S, node: Node<'_>, direction: Direction) -> Place {
         // SAFETY: both words were loaded under the guard of the cursor's call.
         match self.edge {
-            Edge::Key(prefix, key) => place(prefix, node, |word| unsafe {
-                schema.compare(key, word)
-            }),
-            Edge::Word(prefix, edge) => place(prefix, node, |word| unsafe {
-                schema.compare_words(edge, word)
-            }),
+            Edge::Key(prefix, key) => {
+                place(prefix, node, |word| unsafe { schema.compare(key, word) })
+            }
+            Edge::Word(prefix, edge) => {
+                place(prefix, node, |word| unsafe { schema.compare_words(edge, word) })
+            }
             Edge::Open if direction == Direction::Ascending => Place::After,
             Edge::Open => Place::Before,
         }

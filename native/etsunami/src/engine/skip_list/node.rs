@@ -64,9 +64,7 @@ impl Link {
     pub fn swing(&self, from: Option<Node<'_>>, to: Option<Node<'_>>) -> bool {
         // Release: partner of the Acquire in `load`. Relaxed on failure: whoever fails searches
         // again.
-        self.0
-            .compare_exchange(raw(from), raw(to), Ordering::Release, Ordering::Relaxed)
-            .is_ok()
+        self.0.compare_exchange(raw(from), raw(to), Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
     /// Freezes the link.

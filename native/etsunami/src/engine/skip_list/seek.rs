@@ -42,11 +42,7 @@ pub(super) enum Place {
 
 /// Where a node stands, seen from a key; by whole keys if the prefixes are equal.
 #[inline(always)]
-pub(super) fn place(
-    prefix: u64,
-    node: Node<'_>,
-    compare: impl FnOnce(Word) -> Order,
-) -> Place {
+pub(super) fn place(prefix: u64, node: Node<'_>, compare: impl FnOnce(Word) -> Order) -> Place {
     match prefix.cmp(&node.prefix()) {
         Order::Less => Place::After,
         Order::Greater => Place::Before,

@@ -5,17 +5,16 @@ use std::collections::BTreeMap;
 use crate::matchspec::tests::erl;
 use crate::matchspec::{Access, Caller, Machine, Outcome, Part, Plan, Program, Subject};
 use crate::reclaim::pin;
-use crate::table::options::{Kind, Spec};
+use crate::table::options::Kind;
+use crate::table::tests::{Form, KINDS};
 use crate::table::{Cursor, Direction, Draft, Quota, Table};
 use crate::term::object::ObjectPtr;
 use crate::term::testing::{Place as Stands, Sample, encode_object, install, term};
 use crate::term::view::View;
 
-const KINDS: [Kind; 4] = [Kind::Set, Kind::OrderedSet, Kind::Bag, Kind::DuplicateBag];
-
-fn table(kind: Kind) -> Table {
+fn table(form: impl Into<Form>) -> Table {
     install();
-    Table::new(Spec { kind, ..Spec::default() }, 12345)
+    Table::new(form.into().spec(), 12345)
 }
 
 fn insert(table: &Table, object: &str) {
@@ -27,8 +26,8 @@ fn insert(table: &Table, object: &str) {
 }
 
 /// `{K, V}` for many K, among them equal numbers of both types; in bags three of each.
-fn filled(kind: Kind) -> Table {
-    let table = table(kind);
+fn filled(form: impl Into<Form>) -> Table {
+    let table = table(form);
     for i in 0..150 {
         for v in 0..3 {
             insert(&table, &format!("{{{i},{v}}}"));
@@ -226,7 +225,7 @@ fn deletes_what_is_true() {
 
 #[test]
 fn replaces_under_the_same_key() {
-    for kind in [Kind::Set, Kind::OrderedSet] {
+    for kind in [Form::of(Kind::Set), Form::of(Kind::OrderedSet), Form::LIST] {
         let table = filled(kind);
         let (program, _) =
             program("[{{'$1','$2'},[{is_integer,'$1'}],[{{'$1','$_',[{const,{y}},'$2'|z]}}]}]");

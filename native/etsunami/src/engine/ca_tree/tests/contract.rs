@@ -2,7 +2,7 @@
 
 use super::Narrow;
 use crate::engine::ca_tree::{CaTree, Wide};
-use crate::engine::ordered_tests::{Integers, model, ownership, stress};
+use crate::engine::ordered_tests::{Integers, model, ownership, reads, stress};
 use proptest::prelude::*;
 
 type Small = CaTree<Integers, Narrow>;
@@ -60,4 +60,14 @@ fn drop_releases_every_word_of_deep_trees() {
 #[test]
 fn a_panic_in_an_update_changes_nothing() {
     ownership::a_panic_in_an_update_changes_nothing::<Small>();
+}
+
+#[test]
+fn a_held_lock_stops_no_reader() {
+    reads::a_held_lock_stops_no_reader::<Small>();
+}
+
+#[test]
+fn cursors_skip_what_is_not_visible() {
+    reads::cursors_skip_what_is_not_visible::<Small>();
 }

@@ -12,8 +12,6 @@ mod contract;
 
 use super::{CaTree, Geometry};
 use crate::engine::ordered_tests::{Integers, Map};
-#[cfg(not(loom))]
-use crate::engine::ordered_tests::item;
 
 /// Leaves and routing nodes as small as they may be.
 pub struct Narrow;

@@ -1,7 +1,7 @@
 //! The contract of ordered engines, and what chance and threads do to the levels.
 
 use super::{List, Tall, audit};
-use crate::engine::ordered_tests::{Integers, Map, model, ownership, stress};
+use crate::engine::ordered_tests::{Integers, Map, model, ownership, reads, stress};
 use crate::engine::skip_list::{Heights, Random, SkipList};
 use crate::engine::{Change, Delta, Direction};
 use crate::reclaim;
@@ -161,11 +161,26 @@ fn a_held_key_stops_nobody_else() {
             assert_eq!(list.take(30), Some(30));
             let keys = [10, 20, held - 1, held + 1].into_iter();
             let keys = keys.collect::<std::collections::BTreeSet<_>>();
-            assert_eq!(list.keys(Direction::Ascending, 2), keys.iter().copied().collect::<Vec<_>>());
+            assert_eq!(
+                list.keys(Direction::Ascending, 2),
+                keys.iter().copied().collect::<Vec<_>>()
+            );
             assert!(list.take(held - 1).is_some() && list.take(held + 1).is_some());
             assert_eq!(list.put(30, 30), None);
             release.send(()).expect("the update waits");
         });
     }
     audit(&list);
+}
+
+#[test]
+fn a_held_lock_stops_no_reader() {
+    reads::a_held_lock_stops_no_reader::<Dense>();
+    reads::a_held_lock_stops_no_reader::<Usual>();
+}
+
+#[test]
+fn cursors_skip_what_is_not_visible() {
+    reads::cursors_skip_what_is_not_visible::<Dense>();
+    reads::cursors_skip_what_is_not_visible::<Usual>();
 }
