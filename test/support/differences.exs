@@ -78,6 +78,7 @@
   %{
     name: :engine,
     before: :never,
-    reason: "the option {engine, Engine} and the item stats of info/2 are Etsunami's own"
+    reason:
+      "the option {engine, Engine} and the items engine and stats of info/2 are Etsunami's own"
   }
 ]
