@@ -1,11 +1,13 @@
-//! Models of the list's races, with two levels, on both of which every node stands.
+//! Models of the list's races, with two levels; on both stands every node of which nothing else is
+//! said.
 
-use super::{List, Tall, audit};
+use super::{List, audit};
 use crate::engine::ordered_tests::{Integers, item};
-use crate::engine::skip_list::SkipList;
+use crate::engine::skip_list::{Heights, SkipList};
 use crate::engine::{Change, Delta, Direction, Word};
 use crate::reclaim::{Collector, Guard};
 use crate::sync::{Arc, Counters, thread};
+use std::cell::Cell;
 use std::ops::Bound;
 
 /// All keys have one prefix: then a node without a word may have any of them.
@@ -21,8 +23,30 @@ fn model(race: impl Fn() + Sync + Send + 'static) {
     builder.check(race);
 }
 
+thread_local! {
+    /// The height of the next node. Loom runs all threads of a model on one.
+    static HEIGHT: Cell<usize> = const { Cell::new(2) };
+}
+
+/// Towers as high as the model says.
+struct Chosen;
+
+impl Heights for Chosen {
+    fn draw(_prefix: u64) -> usize {
+        HEIGHT.get()
+    }
+}
+
+/// Makes nodes of this height.
+fn with_height<R>(height: usize, make: impl FnOnce() -> R) -> R {
+    let before = HEIGHT.replace(height);
+    let made = make();
+    HEIGHT.set(before);
+    made
+}
+
 /// A list with these keys; the value of each is ten times the key.
-fn list(coarse: u32, keys: &[u64]) -> Arc<List<Tall>> {
+fn list(coarse: u32, keys: &[u64]) -> Arc<List<Chosen>> {
     let list = List::new(coarse);
     for &key in keys {
         list.put(key, 10 * key);
@@ -34,10 +58,10 @@ fn list(coarse: u32, keys: &[u64]) -> Arc<List<Tall>> {
 /// in order. Readers are the side: loom starts with this thread, and finds orders better from loads
 /// that come after stores.
 fn race(
-    list: Arc<List<Tall>>,
-    main: impl FnOnce(&List<Tall>),
-    side: impl FnOnce(&List<Tall>) + Send + 'static,
-) -> Arc<List<Tall>> {
+    list: Arc<List<Chosen>>,
+    main: impl FnOnce(&List<Chosen>),
+    side: impl FnOnce(&List<Chosen>) + Send + 'static,
+) -> Arc<List<Chosen>> {
     let other = list.clone();
     let side = thread::spawn(move || side(&other));
     main(&list);
@@ -46,11 +70,11 @@ fn race(
     list
 }
 
-fn ascending(list: &List<Tall>) -> Vec<u64> {
+fn ascending(list: &List<Chosen>) -> Vec<u64> {
     list.keys(Direction::Ascending, 100)
 }
 
-fn descending(list: &List<Tall>) -> Vec<u64> {
+fn descending(list: &List<Chosen>) -> Vec<u64> {
     list.keys(Direction::Descending, 100)
 }
 
@@ -239,6 +263,44 @@ fn loom_skip_remove_against_get_of_a_neighbour() {
     }
 }
 
+/// The only node of the upper level is being removed: it does not hide those before it.
+#[test]
+fn loom_skip_remove_of_a_tower_against_reads_before_it() {
+    for coarse in [APART, ALIKE] {
+        model(move || {
+            let list = with_height(1, || list(coarse, &[1, 3]));
+            list.put(2, 20);
+            race(
+                list,
+                |list| assert_eq!(list.take(2), Some(20)),
+                |list| {
+                    assert_eq!(list.get(1), Some(10));
+                    assert_eq!(list.get(3), Some(30));
+                    assert_eq!(list.next(Bound::Included(1)), Some(1));
+                },
+            );
+        });
+    }
+}
+
+/// A new key comes behind the only node of the upper level, while that is removed.
+#[test]
+fn loom_skip_remove_of_a_tower_against_insert_behind_it() {
+    for coarse in [APART, ALIKE] {
+        model(move || {
+            let list = race(
+                list(coarse, &[1]),
+                |list| assert_eq!(list.take(1), Some(10)),
+                |list| {
+                    with_height(1, || assert_eq!(list.put(2, 20), None));
+                    assert_eq!(list.get(2), Some(20));
+                },
+            );
+            assert_eq!(descending(&list), [2]);
+        });
+    }
+}
+
 #[test]
 fn loom_skip_remove_and_insert_against_next() {
     for coarse in [APART, ALIKE] {
@@ -301,8 +363,8 @@ fn loom_skip_remove_and_insert_against_scans() {
 /// A map whose nodes are freed by a collector of its own, while they are looked at.
 struct Freed {
     collector: Collector,
-    map: SkipList<Integers, Tall>,
-    items: List<Tall>,
+    map: SkipList<Integers, Chosen>,
+    items: List<Chosen>,
 }
 
 impl Freed {
