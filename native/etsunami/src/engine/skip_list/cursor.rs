@@ -48,14 +48,15 @@ impl<'k, S: OrderSchema> Limit<'k, S> {
     /// Where a node stands, seen from the edge of a cursor that moves in a direction.
     #[inline(always)]
     fn place(&self, schema: &S, node: Node<'_>, direction: Direction) -> Place {
-        // SAFETY: both words were loaded under the guard of the cursor's call.
         match self.edge {
-            Edge::Key(prefix, key) => {
-                place(prefix, node, |word| unsafe { schema.compare(key, word) })
-            }
-            Edge::Word(prefix, edge) => {
-                place(prefix, node, |word| unsafe { schema.compare_words(edge, word) })
-            }
+            Edge::Key(prefix, key) => place(prefix, node, |word| {
+                // SAFETY: the word was loaded under the guard of the cursor's call.
+                unsafe { schema.compare(key, word) }
+            }),
+            Edge::Word(prefix, edge) => place(prefix, node, |word| {
+                // SAFETY: both words were loaded under the guard of the cursor's call.
+                unsafe { schema.compare_words(edge, word) }
+            }),
             Edge::Open if direction == Direction::Ascending => Place::After,
             Edge::Open => Place::Before,
         }

@@ -1,7 +1,7 @@
 //! The lock of one key.
 
 use super::node::{Fresh, Node};
-use super::seek::{Levels, Probe, Purpose, Sought, Spot};
+use super::seek::{Levels, Probe, Purpose, Spot};
 use super::{Heights, SkipList};
 use crate::engine::{Change, Delta, OrderSchema, Word};
 use crate::reclaim::Guard;
@@ -100,19 +100,19 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
 
     /// The closure of an update, on a key that is absent, and whose node has been reserved.
     #[inline]
-    pub(super) fn fill<R>(
-        &self,
-        guard: &Guard,
+    pub(super) fn fill<'g, R>(
+        &'g self,
+        guard: &'g Guard,
         probe: Probe<'_, S>,
-        held: Held<'_>,
-        spot: Spot<'_>,
+        held: Held<'g>,
+        spot: &mut Spot<'g>,
         f: impl FnOnce(Option<Word>) -> (Change, Delta, R),
     ) -> R {
-        let reservation = Reservation { list: self, guard, probe, held };
+        let node = held.0;
+        let _reservation = Reservation { list: self, guard, probe, held };
         let (change, delta, result) = f(None);
         self.shrink(guard, delta);
         if let Change::Put(word) = change {
-            let node = reservation.held.0;
             node.publish(word);
             self.grow(guard, delta);
             if cfg!(feature = "weaken_skip_tower") {
@@ -132,16 +132,14 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
         guard: &'g Guard,
         probe: Probe<'_, S>,
         node: Node<'g>,
-        mut spot: Spot<'g>,
+        spot: &mut Spot<'g>,
     ) {
         for level in 1..node.height() {
             while !spot.put(level, node) {
                 self.tally.retry();
                 let levels = Levels { top: self.top(node.height()), floor: level };
                 // The node itself is not found on levels that it has not reached yet.
-                if let Sought::Absent(there) = self.seek(guard, probe, levels, Purpose::Spot) {
-                    spot = there;
-                }
+                self.seek(guard, probe, levels, Purpose::Spot, spot);
             }
         }
     }
@@ -152,7 +150,8 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
         node.freeze();
         if !cfg!(feature = "weaken_skip_unlink") {
             let levels = Levels { top: self.top(node.height()), floor: 0 };
-            self.seek(guard, probe, levels, Purpose::Unlink);
+            let mut spot = Spot::new(&self.head);
+            self.seek(guard, probe, levels, Purpose::Unlink, &mut spot);
         }
         // SAFETY: all its links were frozen before the search, which has come by its place on
         // every level since, and nobody links it again (module documentation).

@@ -108,11 +108,11 @@ mod tests;
 pub use height::{Heights, Random};
 
 use crate::engine::{Change, Delta, OrderSchema, Word};
-use crate::reclaim::{self, Guard};
+use crate::reclaim::Guard;
 use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Counters, Ordering};
 use height::SPARSITY;
 use node::{Fresh, Link};
-use seek::{Levels, Probe, Purpose, Sought};
+use seek::{Levels, Probe, Purpose, Spot};
 use std::marker::PhantomData;
 
 /// The most levels. With a quarter of the nodes on each next level it is enough for 4¹⁶ keys.
@@ -208,21 +208,17 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
         f: impl FnOnce(Option<Word>) -> (Change, Delta, R),
     ) -> R {
         let probe = Probe::new(&self.schema, key);
+        let mut spot = Spot::new(&self.head);
         let mut fresh = None;
         loop {
             // One level more than there are, because the new node may be that high.
             let levels = Levels { top: self.top(self.levels() + 1), floor: 0 };
-            match self.seek(guard, probe, levels, Purpose::Spot) {
-                Sought::Found(node) => {
-                    if let Some(held) = self.lock(node) {
-                        return self.change(guard, probe, held, f);
-                    }
+            if let Some(node) = self.seek(guard, probe, levels, Purpose::Spot, &mut spot) {
+                if let Some(held) = self.lock(node) {
+                    return self.change(guard, probe, held, f);
                 }
-                Sought::Absent(spot) => {
-                    if let Some(held) = self.reserve(probe, &spot, levels, &mut fresh) {
-                        return self.fill(guard, probe, held, spot, f);
-                    }
-                }
+            } else if let Some(held) = self.reserve(probe, &spot, levels, &mut fresh) {
+                return self.fill(guard, probe, held, &mut spot, f);
             }
         }
     }
@@ -281,19 +277,20 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
 }
 
 impl<S: OrderSchema, H: Heights> Drop for SkipList<S, H> {
-    /// Frees nodes and words one after the other. Who removes a key has taken its node out before
-    /// it returned, so the nodes of the lowest level are all there are.
+    /// Frees nodes and words one after the other, without a guard, because it may take long. Who
+    /// removes a key has taken its node out before it returned, so the nodes of the lowest level
+    /// are all there are, and alive.
     fn drop(&mut self) {
-        let guard = reclaim::pin();
-        let mut next = self.head[0].load(&guard).node;
-        while let Some(node) = next {
-            next = node.next(0, &guard).node;
-            if let Some(word) = node.word() {
-                // SAFETY: nobody else has the list any more.
-                unsafe { self.schema.release(word) };
+        // SAFETY: nobody else has the list any more; each node is freed after the next was read.
+        unsafe {
+            let mut next = self.head[0].last();
+            while let Some(node) = next {
+                next = node.tower()[0].last();
+                if let Some(word) = node.word() {
+                    self.schema.release(word);
+                }
+                node.free();
             }
-            // SAFETY: as above; the next node has been read.
-            unsafe { node.free() };
         }
     }
 }

@@ -59,6 +59,15 @@ impl Link {
         Next { node: node.map(|node| Node(node, PhantomData)), marked: tagged.addr() & MARK != 0 }
     }
 
+    /// Where it leads, for the list's end.
+    ///
+    /// # Safety
+    /// Nobody else can reach the link's list any more. The node is not used after it was freed.
+    pub unsafe fn last<'l>(&self) -> Option<Node<'l>> {
+        // Relaxed: the caller has come to be alone by an edge of its own.
+        NonNull::new(self.0.load(Ordering::Relaxed)).map(|node| Node(node, PhantomData))
+    }
+
     /// Leads to `to` if it has led to `from`, unmarked.
     #[inline(always)]
     pub fn swing(&self, from: Option<Node<'_>>, to: Option<Node<'_>>) -> bool {

@@ -64,19 +64,16 @@ pub(super) struct Spot<'g> {
 }
 
 impl<'g> Spot<'g> {
+    /// A spot in an empty list.
+    pub fn new(head: &'g [Link]) -> Spot<'g> {
+        Spot { towers: [head; MAX_HEIGHT], nodes: [None; MAX_HEIGHT] }
+    }
+
     /// Puts a node between what stood on both sides. False if something came between.
     pub fn put(&self, level: usize, node: Node<'g>) -> bool {
         node.lead(level, self.nodes[level]);
         self.towers[level][level].swing(self.nodes[level], Some(node))
     }
-}
-
-/// What a writer's search found.
-pub(super) enum Sought<'g> {
-    /// The node of the key.
-    Found(Node<'g>),
-    /// None, but where one would stand.
-    Absent(Spot<'g>),
 }
 
 /// What a writer searches for.
@@ -132,18 +129,19 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
         None
     }
 
-    /// A writer's search.
+    /// A writer's search: the node of the key, or, if there is none, the spot for one.
     pub(super) fn seek<'g>(
         &'g self,
         guard: &'g Guard,
         probe: Probe<'_, S>,
         levels: Levels,
         purpose: Purpose,
-    ) -> Sought<'g> {
+        spot: &mut Spot<'g>,
+    ) -> Option<Node<'g>> {
         let mut backoff = Backoff::new();
         loop {
-            match self.try_seek(guard, probe, levels, purpose, &mut backoff) {
-                Ok(sought) => return sought,
+            match self.try_seek(guard, probe, levels, purpose, spot, &mut backoff) {
+                Ok(found) => return found,
                 Err(Disturbed) => self.tally.retry(),
             }
         }
@@ -155,10 +153,10 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
         probe: Probe<'_, S>,
         levels: Levels,
         purpose: Purpose,
+        spot: &mut Spot<'g>,
         backoff: &mut Backoff,
-    ) -> Result<Sought<'g>, Disturbed> {
+    ) -> Result<Option<Node<'g>>, Disturbed> {
         let mut tower = &*self.head;
-        let mut spot = Spot { towers: [tower; MAX_HEIGHT], nodes: [None; MAX_HEIGHT] };
         let mut beyond = None;
         for level in (levels.floor..levels.top).rev() {
             let first = tower[level].load(guard);
@@ -187,7 +185,7 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
                         break;
                     }
                     (Place::Unknown, Purpose::Spot) => self.clarify(node, backoff),
-                    (Place::At(_), Purpose::Spot) => return Ok(Sought::Found(node)),
+                    (Place::At(_), Purpose::Spot) => return Ok(Some(node)),
                     (Place::After, _) | (Place::At(_), Purpose::Unlink) => {
                         beyond = Some(node);
                         break;
@@ -196,7 +194,7 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
             }
             (spot.towers[level], spot.nodes[level]) = (tower, next);
         }
-        Ok(Sought::Absent(spot))
+        Ok(None)
     }
 
     /// Deals with a node in a writer's way whose key is not known: helps to remove it if it is
