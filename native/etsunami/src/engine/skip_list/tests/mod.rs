@@ -1,5 +1,7 @@
 //! The skip list over integers.
 
+#[cfg(loom)]
+mod batches;
 #[cfg(not(loom))]
 mod contract;
 #[cfg(loom)]
