@@ -98,3 +98,29 @@ fn add_one<M: Ordered>(map: &Map<M>, key: u64) {
         map.retire(&guard, old);
     }
 }
+
+/// Who comes second finds what the first has stored, however long that took: a key that is absent
+/// is locked like any other.
+pub fn updates_of_an_absent_key_follow_one_another<M: Ordered>(coarse: u32) {
+    use crate::engine::{Change, Delta};
+    let map = Map::<M>::new(coarse);
+    map.put(4, 0);
+    for key in [1, 5] {
+        let (entered, is_held) = std::sync::mpsc::channel();
+        thread::scope(|scope| {
+            let map = &map;
+            scope.spawn(move || {
+                map.map.update(&crate::reclaim::pin(), &key, |old| {
+                    assert!(old.is_none());
+                    entered.send(()).expect("somebody listens");
+                    thread::sleep(std::time::Duration::from_millis(20));
+                    (Change::Put(map.make(key, 1)), Delta { objects: 1, words: 3 }, ())
+                });
+            });
+            is_held.recv().expect("the update runs");
+            assert_eq!(map.put(key, 2), Some(1));
+        });
+        assert_eq!(map.get(key), Some(2));
+    }
+    assert_eq!(map.map.counters().objects(), 3);
+}

@@ -45,6 +45,12 @@ fn updates_of_one_key_are_atomic() {
 }
 
 #[test]
+fn updates_of_an_absent_key_follow_one_another() {
+    stress::updates_of_an_absent_key_follow_one_another::<Small>(0);
+    stress::updates_of_an_absent_key_follow_one_another::<Small>(64);
+}
+
+#[test]
 fn drop_releases_every_word_of_small_trees() {
     ownership::drop_releases_every_word::<Large>(0);
     ownership::drop_releases_every_word::<Large>(1);

@@ -63,6 +63,12 @@ fn updates_of_one_key_are_atomic() {
 }
 
 #[test]
+fn updates_of_an_absent_key_follow_one_another() {
+    stress::updates_of_an_absent_key_follow_one_another::<Usual>(0);
+    stress::updates_of_an_absent_key_follow_one_another::<Usual>(64);
+}
+
+#[test]
 fn drop_releases_every_word() {
     ownership::drop_releases_every_word::<Usual>(0);
     ownership::drop_releases_every_word::<Usual>(1);
