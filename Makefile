@@ -2,7 +2,7 @@
 export LC_ALL ?= C.UTF-8
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test fmt loom otp-suite bench-quick bench-memory clean
+.PHONY: setup demo test fmt loom otp-suite otp-suite-leak bench-quick bench-memory bench-hold bench-range clean
 
 # Installs Erlang and Elixir on Debian where they are missing.
 setup:
@@ -20,6 +20,8 @@ test: setup
 	@ci/loom.sh
 	@ci/elixir.sh
 	@ci/dependency.sh
+	@ci/otp-suite.sh
+	@ci/otp-suite-leak.sh
 
 fmt:
 	@cargo fmt --all
@@ -30,9 +32,13 @@ loom:
 	@ci/loom.sh
 	@ci/loom-weakened.sh
 
-# OTP's own ETS suites against Etsunami; ARGS="case1 case2", FULL=1, OTP_SRC=dir.
+# OTP's own ETS suites against Etsunami; ARGS="case1 case2", SUITES="...", FULL=1, OTP_SRC=dir.
 otp-suite: setup
 	@ci/otp-suite.sh $(ARGS)
+
+# Whether these suites notice a leak of one object.
+otp-suite-leak: setup
+	@ci/otp-suite-leak.sh
 
 # Single-process speed against :ets, a few minutes.
 bench-quick: setup
@@ -42,5 +48,13 @@ bench-quick: setup
 bench-memory: setup
 	@ci/bench.sh memory $(ARGS)
 
+# How long a call holds a scheduler, against :ets.
+bench-hold: setup
+	@ci/bench.sh hold $(ARGS)
+
+# select with a range in its guards, over the size of the table and of the result.
+bench-range: setup
+	@ci/bench.sh range $(ARGS)
+
 clean:
-	@rm -rf _build priv target test/otp/out .demo
+	@rm -rf _build priv target test/otp/out* .demo

@@ -28,6 +28,7 @@ defmodule Etsunami.MixProject do
   end
 
   defp elixirc_paths(:test), do: ["lib", "test/support"]
+  defp elixirc_paths(:otp), do: ["lib", "test/otp/lib"]
   defp elixirc_paths(_env), do: ["lib"]
 
   defp aliases do
@@ -57,6 +58,9 @@ defmodule Etsunami.MixProject do
         Writing: &(&1[:group] == :write),
         Updating: &(&1[:group] == :update),
         Traversing: &(&1[:group] == :traverse),
+        Matching: &(&1[:group] == :match),
+        "Match specifications": &(&1[:group] == :match_spec),
+        "Files, dets and qlc": &(&1[:group] == :files),
         Information: &(&1[:group] == :info)
       ]
     ]

@@ -51,9 +51,10 @@ defmodule Etsunami do
 
   `first/1`, `next/2` and their like go from key to key. They fail with `ArgumentError` at a key
   that is not in the table, unless the table has been fixed by `safe_fixtable/2` and the key was
-  there then or later. `tab2list/1`, `foldl/3` and `foldr/3` need no such care. All of them visit
-  a key that stays in the table exactly once, even if its object is replaced meanwhile, and a key
-  that comes or goes at most once. None of them shows the table as it was at one moment.
+  there then or later. `tab2list/1`, `foldl/3` and `foldr/3` need no such care, nor do `select/2`
+  and its like; their continuations may be used any time. All of them visit a key that stays in the
+  table exactly once, even if its object is replaced meanwhile, and a key that comes or goes at most
+  once. None of them shows the table as it was at one moment.
 
   ## Differences from `:ets`
 
@@ -66,6 +67,8 @@ defmodule Etsunami do
       without data (OTP 28)
     * a default object of `update_counter/4` or `update_element/4` that has fewer elements than
       the key position is always an error, even where the key exists (OTP 29)
+    * functions that do several things to a table, such as `tab2file/3` and `table/2`, stay with it
+      even if its name is given to another one meanwhile (OTP 28.3)
 
   Besides,
 
@@ -75,7 +78,7 @@ defmodule Etsunami do
     * `:memory` of `info/2` is a function of the contents of the table
   """
 
-  alias Etsunami.{ErrorInfo, Native, Options}
+  alias Etsunami.{Dets, ErrorInfo, Filling, Native, Options, QlcTable, Shell, TabFile}
 
   @typedoc """
   A table: its identifier, or its name if it is a named table.
@@ -118,6 +121,30 @@ defmodule Etsunami do
           {position, increment :: integer}
           | {position, increment :: integer, threshold :: integer, set_value :: integer}
 
+  @typedoc """
+  A list of clauses `{head, guards, body}`, as `:ets` takes them.
+
+  The head is a pattern for objects, see `t:match_pattern/0`. Each guard is an expression that has
+  to give `true`; the last expression of the body is the result.
+  """
+  @type match_spec :: [{match_pattern, guards :: [term], body :: [term]}]
+
+  @typedoc """
+  A tuple that may contain variables (`:"$1"`, `:"$2"`, …) and wildcards (`:_`); or just a variable
+  or wildcard.
+  """
+  @type match_pattern :: atom | tuple
+
+  @typedoc """
+  A match specification that `match_spec_compile/1` has compiled.
+  """
+  @opaque compiled_match_spec :: reference
+
+  @typedoc """
+  Where `select/3`, `match/3` and their like have come to.
+  """
+  @type continuation :: :"$end_of_table" | tuple
+
   # How many objects a scan brings along with one call.
   @chunk 500
 
@@ -126,13 +153,15 @@ defmodule Etsunami do
   # are those of the native function where nothing else is said.
   defmacrop native(call, arguments \\ nil) do
     arguments = arguments || call |> Macro.decompose_call() |> arguments()
+    {function, _arity} = __CALLER__.function
 
     quote do
       try do
         unquote(call)
       catch
         :error, {:etsunami_error, reason, cause} ->
-          :erlang.error(reason, unquote(arguments), error_info: ErrorInfo.for_cause(cause))
+          info = ErrorInfo.for_cause(unquote(function), cause)
+          :erlang.error(reason, unquote(arguments), error_info: info)
       end
     end
   end
@@ -869,6 +898,533 @@ defmodule Etsunami do
   defp start(:foldl, table), do: Native.first_lookup(table)
   defp start(:foldr, table), do: Native.last_lookup(table)
 
+  ## Matching
+
+  @doc """
+  Returns the results of a match specification for all objects of the table.
+
+  Each object is matched with the heads of the specification, one after the other. The body of the
+  first clause whose head matches and whose guards are all true gives the result. In an
+  `:ordered_set` the results come in the order of the keys; in a bag those of one key in the order
+  of insertion.
+
+  Where the specification binds the key, or in an `:ordered_set` its beginning or its bounds, only
+  those objects are looked at; `explain/2` tells. Otherwise the time is proportional to the number
+  of objects. Others may change the table meanwhile: see "Traversal" in the module's
+  documentation.
+
+  Raises `ArgumentError` if the table does not exist or is not readable, or if the specification
+  is not valid.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :c}])
+      iex> Etsunami.select(table, [{{:"$1", :"$2"}, [{:>, :"$1", 1}], [:"$2"]}])
+      [:b, :c]
+
+  """
+  @doc group: :match
+  @spec select(table, match_spec) :: [term]
+  def select(table, spec) do
+    native(finish(Native.select(table, spec, 0, false)), [table, spec])
+  end
+
+  @doc """
+  As `select/2`, but returns at most `limit` results, and a continuation that leads to the next
+  ones by `select/1`.
+
+  Returns `:"$end_of_table"` if there are no results. A continuation can be used any time and any
+  number of times while the table exists, whatever happens to the table; it keeps nothing alive
+  and nothing locked. In an `:ordered_set` each chunk but the last has exactly `limit` results.
+
+  Raises `ArgumentError` as `select/2` does, and if the limit is not a positive integer.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :c}])
+      iex> {[1, 2], continuation} = Etsunami.select(table, [{{:"$1", :_}, [], [:"$1"]}], 2)
+      iex> Etsunami.select(continuation)
+      {[3], :"$end_of_table"}
+
+  """
+  @doc group: :match
+  @spec select(table, match_spec, limit :: pos_integer) ::
+          {[term], continuation} | :"$end_of_table"
+  def select(table, spec, limit) do
+    native(chunk(table, spec, limit, false), [table, spec, limit])
+  end
+
+  @doc """
+  Returns the next results, after those of `select/3` or `select/1`.
+
+  Raises `ArgumentError` if the table does not exist or is not readable, or if the argument is no
+  continuation.
+
+  ## Examples
+
+      iex> Etsunami.select(:"$end_of_table")
+      :"$end_of_table"
+
+  """
+  @doc group: :match
+  @spec select(continuation) :: {[term], continuation} | :"$end_of_table"
+  def select(continuation), do: native(go_on(continuation), [continuation])
+
+  @doc """
+  As `select/2`, but from the last key of an `:ordered_set` to the first. For other types there is
+  no difference.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :c}])
+      iex> Etsunami.select_reverse(table, [{{:"$1", :_}, [], [:"$1"]}])
+      [3, 2, 1]
+
+  """
+  @doc group: :match
+  @spec select_reverse(table, match_spec) :: [term]
+  def select_reverse(table, spec) do
+    native(finish(Native.select(table, spec, 0, true)), [table, spec])
+  end
+
+  @doc """
+  As `select/3`, but from the last key of an `:ordered_set` to the first.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :c}])
+      iex> {[3, 2], continuation} = Etsunami.select_reverse(table, [{{:"$1", :_}, [], [:"$1"]}], 2)
+      iex> Etsunami.select_reverse(continuation)
+      {[1], :"$end_of_table"}
+
+  """
+  @doc group: :match
+  @spec select_reverse(table, match_spec, limit :: pos_integer) ::
+          {[term], continuation} | :"$end_of_table"
+  def select_reverse(table, spec, limit) do
+    native(chunk(table, spec, limit, true), [table, spec, limit])
+  end
+
+  @doc """
+  Returns the next results, after those of `select_reverse/3`. The same as `select/1`.
+  """
+  @doc group: :match
+  @spec select_reverse(continuation) :: {[term], continuation} | :"$end_of_table"
+  def select_reverse(continuation), do: native(go_on(continuation), [continuation])
+
+  @doc """
+  Counts the objects for which a match specification gives `true`.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :a}])
+      iex> Etsunami.select_count(table, [{{:_, :a}, [], [true]}])
+      2
+
+  """
+  @doc group: :match
+  @spec select_count(table, match_spec) :: non_neg_integer
+  def select_count(table, spec) do
+    native(count(Native.select_count(table, spec), &Native.select_count/4), [table, spec])
+  end
+
+  @doc """
+  Deletes the objects for which a match specification gives `true`, and returns their number.
+
+  Each object is looked at and deleted in one atomic step. The function as a whole is not atomic.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :a}])
+      iex> Etsunami.select_delete(table, [{{:_, :a}, [], [true]}])
+      2
+      iex> Etsunami.tab2list(table)
+      [{2, :b}]
+
+  """
+  @doc group: :match
+  @spec select_delete(table, match_spec) :: non_neg_integer
+  def select_delete(table, spec) do
+    native(count(Native.select_delete(table, spec), &Native.select_delete/4), [table, spec])
+  end
+
+  @doc """
+  Replaces the objects that a match specification matches by its results, and returns their number.
+
+  Each object is looked at and replaced in one atomic step. The function as a whole is not atomic.
+
+  Raises `ArgumentError` if the table is a `:bag`, and if it cannot be seen from the specification
+  that it keeps the key: the body has to be a tuple whose key is what the head has matched there,
+  or `:"$_"`.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}])
+      iex> Etsunami.select_replace(table, [{{:"$1", :a}, [], [{{:"$1", :new}}]}])
+      1
+      iex> Etsunami.lookup(table, 1)
+      [{1, :new}]
+
+  """
+  @doc group: :match
+  @spec select_replace(table, match_spec) :: non_neg_integer
+  def select_replace(table, spec) do
+    native(count(Native.select_replace(table, spec), &Native.select_replace/4), [table, spec])
+  end
+
+  @doc """
+  Returns, for each object that matches a pattern, the list of its variables' values in the order
+  of their numbers.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a, 10}, {2, :b, 20}, {3, :a, 30}])
+      iex> Etsunami.match(table, {:"$2", :a, :"$1"})
+      [[10, 1], [30, 3]]
+
+  """
+  @doc group: :match
+  @spec match(table, match_pattern) :: [[term]]
+  def match(table, pattern) do
+    native(finish(Native.select(table, variables(pattern), 0, false)), [table, pattern])
+  end
+
+  @doc """
+  As `match/2`, but returns at most `limit` results, and a continuation that leads to the next
+  ones by `match/1`. See `select/3`.
+  """
+  @doc group: :match
+  @spec match(table, match_pattern, limit :: pos_integer) ::
+          {[[term]], continuation} | :"$end_of_table"
+  def match(table, pattern, limit) do
+    native(chunk(table, variables(pattern), limit, false), [table, pattern, limit])
+  end
+
+  @doc """
+  Returns the next results, after those of `match/3`. The same as `select/1`.
+  """
+  @doc group: :match
+  @spec match(continuation) :: {[term], continuation} | :"$end_of_table"
+  def match(continuation), do: native(go_on(continuation), [continuation])
+
+  @doc """
+  Returns the objects that match a pattern.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :a}])
+      iex> Etsunami.match_object(table, {:_, :a})
+      [{1, :a}, {3, :a}]
+
+  """
+  @doc group: :match
+  @spec match_object(table, match_pattern) :: [object]
+  def match_object(table, pattern) do
+    native(finish(Native.select(table, objects(pattern), 0, false)), [table, pattern])
+  end
+
+  @doc """
+  As `match_object/2`, but returns at most `limit` objects, and a continuation that leads to the
+  next ones by `match_object/1`. See `select/3`.
+  """
+  @doc group: :match
+  @spec match_object(table, match_pattern, limit :: pos_integer) ::
+          {[object], continuation} | :"$end_of_table"
+  def match_object(table, pattern, limit) do
+    native(chunk(table, objects(pattern), limit, false), [table, pattern, limit])
+  end
+
+  @doc """
+  Returns the next objects, after those of `match_object/3`. The same as `select/1`.
+  """
+  @doc group: :match
+  @spec match_object(continuation) :: {[term], continuation} | :"$end_of_table"
+  def match_object(continuation), do: native(go_on(continuation), [continuation])
+
+  @doc """
+  Deletes the objects that match a pattern. Returns `true`.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :a}])
+      iex> Etsunami.match_delete(table, {:_, :a})
+      iex> Etsunami.tab2list(table)
+      [{2, :b}]
+
+  """
+  @doc group: :match
+  @spec match_delete(table, match_pattern) :: true
+  def match_delete(table, pattern)
+  def match_delete(table, :_), do: native(Native.delete_all_objects(table), [table, :_])
+
+  def match_delete(table, pattern) do
+    spec = [{pattern, [], [true]}]
+    native(count(Native.select_delete(table, spec), &Native.select_delete/4), [table, pattern])
+    true
+  end
+
+  @doc """
+  Tells where `select/2` and its like look for the objects that a match specification may match.
+
+  Returns a map with
+
+    * `:access` - `:lookup` if only certain keys are looked up, `:ranges` if only the objects in
+      certain ranges of an `:ordered_set` are looked at, `:scan` if all objects are
+    * `:keys` - the keys (of `:lookup`)
+    * `:ranges` - a list of ranges `{low, high}` (of `:ranges`). An end is `{:>=, key}` or
+      `{:>, key}`, `{:"=<", key}` or `{:<, key}`, or `:none`. Inside such a key, `:"$least"` and
+      `:"$greatest"` stand for what is below and above all terms
+    * `:reasons` - for each clause, why
+
+  It is the very plan that a search has; what matches is decided by the specification.
+
+  Raises `ArgumentError` as `select/2` does.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.explain(table, [{{{:user, :"$1"}, :_}, [{:>, :"$1", 10}], [:"$_"]}])
+      %{
+        access: :ranges,
+        ranges: [{{:>, {:user, 10}}, {:"=<", {:user, :"$greatest"}}}],
+        reasons: ["the first elements of the key are bound, and guards limit the next one"]
+      }
+      iex> Etsunami.explain(table, [{{:_, :a}, [], [:"$_"]}])
+      %{access: :scan, reasons: ["nothing binds or limits the key"]}
+
+  """
+  @doc group: :match
+  @spec explain(table, match_spec) :: %{
+          required(:access) => :lookup | :ranges | :scan,
+          required(:reasons) => [String.t()],
+          optional(:keys) => [key],
+          optional(:ranges) => [{low :: term, high :: term}]
+        }
+  def explain(table, spec) do
+    case native(Native.explain(table, spec)) do
+      {:lookup, keys, reasons} -> %{access: :lookup, keys: keys, reasons: reasons}
+      {:ranges, ranges, reasons} -> %{access: :ranges, ranges: ranges, reasons: reasons}
+      {:scan, [], reasons} -> %{access: :scan, reasons: reasons}
+    end
+  end
+
+  defp variables(pattern), do: [{pattern, [], [:"$$"]}]
+  defp objects(pattern), do: [{pattern, [], [:"$_"]}]
+
+  defp chunk(table, spec, limit, reverse?) when is_integer(limit) and limit > 0 do
+    finish(Native.select(table, spec, limit, reverse?))
+  end
+
+  # The table is looked at first.
+  defp chunk(table, _spec, _limit, reverse?), do: Native.select(table, [], -1, reverse?)
+
+  defp go_on(:"$end_of_table"), do: :"$end_of_table"
+
+  # A list may be anything but improper. It is looked at here, where it is empty as a rule, and not
+  # each time that a search goes on.
+  defp go_on({_table, _at, _limit, _compiled, [_ | _] = list, _got} = continuation) do
+    finish(Native.select(put_elem(continuation, 4, proper(list))))
+  end
+
+  defp go_on({_table, _key, _end, _limit, _compiled, [_ | _] = list, _, _got} = continuation) do
+    finish(Native.select(put_elem(continuation, 5, proper(list))))
+  end
+
+  defp go_on(continuation), do: finish(Native.select(continuation))
+
+  defp proper(list), do: if(List.improper?(list), do: :improper, else: list)
+
+  # A search whose time is up goes on with another call, so that others have their turn between.
+  defp finish({:more, continuation}), do: finish(Native.select(continuation))
+  defp finish({:reverse, list}), do: :lists.reverse(list)
+  defp finish({:reverse, list, continuation}), do: {:lists.reverse(list), continuation}
+  defp finish(answer), do: answer
+
+  defp count({:more, table, compiled, cursor, number}, go_on) do
+    count(go_on.(table, compiled, cursor, number), go_on)
+  end
+
+  defp count(number, _go_on), do: number
+
+  ## Match specifications
+
+  @doc """
+  Compiles a match specification, for `match_spec_run/2`.
+
+  Raises `ArgumentError` if it is not valid.
+
+  ## Examples
+
+      iex> compiled = Etsunami.match_spec_compile([{{:"$1", :_}, [], [:"$1"]}])
+      iex> Etsunami.is_compiled_ms(compiled)
+      true
+
+  """
+  @doc group: :match_spec
+  @spec match_spec_compile(match_spec) :: compiled_match_spec
+  def match_spec_compile(spec), do: native(Native.match_spec_compile(spec))
+
+  @doc """
+  Tells if a term is a compiled match specification, and is so here and now: one that has been
+  sent to another node or written to a file is not any more.
+  """
+  @doc group: :match_spec
+  @spec is_compiled_ms(term) :: boolean
+  def is_compiled_ms(term), do: native(Native.is_compiled_ms(term))
+
+  @doc """
+  Returns the results of a compiled match specification for the terms of a list that it matches,
+  in the order of the list.
+
+  Raises `ArgumentError` if the list is not a proper one, or if the specification is not compiled.
+
+  ## Examples
+
+      iex> compiled = Etsunami.match_spec_compile([{{:"$1", :"$2"}, [{:>, :"$1", 1}], [:"$2"]}])
+      iex> Etsunami.match_spec_run([{1, :a}, {2, :b}, :other, {3, :c}], compiled)
+      [:b, :c]
+
+  """
+  @doc group: :match_spec
+  @spec match_spec_run([term], compiled_match_spec) :: [term]
+  def match_spec_run(list, compiled), do: native(run(list, compiled, []), [list, compiled])
+
+  defp run(list, compiled, before) do
+    case Native.match_spec_run(list, compiled, before) do
+      {:more, list, before} -> run(list, compiled, before)
+      results -> :lists.reverse(results)
+    end
+  end
+
+  @doc """
+  Makes a continuation usable again that has lost its compiled match specification, because it was
+  sent to another node or written to a file.
+
+  The specification is that of the call that the continuation comes from. A continuation that can
+  be used as it is stays as it is.
+  """
+  @doc group: :match_spec
+  @spec repair_continuation(continuation, match_spec) :: continuation
+  def repair_continuation(:"$end_of_table", _spec), do: :"$end_of_table"
+
+  def repair_continuation({_table, _key, _end, chunk, compiled, list, reverse, got} = whole, spec)
+      when is_integer(chunk) and is_list(list) and is_integer(reverse) and is_integer(got) do
+    repair(whole, 4, compiled, spec)
+  end
+
+  def repair_continuation({_table, position, chunk, compiled, list, got} = whole, spec)
+      when is_integer(position) and is_integer(chunk) and is_list(list) and is_integer(got) do
+    repair(whole, 3, compiled, spec)
+  end
+
+  defp repair(continuation, index, compiled, spec) do
+    if is_compiled_ms(compiled) do
+      continuation
+    else
+      put_elem(continuation, index, match_spec_compile(spec))
+    end
+  end
+
+  @doc """
+  Turns a `fn` into a match specification, while the program is compiled.
+
+  The `fn` is never called: it says in Elixir what the match specification says in terms. It takes
+  one argument, the object, and may have several clauses. To be used after `require Etsunami`.
+
+      iex> Etsunami.fun2ms(fn {name, age} when age >= 18 -> name end)
+      [{{:"$1", :"$2"}, [{:>=, :"$2", 18}], [:"$1"]}]
+
+  ## Patterns
+
+  The head is a tuple or a variable. Tuples, lists, maps, structs and literals may stand in a tuple
+  as in any pattern; binaries cannot be matched in parts. A variable that stands there twice must
+  have the same value. `name = pattern` names the whole object or a part of it.
+
+      iex> Etsunami.fun2ms(fn {_id, %{type: :user}} = object -> object end)
+      [{{:"$1", %{type: :user}}, [], [:"$_"]}]
+
+  `^` puts a value into the pattern: that of a variable, or of any expression in parentheses. It is
+  matched exactly, maps as well.
+
+      iex> id = {:user, 7}
+      iex> Etsunami.fun2ms(fn {^id, value} -> value end)
+      [{{{:user, 7}, :"$1"}, [], [:"$1"]}]
+
+  ## Guards and bodies
+
+  They may call the functions that match specifications know: those that Elixir allows in guards,
+  and `max/2` and `min/2`. Macros are expanded, among them those of `defguard` and `Record`, and
+  `in` with a list or range. `x.field` is the value of a key in a map. Several `when`s are
+  alternatives, as in a `fn`. A body gives a term that may be built of variables, tuples, lists, maps
+  and structs; of several expressions the last one counts.
+
+      iex> Etsunami.fun2ms(fn {key, n} when n in 1..3 or is_nil(n) -> {key, n + 1} end)
+      [
+        {{:"$1", :"$2"},
+         [
+           {:orelse, {:andalso, {:is_integer, :"$2"}, {:andalso, {:>=, :"$2", 1}, {:"=<", :"$2", 3}}},
+            {:==, :"$2", nil}}
+         ], [{{:"$1", {:+, :"$2", 1}}}]}
+      ]
+
+  A variable that is not of the head stands for the value that it has where the macro is called, and
+  so does `^(expression)` for whatever the expression gives there.
+
+      iex> limit = 18
+      iex> Etsunami.fun2ms(fn {_, age} when age > limit and age < ^(2 * limit) -> age end)
+      [
+        {{:_, :"$1"}, [{:andalso, {:>, :"$1", {:const, 18}}, {:<, :"$1", {:const, 36}}}],
+         [:"$1"]}
+      ]
+
+  `object()` is the object, `bindings()` the list of the values of all variables.
+
+  A call that fails in a guard makes the clause fail; in a body it has the value `:EXIT`, where a `fn`
+  would fail.
+
+  ## Errors
+
+  `CompileError`, with the line, if something cannot be said by a match specification.
+  """
+  @doc group: :match_spec
+  defmacro fun2ms(fun), do: Etsunami.Fun2ms.quoted(fun, __CALLER__)
+
+  @doc """
+  Tries a match specification on a term, or tells what is wrong with it.
+
+  Returns `{:ok, result}`, where `result` is `false` if the term does not match, or
+  `{:error, faults}`. A fault is `{:error, text}`, with a charlist.
+
+  ## Examples
+
+      iex> Etsunami.test_ms({:a, 1}, [{{:"$1", :"$2"}, [{:is_atom, :"$1"}], [:"$2"]}])
+      {:ok, 1}
+      iex> Etsunami.test_ms({:a, 1}, [{{:b, :_}, [], [true]}])
+      {:ok, false}
+      iex> {:error, [{:error, text}]} = Etsunami.test_ms({:a}, [{{:_}, [], [:"$1"]}])
+      iex> to_string(text)
+      "Variable $1 is unbound."
+
+  """
+  @doc group: :match_spec
+  @spec test_ms(tuple, term) :: {:ok, term} | {:error, [{:error, charlist}]}
+  def test_ms(tuple, spec) do
+    case native(Native.match_spec_lint(spec), [tuple, spec]) do
+      [] -> {:ok, [tuple] |> match_spec_run(match_spec_compile(spec)) |> Enum.at(0, false)}
+      faults -> {:error, faults}
+    end
+  end
+
   ## Information
 
   @doc """
@@ -950,4 +1506,342 @@ defmodule Etsunami do
   @doc group: :info
   @spec whereis(atom) :: reference | :undefined
   def whereis(name), do: native(Native.whereis(name))
+
+  ## Files, `:dets` and `:qlc`
+
+  @doc """
+  Writes the table to a file, in the format of `:ets`.
+
+  It is `tab2file/3` without options.
+
+  ## Examples
+
+      iex> file = System.tmp_dir!() |> Path.join("etsunami_moons_1.tab") |> String.to_charlist()
+      iex> table = Etsunami.new(:moons, [])
+      iex> Etsunami.insert(table, [{:io, 1}, {:europa, 2}])
+      iex> Etsunami.tab2file(table, file)
+      :ok
+      iex> {:ok, copy} = :ets.file2tab(file)
+      iex> :ets.lookup(copy, :europa)
+      [{:europa, 2}]
+      iex> File.rm!(file)
+      :ok
+
+  """
+  @doc group: :files
+  @spec tab2file(table, :file.name()) :: :ok | {:error, reason :: term}
+  def tab2file(table, file), do: tab2file(table, file, [])
+
+  @doc """
+  Writes the table to a file, in the format of `:ets`.
+
+  A file of that name is replaced. As in `:ets`, the name is a list of characters or an atom, not
+  a binary. `:ets.file2tab/2` can read the file as well as `file2tab/2`, and the other way round.
+
+  Other processes may write to the table meanwhile. A key that stays in the table is in the file
+  exactly once, even if its object is replaced; one that comes or goes at most once. The file need
+  not show the table as it was at one moment. If something fails, there is no file.
+
+  Returns `{:error, :badtab}` if there is no such table, and fails with `ArgumentError` if the
+  calling process may not read it. What `:file` and `:disk_log` complain about is returned as
+  `{:error, reason}`.
+
+  ## Options
+
+    * `{:extended_info, [:object_count | :md5sum]}` - what is written for the option `:verify` of
+      `file2tab/2`: how many objects there are, and the MD5 sum of the contents. By default there
+      is only the size that the table had in the beginning
+    * `{:sync, boolean}` - whether the function returns only when the operating system has
+      written everything to the disk, `false` by default
+
+  ## Examples
+
+      iex> file = System.tmp_dir!() |> Path.join("etsunami_moons_2.tab") |> String.to_charlist()
+      iex> table = Etsunami.new(:moons, [])
+      iex> Etsunami.tab2file(table, file, extended_info: [:md5sum], sync: true)
+      :ok
+      iex> {:ok, info} = Etsunami.tabfile_info(file)
+      iex> info[:extended_info]
+      [:md5sum]
+      iex> Etsunami.tab2file(:no_such_table, file)
+      {:error, :badtab}
+
+  """
+  @doc group: :files
+  @spec tab2file(table, :file.name(), [option]) :: :ok | {:error, reason :: term}
+        when option: {:extended_info, [:object_count | :md5sum]} | {:sync, boolean}
+  def tab2file(table, file, options) do
+    TabFile.Writer.write(__MODULE__, identify(table), file, options)
+  end
+
+  @doc """
+  Makes a table from a file that `tab2file/3` has written, here or in `:ets`.
+
+  It is `file2tab/2` without options.
+
+  ## Examples
+
+      iex> file = System.tmp_dir!() |> Path.join("etsunami_moons_3.tab") |> String.to_charlist()
+      iex> original = :ets.new(:moons, [:ordered_set])
+      iex> :ets.insert(original, [{:io, 1}, {:europa, 2}])
+      iex> :ets.tab2file(original, file)
+      iex> {:ok, table} = Etsunami.file2tab(file)
+      iex> Etsunami.tab2list(table)
+      [{:europa, 2}, {:io, 1}]
+      iex> File.rm!(file)
+      :ok
+
+  """
+  @doc group: :files
+  @spec file2tab(:file.name()) :: {:ok, table} | {:error, reason :: term}
+  def file2tab(file), do: file2tab(file, [])
+
+  @doc """
+  Makes a table from a file that `tab2file/3` has written, here or in `:ets`.
+
+  The table belongs to the calling process. Name, type, access, key position, `:named_table`,
+  `:compressed`, `:read_concurrency` and `:write_concurrency` are those of the table that was
+  written; it has no heir.
+
+  Returns `{:error, :cannot_create_table}` if the name of a named table is in use,
+  `{:error, {:read_error, reason}}` if the file cannot be read, and `{:error, :badfile}` if it is
+  something else. Fails with `ArgumentError` if the file contains something that is not an object.
+  No table is left over when anything has failed.
+
+  ## Options
+
+    * `{:verify, boolean}` - whether the file has to be complete and unharmed, `false` by default.
+      Without it, what is broken is left out. With it, the error is `:badfile`,
+      `:invalid_object_count` or `:checksum_error`
+    * `{:table, table}` - a table to insert the objects into, instead of a new one. It is deleted
+      when anything fails
+
+  ## Examples
+
+      iex> file = System.tmp_dir!() |> Path.join("etsunami_moons_4.tab") |> String.to_charlist()
+      iex> table = Etsunami.new(:moons, [])
+      iex> Etsunami.insert(table, {:io, 1})
+      iex> Etsunami.tab2file(table, file, extended_info: [:object_count])
+      iex> {:ok, copy} = Etsunami.file2tab(file, verify: true)
+      iex> Etsunami.lookup(copy, :io)
+      [{:io, 1}]
+      iex> File.rm!(file)
+      :ok
+
+  """
+  @doc group: :files
+  @spec file2tab(:file.name(), [option]) :: {:ok, table} | {:error, reason :: term}
+        when option: {:verify, boolean} | {:table, table}
+  def file2tab(file, options), do: TabFile.Reader.read(__MODULE__, file, options)
+
+  @doc """
+  Tells about the table in a file that `tab2file/3` has written, here or in `:ets`.
+
+  The items are `:name`, `:type`, `:protection`, `:named_table`, `:keypos`, `:size`,
+  `:extended_info`, and `:version`, the version of the format. The errors are those of
+  `file2tab/2`.
+
+  ## Examples
+
+      iex> file = System.tmp_dir!() |> Path.join("etsunami_moons_5.tab") |> String.to_charlist()
+      iex> table = Etsunami.new(:moons, [:bag])
+      iex> Etsunami.tab2file(table, file)
+      iex> {:ok, info} = Etsunami.tabfile_info(file)
+      iex> {info[:name], info[:type], info[:size], info[:version]}
+      {:moons, :bag, 0, {1, 0}}
+      iex> File.rm!(file)
+      :ok
+
+  """
+  @doc group: :files
+  @spec tabfile_info(:file.name()) :: {:ok, keyword} | {:error, reason :: term}
+  def tabfile_info(file) when is_list(file) or is_atom(file), do: TabFile.Reader.info(file)
+
+  @doc """
+  Replaces the contents of a `:dets` table by those of the table.
+
+  Returns the name of the `:dets` table, and raises what `:dets` complains about. As with `:ets`,
+  the process of the `:dets` table reads the objects, so that a private table with more than a few
+  of them cannot be copied.
+
+  ## Examples
+
+      iex> file = System.tmp_dir!() |> Path.join("etsunami_moons_1.dets") |> String.to_charlist()
+      iex> {:ok, dets} = :dets.open_file(:doc_to_dets, file: file)
+      iex> table = Etsunami.new(:moons, [])
+      iex> Etsunami.insert(table, {:io, 1})
+      iex> Etsunami.to_dets(table, dets)
+      :doc_to_dets
+      iex> :dets.lookup(dets, :io)
+      [{:io, 1}]
+      iex> {:dets.close(dets), File.rm!(file)}
+      {:ok, :ok}
+
+  """
+  @doc group: :files
+  @spec to_dets(table, dets) :: dets when dets: :dets.tab_name()
+  def to_dets(table, dets) do
+    case Dets.write(__MODULE__, identify(table), dets) do
+      :ok -> dets
+      {:error, reason} -> :erlang.error(reason, [table, dets])
+    end
+  end
+
+  @doc """
+  Inserts the objects of a `:dets` table into the table.
+
+  What is in the table already stays, unless it has the same key. Raises what `:dets` complains
+  about. Each object is inserted on its own.
+
+  ## Examples
+
+      iex> file = System.tmp_dir!() |> Path.join("etsunami_moons_2.dets") |> String.to_charlist()
+      iex> {:ok, dets} = :dets.open_file(:doc_from_dets, file: file)
+      iex> :dets.insert(dets, {:io, 1})
+      iex> table = Etsunami.new(:moons, [])
+      iex> Etsunami.from_dets(table, dets)
+      true
+      iex> Etsunami.lookup(table, :io)
+      [{:io, 1}]
+      iex> {:dets.close(dets), File.rm!(file)}
+      {:ok, :ok}
+
+  """
+  @doc group: :files
+  @spec from_dets(table, :dets.tab_name()) :: true
+  def from_dets(table, dets) do
+    case Dets.read(__MODULE__, identify(table), dets) do
+      :ok -> true
+      {:error, reason} -> :erlang.error(reason, [table, dets])
+    end
+  end
+
+  @doc """
+  Replaces the contents of the table by the objects that a function brings.
+
+  The table is emptied. Then the function is called with `:read`, and returns
+  `{objects, function}` with the function to be called next, or `:end_of_input`. If it returns
+  anything else, the process exits with that. If an object cannot be inserted, the last function
+  is called with `:close`, and the process exits with the reason.
+
+  Others see how the table is filled: each object is inserted on its own.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:squares, [:ordered_set])
+      iex> last = fn :read -> :end_of_input end
+      iex> Etsunami.init_table(table, fn :read -> {[{1, 1}, {2, 4}], last} end)
+      true
+      iex> Etsunami.tab2list(table)
+      [{1, 1}, {2, 4}]
+
+  """
+  @doc group: :files
+  @spec init_table(table, (:read | :close -> result)) :: true
+        when result: :end_of_input | {[object], (:read | :close -> term)} | term
+  def init_table(table, function), do: Filling.replace(__MODULE__, identify(table), function)
+
+  @doc """
+  Makes a query handle for the table, to be used with `:qlc`.
+
+  It is `table/2` without options.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:moons, [:ordered_set])
+      iex> Etsunami.insert(table, [{:io, 1}, {:europa, 2}])
+      iex> :qlc.e(Etsunami.table(table))
+      [{:europa, 2}, {:io, 1}]
+
+  """
+  @doc group: :files
+  @spec table(table) :: :qlc.query_handle()
+  def table(table), do: table(table, [])
+
+  @doc """
+  Makes a query handle for the table, to be used with `:qlc`.
+
+  A query looks up keys instead of scanning the table if it says what they are. The table is fixed
+  while the query runs.
+
+  ## Options
+
+    * `{:traverse, :select}` - the query scans the table with `select/3`, which takes the filter
+      of the query as a match specification; the default
+    * `{:traverse, {:select, match_spec}}` - the query is about what the match specification makes
+      of the objects
+    * `{:traverse, :first_next}`, `{:traverse, :last_prev}` - the query goes from key to key with
+      `first/1` and `next/2`, or `last/1` and `prev/2`
+    * `{:n_objects, count}` - how many objects `select/3` brings at once, 100 by default
+
+  Others are those of `:qlc.table/2`. Fails with `ArgumentError` if an option is wrong.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:moons, [:ordered_set])
+      iex> Etsunami.insert(table, [{:io, 1}, {:europa, 2}])
+      iex> :qlc.e(Etsunami.table(table, traverse: :last_prev))
+      [{:io, 1}, {:europa, 2}]
+
+  """
+  @doc group: :files
+  @spec table(table, option | [option]) :: :qlc.query_handle()
+        when option: {:n_objects, :default | pos_integer} | {:traverse, method} | tuple,
+             method: :first_next | :last_prev | :select | {:select, list}
+  def table(table, options) do
+    case QlcTable.new(__MODULE__, identify(table), table, options) do
+      {:ok, handle} -> handle
+      :error -> :erlang.error(:badarg, [table, options])
+    end
+  end
+
+  ## On the terminal
+
+  @doc """
+  Prints a list of all tables: identifier or name, name, type, size, memory in words, and owner.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:moons, [])
+      iex> list = ExUnit.CaptureIO.capture_io(fn -> Etsunami.i() end)
+      iex> list =~ "moons" and Etsunami.delete(table)
+      true
+
+  """
+  @doc group: :info
+  @spec i() :: :ok
+  def i, do: Shell.list(__MODULE__)
+
+  @doc """
+  Shows a table on the terminal, in pages of 40 lines of up to 80 characters.
+
+  It asks what to do next: `c` or an empty line shows the next page, `q` ends the function, `p5`
+  prints the fifth object at its full length, `/text` shows the objects that match a regular
+  expression, and `k` deletes the table.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:moons, [])
+      iex> Etsunami.insert(table, {:io, 1})
+      iex> ExUnit.CaptureIO.capture_io("q\\n", fn -> Etsunami.i(table) end) =~ "<1   > {io,1}"
+      true
+
+  """
+  @doc group: :info
+  @spec i(table) :: :ok
+  def i(table), do: i(table, 40)
+
+  @doc """
+  Shows a table on the terminal as `i/1` does it, in pages of a given height.
+  """
+  @doc group: :info
+  @spec i(table, pos_integer) :: :ok
+  def i(table, height), do: i(table, height, 80)
+
+  @doc """
+  Shows a table on the terminal as `i/1` does it, in pages of a given height and width.
+  """
+  @doc group: :info
+  @spec i(table, pos_integer, pos_integer) :: :ok
+  def i(table, height, width), do: Shell.browse(__MODULE__, identify(table), height, width)
 end

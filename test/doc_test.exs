@@ -4,4 +4,5 @@ defmodule Etsunami.DocTest do
   @moduletag :library
 
   doctest Etsunami
+  doctest Etsunami.Table
 end

@@ -6,12 +6,24 @@ defmodule Etsunami.ErrorInfo do
   # The sentences are those of `:ets`: the call is shown to the formatter of the standard library
   # as the call of `:ets` that it resembles, one that every release from OTP 25 on knows.
 
+  # Causes that `:ets` keeps to itself: there the arguments, or the only thing that is left, tell.
+  @untold [
+    next: :badkey,
+    next_lookup: :badkey,
+    prev: :badkey,
+    prev_lookup: :badkey,
+    lookup_element: :position,
+    update_element: :position,
+    rename: :already_exists
+  ]
+
   @doc """
-  The `error_info` of an exception with the given cause.
+  The `error_info` of an exception that a function raises for a cause.
   """
-  @spec for_cause(atom) :: %{required(:module) => module, optional(:cause) => atom}
-  def for_cause(:none), do: %{module: __MODULE__}
-  def for_cause(cause), do: %{module: __MODULE__, cause: cause}
+  @spec for_cause(atom, atom) :: %{required(:module) => module, optional(:cause) => atom}
+  def for_cause(_function, :none), do: %{module: __MODULE__}
+  def for_cause(function, cause) when {function, cause} in @untold, do: %{module: __MODULE__}
+  def for_cause(_function, cause), do: %{module: __MODULE__, cause: cause}
 
   @doc """
   Explains the exception of a call: which argument is wrong, and why.
@@ -37,12 +49,24 @@ defmodule Etsunami.ErrorInfo do
     end
   end
 
+  # The text is that of the function that `:ets` has behind these.
+  defp explain(:select_delete, args, info), do: as_ets(:internal_select_delete, args, info)
+
+  defp explain(:match_delete, [table, pattern], info) do
+    as_ets(:internal_select_delete, [table, [{pattern, [], [true]}]], info)
+  end
+
+  defp explain(:explain, args, info), do: as_ets(:select, args, info)
+
   defp explain(:next_lookup, args, info), do: as_ets(:next, args, info)
   defp explain(:prev_lookup, args, info), do: as_ets(:prev, args, info)
 
   defp explain(fold, [_function, _acc, table], info) when fold in [:foldl, :foldr] do
     for {1, error} <- as_ets(:first, [table], info), into: %{}, do: {3, error}
   end
+
+  # The call that the formatter knows has another name and arguments in each release.
+  defp explain(:select_delete, args, info), do: as_ets(:select_count, args, info)
 
   defp explain(function, args, info), do: as_ets(function, args, info)
 

@@ -92,6 +92,37 @@ defmodule Etsunami.Native do
           {[tuple], cursor} | :"$end_of_table"
   def scan(_table, _cursor, _direction, _limit), do: stub()
 
+  # Matching
+
+  @typep more :: {:more, continuation :: tuple}
+  @typep turned :: {:reverse, [term]} | {:reverse, [term], next :: term}
+
+  @spec select(Etsunami.table(), Etsunami.match_spec(), non_neg_integer, boolean) ::
+          [term] | {[term], term} | :"$end_of_table" | turned | more
+  def select(_table, _spec, _chunk, _reverse?), do: stub()
+  def select(_continuation), do: stub()
+
+  @typep more_to_do :: {:more, reference, reference, cursor, non_neg_integer}
+
+  @spec select_count(Etsunami.table(), Etsunami.match_spec()) :: non_neg_integer | more_to_do
+  def select_count(_table, _spec), do: stub()
+  def select_count(_table, _compiled, _cursor, _count), do: stub()
+  def select_delete(_table, _spec), do: stub()
+  def select_delete(_table, _compiled, _cursor, _count), do: stub()
+  def select_replace(_table, _spec), do: stub()
+  def select_replace(_table, _compiled, _cursor, _count), do: stub()
+
+  @spec explain(Etsunami.table(), Etsunami.match_spec()) ::
+          {:lookup | :ranges | :scan, [term], [String.t()]}
+  def explain(_table, _spec), do: stub()
+
+  def match_spec_compile(_spec), do: stub()
+  def is_compiled_ms(_term), do: stub()
+  def match_spec_run(_terms, _compiled, _before), do: stub()
+
+  @spec match_spec_lint(term) :: [{:error, charlist}]
+  def match_spec_lint(_spec), do: stub()
+
   # Information
 
   def info(_table), do: stub()
@@ -99,6 +130,10 @@ defmodule Etsunami.Native do
   def stats(_table), do: stub()
   def all, do: stub()
   def whereis(_name), do: stub()
+
+  # What the library holds: only in a library built with the cargo feature `count_memory`
+
+  def held, do: stub()
 
   # The codec and the term order, for the tests
 

@@ -93,6 +93,70 @@ defmodule Etsunami.Parity.BadInputTest do
 
   defp defaults, do: [{:x, 1}, {:x, :y}, {:x}, {}, {:x, 1, 2, 3, 4}, :x, [:x, 1], nil]
 
+  defp specs do
+    terms() ++
+      [
+        [{:_, [], [:"$_"]}],
+        [{:"$1", [], [:"$1"]}],
+        [{{:"$1", :"$2", :_}, [], [:"$$"]}],
+        [{{:"$1", :"$2", :_}, [{:>, :"$2", 5}], [true]}],
+        [{{:"$1", :"$2", :_}, [{:>, :"$3", 5}], [true]}],
+        [{{:"$1", :"$2", :_}, [{:unknown, :"$2", 5}], [true]}],
+        [{{:"$1", :"$2", :_}, [{:<, {:+, :"$2", :"$1"}, 5}], [{{:"$2", {:+, :"$1", :a}}}]}],
+        [{{1, :_, :_}, [], [true]}],
+        [{{:_, 10, :_}, [], [true]}],
+        [{{:a, :_, :_}, [], [:"$_"]}, {{1, :_, :_}, [], [true]}],
+        [{{:"$1", :"$2"}, [], [{{:"$1", :"$2", :new}}]}],
+        [{{:"$1", :"$2"}, [], [{{:"$2", :"$1"}}]}],
+        [{{:"$1", :"$2", :_}, [], [{{:"$1", :"$2", {:const, 7}}}]}],
+        [{{:"$1", :_}, [], [{{:x, :"$1"}}]}],
+        [{{:"$1", :_}, [], [:"$_"]}],
+        [{{:"$1", :_}, [], []}],
+        [{{:"$1", :_}, [], [1, 2, :"$1"]}],
+        [{{:"$1", :_}, [], [:"$2"]}],
+        [{{:"$1", :_}, [true, false], [:"$1"]}],
+        [{{:"$1", :_}, :guard, [:"$1"]}],
+        [{{:"$1", :_}, [], :body}],
+        [{{:"$1", :_}, []}],
+        [{[:"$1"], [], [true]}],
+        [{:_, [], [true]}],
+        [{:_, [], [true]} | :tail],
+        [{:_, [], [true]}, :no_clause],
+        [{:"$01", [], [true]}],
+        [{{:_}, [{:andalso}], [true]}],
+        [{:_, [], [{:element, 1, :"$_"}]}],
+        [{:_, [], [%{key: :"$_"}]}],
+        [{{:_, %{a: :"$1"}}, [], [:"$1"]}]
+      ]
+  end
+
+  defp matching do
+    by_spec =
+      for function <- [:select, :select_reverse, :select_count, :select_delete, :select_replace],
+          spec <- specs(),
+          do: {function, [spec]}
+
+    by_pattern =
+      for function <- [:match, :match_object, :match_delete],
+          pattern <- terms() ++ [{:"$1", :"$2"}, {:_, 10, :"$1"}, {:"$2", :"$1"}, :"$2", :"$$"],
+          do: {function, [pattern]}
+
+    spec = [{{:"$1", :_}, [], [:"$1"]}]
+    limits = [4, 1000 | terms()]
+
+    chunks =
+      for function <- [:select, :select_reverse], spec <- [spec, :bad, []], limit <- limits do
+        {function, [spec, limit]}
+      end
+
+    patterns =
+      for function <- [:match, :match_object], pattern <- [{:"$1", :_}, 1], limit <- limits do
+        {function, [pattern, limit]}
+      end
+
+    by_spec ++ by_pattern ++ chunks ++ patterns
+  end
+
   # The calls for a table that can be used, without the table as their first argument.
   defp calls(type) do
     one_term =
@@ -131,7 +195,7 @@ defmodule Etsunami.Parity.BadInputTest do
           do: {function, [key, operation] ++ default}
 
     gifts = for pid <- terms(), do: {:give_away, [pid, :gift]}
-    one_term ++ elements ++ updates ++ gifts ++ unary()
+    one_term ++ elements ++ updates ++ gifts ++ matching() ++ unary()
   end
 
   # How many slots there are is known for an ordered_set alone.
@@ -197,6 +261,26 @@ defmodule Etsunami.Parity.BadInputTest do
         rename: ["no atom"],
         give_away: [self(), :gift],
         give_away: [:no_pid, :gift],
+        select: [[{:_, [], [:"$_"]}]],
+        select: [:no_spec],
+        select: [[{:_, [], [:"$_"]}], 1],
+        select: [[{:_, [], [:"$_"]}], 0],
+        select_reverse: [[{:_, [], [:"$_"]}]],
+        select_reverse: [:no_spec, :no_limit],
+        select_count: [[{:_, [], [true]}]],
+        select_delete: [[{:_, [], [true]}]],
+        select_delete: [[{{1, :_}, [], [true]}]],
+        select_delete: [:no_spec],
+        select_replace: [[{:_, [], [:"$_"]}]],
+        select_replace: [[{:_, [], [:new]}]],
+        match: [{1, :_}],
+        match: [:no_pattern],
+        match: [{1, :_}, 1],
+        match: [{1, :_}, -1],
+        match_object: [{1, :_}],
+        match_object: [{1, :_}, 1],
+        match_delete: [{1, :_}],
+        match_delete: [:_],
         setopts: [[]],
         setopts: [{:heir, :none}],
         setopts: [:a],
@@ -322,6 +406,45 @@ defmodule Etsunami.Parity.BadInputTest do
     for name <- terms() do
       [expected, actual] = for ets <- [:ets, Etsunami], do: outcome(ets, :whereis, [name])
       assert_same(expected, actual, {:whereis, name})
+    end
+  end
+
+  test "continuations" do
+    for function <- [:select, :select_reverse, :match, :match_object], term <- terms() do
+      [expected, actual] = for ets <- [:ets, Etsunami], do: outcome(ets, function, [term])
+      assert_same(expected, actual, {function, term})
+    end
+  end
+
+  test "specifications that are compiled, and lists for them" do
+    for spec <- specs() do
+      [expected, actual] =
+        for ets <- [:ets, Etsunami], do: outcome(ets, :match_spec_compile, [spec])
+
+      [expected, actual] =
+        for outcome <- [expected, actual] do
+          with {:ok, reference} when is_reference(reference) <- outcome, do: :compiled
+        end
+
+      assert_same(expected, actual, {:match_spec_compile, spec})
+    end
+
+    for spec <- [[{{:"$1", :_}, [], [:"$1"]}], [{:"$1", [], [:"$1"]}]], list <- terms() do
+      [expected, actual] =
+        for ets <- [:ets, Etsunami] do
+          outcome(ets, :match_spec_run, [list, ets.match_spec_compile(spec)])
+        end
+
+      assert_same(reason(expected), reason(actual), {:match_spec_run, list})
+    end
+
+    for term <- terms() do
+      assert Etsunami.is_compiled_ms(term) == :ets.is_compiled_ms(term)
+
+      [expected, actual] =
+        for ets <- [:ets, Etsunami], do: reason(outcome(ets, :match_spec_run, [[], term]))
+
+      assert_same(expected, actual, {:match_spec_run, term})
     end
   end
 
@@ -516,6 +639,18 @@ defmodule Etsunami.Parity.BadInputTest do
 
   defp normalize({:ok, info}, _table, _options, :info, []) when is_list(info) do
     {:ok, Keyword.drop(info, [:id, :memory, :owner])}
+  end
+
+  # Where the objects have no order, a chunk has some of them.
+  defp normalize({:ok, {list, next}}, _table, [type | _], _function, [_spec, _limit])
+       when is_list(list) do
+    next = if next == :"$end_of_table", do: next, else: :continuation
+    {:ok, if(type == :ordered_set, do: {list, next}, else: {:chunk, length(list)})}
+  end
+
+  defp normalize({:ok, list}, _table, [type | _], function, [_spec])
+       when type != :ordered_set and function in [:select, :select_reverse, :match, :match_object] do
+    {:ok, Enum.sort(list)}
   end
 
   defp normalize({:ok, objects}, _table, _options, :tab2list, []), do: {:ok, Enum.sort(objects)}

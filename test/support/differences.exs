@@ -53,6 +53,13 @@
         "missing, and could end the virtual machine then"
   },
   %{
+    name: :continuation_by_name,
+    before: :never,
+    reason:
+      "a continuation of a named ordered_set of :ets holds the name, and goes on in whatever " <>
+        "table has the name then"
+  },
+  %{
     name: :huge_position,
     before: :never,
     reason:
@@ -80,5 +87,34 @@
     before: :never,
     reason:
       "the option {engine, Engine} and the items engine and stats of info/2 are Etsunami's own"
+  },
+  %{
+    name: :browser_expression_end,
+    before: :never,
+    reason: "the browser of i/1 in :ets takes a $ at the end of a regular expression away"
+  },
+  %{
+    name: :binary_part_of_bits,
+    before: "15.0.0",
+    reason: "binary_part took the whole bytes of a bit string; later it fails"
+  },
+  %{
+    name: :faults_in_large_maps,
+    before: :never,
+    reason:
+      "test_ms of :ets tells the faults in a map of more than 32 pairs in the order of its " <>
+        "hash table, and some of them twice"
+  },
+  %{
+    name: :deep_specifications,
+    before: :never,
+    reason: "a match specification nested deeper than the stack of :ets allows is a system_limit"
+  },
+  %{
+    name: :name_resolved_once,
+    before: "16.2.0",
+    reason:
+      "init_table, tab2file, to_dets, from_dets, table and i went on with another table that " <>
+        "got the name meanwhile"
   }
 ]

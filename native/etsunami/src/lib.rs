@@ -9,6 +9,7 @@
 //! - [`reclaim`]: when memory may be freed;
 //! - [`sync`]: the atomics, real or modelled by loom.
 
+pub mod accounting;
 // Loom's primitives cannot live in statics; the models stop at the engines.
 #[cfg(not(loom))]
 pub mod catalog;

@@ -11,6 +11,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
+use etsunami::accounting::exempt;
 use etsunami::reclaim;
 use rustler::sys::{
     ErlNifEnv, ErlNifMonitor, ErlNifPid, ErlNifResourceFlags, ErlNifResourceType,
@@ -114,7 +115,7 @@ pub fn assign(env: Env, pid: u64, handle: &Handle) -> Option<Place> {
             index
         }
         None => {
-            places.handles.push(handle.as_ptr());
+            exempt(|| places.handles.push(handle.as_ptr()));
             places.handles.len() - 1
         }
     };
@@ -127,7 +128,7 @@ impl Place {
     pub fn give_back(self) {
         if let Some(places) = self.owner.tables().as_mut() {
             places.handles[self.index] = null_mut();
-            places.free.push(self.index);
+            exempt(|| places.free.push(self.index));
         }
     }
 }
@@ -145,11 +146,11 @@ impl Owner {
         if let Some(owner) = owners.get(&pid) {
             return Some(owner.clone());
         }
-        let owner = Arc::new(Owner { pid, tables: Mutex::new(Some(Places::default())) });
+        let owner = exempt(|| Arc::new(Owner { pid, tables: Mutex::new(Some(Places::default())) }));
         if !owner.watch(env) {
             return None;
         }
-        owners.insert(pid, owner.clone());
+        exempt(|| owners.insert(pid, owner.clone()));
         Some(owner)
     }
 

@@ -6,7 +6,9 @@
 //! CPU scheduler, where it may run to its end.
 
 use std::ffi::CStr;
+use std::time::{Duration, Instant};
 
+use etsunami::table::Quota;
 use rustler::sys;
 
 use crate::vm::{Env, NifFunction, VmTerm};
@@ -50,4 +52,60 @@ pub fn consume(env: Env, words: usize) -> bool {
     let percent = (words * 50 / CHUNK_WORDS).clamp(1, 100);
     // SAFETY: a valid environment; a percentage from 1 to 100.
     unsafe { sys::enif_consume_timeslice(env.raw(), percent as i32) != 0 }
+}
+
+/// The words that an object may have for a program to run over it on this thread.
+pub fn largest_object() -> usize {
+    if on_normal_scheduler() { INDIVISIBLE_WORDS } else { usize::MAX }
+}
+
+/// How long a chunk of a search may take, on a normal and on a dirty scheduler.
+const CHUNK_TIME: [Duration; 2] = [Duration::from_micros(500), Duration::from_millis(4)];
+
+/// The objects of the first step.
+const FIRST_STEP: usize = 16;
+
+/// Divides a chunk whose work cannot be told beforehand into steps, between which the clock is read.
+pub struct Pace {
+    started: Instant,
+    limit: Duration,
+    spent: Duration,
+    done: usize,
+    step: usize,
+}
+
+impl Pace {
+    /// Starts the clock.
+    pub fn start() -> Pace {
+        let limit = CHUNK_TIME[usize::from(!on_normal_scheduler())];
+        Pace { started: Instant::now(), limit, spent: Duration::ZERO, done: 0, step: FIRST_STEP }
+    }
+
+    /// How many objects the next step may look at.
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    /// The very first object is too large for this thread.
+    pub fn is_stuck(&self, left: &Quota) -> bool {
+        left.met_large && self.done == 0 && left.visits == self.step
+    }
+
+    /// A step was made; false if the time is up. Steps grow twofold, as far as the time that is
+    /// left will do for them.
+    pub fn goes_on(&mut self) -> bool {
+        self.done += self.step;
+        self.spent = self.started.elapsed();
+        let spent = self.spent.as_nanos().max(1) as usize;
+        let left = (self.limit.as_nanos() as usize).saturating_sub(spent);
+        self.step = (self.done.saturating_mul(left) / spent).min(2 * self.step);
+        self.step > 0
+    }
+
+    /// Charges the calling process for the time.
+    pub fn charge(&self, env: Env) {
+        let percent = (self.spent.as_micros() / 10).clamp(1, 100);
+        // SAFETY: a valid environment; a percentage from 1 to 100.
+        unsafe { sys::enif_consume_timeslice(env.raw(), percent as i32) };
+    }
 }

@@ -1,7 +1,13 @@
 //! The BEAM boundary: decode, one call of the core, encode.
 
+#[cfg(not(feature = "count_memory"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[cfg(feature = "count_memory")]
+#[global_allocator]
+static ALLOCATOR: accounting::Counting<mimalloc::MiMalloc> =
+    accounting::Counting(mimalloc::MiMalloc);
 
 unsafe extern "C" {
     /// mimalloc gives back to the system what it holds in reserve.
@@ -15,18 +21,22 @@ fn tidy() {
     unsafe { mi_collect(true) };
 }
 
+#[cfg(feature = "count_memory")]
+pub mod accounting;
 pub mod args;
 pub mod atoms;
 pub mod belongings;
 pub mod budget;
 pub mod codec;
 mod codec_test;
+pub mod compiled;
 pub mod error;
 pub mod nifs;
 pub mod owner;
 pub mod pinned;
 pub mod raw;
 pub mod resource;
+pub mod results;
 pub mod vm;
 
 use rustler::{Env, Term};
@@ -40,7 +50,7 @@ fn load(env: Env, _info: Term) -> bool {
     atoms::load(env);
     codec::tags::load(env);
     codec::host::load(env);
-    resource::register(env) && belongings::register(env)
+    resource::register(env) && belongings::register(env) && compiled::register(env)
 }
 
 rustler::init!("Elixir.Etsunami.Native", load = load);

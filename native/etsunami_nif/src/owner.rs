@@ -287,7 +287,8 @@ fn remove(env: Env, guard: &Guard, handle: &Handle, mut control: MutexGuard<'_, 
     if let Some(monitor) = control.heir_monitor.take() {
         demonitor(env, handle, &monitor);
     }
-    for (_, monitor) in control.fixers.drain(..) {
+    // Memory and all: a term may keep the handle for long.
+    for (_, monitor) in std::mem::take(&mut control.fixers) {
         demonitor(env, handle, &monitor);
     }
     control.heir = Heir::None;

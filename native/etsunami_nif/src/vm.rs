@@ -49,6 +49,18 @@ impl<'e> VmTerm<'e> {
         VmTerm { word, _life: PhantomData }
     }
 
+    /// The first bytes of the term as the VM prints it, enough for a message.
+    pub fn print(self) -> Vec<u8> {
+        let mut text = [0u8; 128];
+        // SAFETY: room for that many bytes, a format for one term, and a term; the text is ended by
+        // a zero inside the room.
+        unsafe {
+            let format = c"%T".as_ptr();
+            sys::enif_snprintf!(text.as_mut_ptr().cast(), text.len(), format, self.raw());
+        }
+        text.into_iter().take_while(|&byte| byte != 0).collect()
+    }
+
     /// The term of what a C function returned.
     ///
     /// # Safety
@@ -129,6 +141,8 @@ impl OwnEnv {
     /// A fresh environment.
     #[expect(clippy::new_without_default, reason = "it allocates")]
     pub fn new() -> OwnEnv {
+        #[cfg(feature = "count_memory")]
+        crate::accounting::count_environments(1);
         // SAFETY: may be called from any thread.
         OwnEnv(unsafe { sys::enif_alloc_env() })
     }
@@ -142,6 +156,8 @@ impl OwnEnv {
 
 impl Drop for OwnEnv {
     fn drop(&mut self) {
+        #[cfg(feature = "count_memory")]
+        crate::accounting::count_environments(-1);
         // SAFETY: made by `enif_alloc_env`, freed once; may be called from any thread.
         unsafe { sys::enif_free_env(self.0) }
     }

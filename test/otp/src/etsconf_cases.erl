@@ -1,6 +1,6 @@
 %% The suites, where they stand in OTP's source, and which of their cases are to be run.
 -module(etsconf_cases).
--export([source/2, transform_options/1, all/1, wanted/2, inapplicable/3, expected/1]).
+-export([source/2, transform_options/1, all/1, wanted/2, inapplicable/3, open/1]).
 
 %% {directory, cases or all, options of the parse transform}
 suite(ets_SUITE) -> {"lib/stdlib/test", all, []};
@@ -59,11 +59,9 @@ inapplicable(Suite, Wanted, Options) ->
     [{Case, Reason} || {S, Case, Reason} <- listed("inapplicable.terms", Options),
                        S =:= Suite, lists:member(Case, Wanted)].
 
-%% The cases that decide the exit status: a list of {Suite, Case}, or all.
-expected(#{expected := false}) -> all;
-expected(#{expected := File}) ->
-    {ok, Terms} = file:consult(File),
-    Terms.
+%% The cases that are not held against the exit status, unless they are named or run on ets.
+open(#{target := Target, cases := Cases}) when Target =:= ets; Cases =/= [] -> [];
+open(Options) -> [{Suite, Case} || {Suite, Case, _Reason} <- listed("open.terms", Options)].
 
 listed(File, #{home := Home}) ->
     {ok, Terms} = file:consult(filename:join(Home, File)),

@@ -1,7 +1,7 @@
 %% What transformed suites call in place of the emulator (see etsconf_transform).
 -module(etsconf_rt).
 -export([mem/1, verify_mem/2, set_internal_state/2, get_internal_state/1,
-         stats/1, exports/1, stack_entry/2, empty/2]).
+         stats/1, kept_objects/2, exports/1, stack_entry/1]).
 
 %% Leak check for a foreign target: the list of live tables, plus whatever
 %% ETSCONF_MEM=Mod:Fun reports (e.g. bytes held by the native library).
@@ -43,20 +43,16 @@ available(Fun) ->
 
 stats(_Tab) -> no_stats.
 
+%% How many objects the table keeps although they are deleted, because it is fixed.
+kept_objects(Target, Tab) ->
+    case Target:info(Tab, stats) of
+        Figures when is_list(Figures) -> proplists:get_value(kept_objects, Figures, 0);
+        _ -> 0
+    end.
+
 exports(Target) ->
     Api = ets:module_info(exports),
     [FA || FA <- Target:module_info(exports), lists:member(FA, Api)].
 
-%% The innermost stack entry of the target, its info reduced to error_info.
-stack_entry(Target, Stk) ->
-    case [E || E <- Stk, element(1, E) =:= Target] of
-        [{M, F, A, Info} | _] -> {M, F, A, [E || {error_info, _} = E <- Info]};
-        [] -> hd(Stk)
-    end.
-
-%% Deletes every object, key by key.
-empty(Target, Tab) ->
-    case Target:first(Tab) of
-        '$end_of_table' -> true;
-        Key -> Target:delete(Tab, Key), empty(Target, Tab)
-    end.
+%% The innermost stack entry, its info reduced to error_info.
+stack_entry([{M, F, A, Info} | _]) -> {M, F, A, [E || {error_info, _} = E <- Info]}.

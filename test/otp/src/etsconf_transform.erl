@@ -62,6 +62,8 @@ replacement(etsmem, 0) ->
 replacement(verify_etsmem, 1) ->
     io_lib:format("verify_etsmem(M) -> wait_for_test_procs(), etsconf_rt:verify_mem(~p, M).",
                   [target()]);
+replacement(get_kept_objects, 1) ->
+    io_lib:format("get_kept_objects(T) -> etsconf_rt:kept_objects(~p, T).", [target()]);
 replacement(num_of_buckets, 1) -> "num_of_buckets(_) -> 0.";
 replacement(verify_table_load, 1) -> "verify_table_load(_) -> ok.";
 replacement(_, _) -> false.
@@ -135,17 +137,12 @@ relaxed(_, {call, L, {remote, _, {atom, _, ets}, {atom, _, info}}, [T, {atom, _,
 %% only the functions of the real ets API count
 relaxed(_, {call, L, {remote, _, {atom, _, ets}, {atom, _, module_info}}, [{atom, _, exports}]}) ->
     {replace, "ets:module_info(exports)", rt(L, exports, [{atom, L, target()}])};
-%% number of pseudo-deleted objects (from the bucket statistics)
-relaxed(_, {match, L, _, {call, _, {atom, _, get_kept_objects}, _}}) ->
-    {replace, "get_kept_objects", {atom, L, ok}};
-relaxed(_, {match, L, _, {op, _, _, {call, _, {atom, _, get_kept_objects}, _}, _}}) ->
-    {replace, "get_kept_objects", {atom, L, ok}};
 %% ets:info(_, binary): addresses and reference counts of off-heap binaries
 relaxed({info_do, 1}, {match, L, _, {call, _, {atom, _, ets_info}, [_, {atom, _, binary} | _]}}) ->
     {replace, "info(_,binary)", {atom, L, ok}};
-%% error_info: find the target's stack entry, keep only the error_info part of it
+%% error_info: the innermost stack entry without its file and line
 relaxed({ets_apply, 3}, {match, L, P, {call, _, {atom, _, hd}, [Stk]}}) ->
-    {replace, "stack entry", {match, L, expr(P), rt(L, stack_entry, [{atom, L, target()}, Stk])}};
+    {replace, "stack entry", {match, L, expr(P), rt(L, stack_entry, [Stk])}};
 %% yield counts during ets:delete/1 and during owner exit
 relaxed({delete_large_tab_2, 5}, {call, L, {remote, _, {atom, _, ct}, {atom, _, fail}}, _}) ->
     {replace, "yield count", {atom, L, ok}};
@@ -160,11 +157,6 @@ relaxed({heir_do, 1}, {cons, _, {atom, _, link}, Tail}) ->
 relaxed({give_away_do, 1}, {match, L, Pattern, {call, _, {atom, _, receive_any}, []}}) ->
     {replace, "heir order",
      {'receive', L, [{clause, L, [expr(Pattern)], [], [{atom, L, ok}]}]}};
-%% the objects with which a helper stirs an ordered_set before a case are deleted key by key, so
-%% that the case itself does not need match_delete
-relaxed({stimulate_contention, 3},
-        {call, L, {remote, _, {atom, _, ets}, {atom, _, match_delete}}, [T, _]}) ->
-    {replace, "stirred table", rt(L, empty, [{atom, L, target()}, expr(T)])};
 relaxed(_, _) -> false.
 
 rt(L, F, Args) -> {call, L, {remote, L, {atom, L, etsconf_rt}, {atom, L, F}}, Args}.

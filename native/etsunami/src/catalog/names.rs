@@ -6,6 +6,7 @@
 
 use std::ptr::null_mut;
 
+use crate::accounting::exempt;
 use crate::reclaim::Guard;
 use crate::sync::{AtomicPtr, Ordering};
 
@@ -66,6 +67,16 @@ impl<T> Names<T> {
             .is_ok()
     }
 
+    /// Visits the tables of all names.
+    pub fn for_each(&self, mut visit: impl FnMut(*mut T)) {
+        for chunk in 0..CHUNKS {
+            let slots = self.chunk(chunk * CHUNK).map_or(&[][..], |chunk| &chunk[..]);
+            // Acquire: as in `get`.
+            let tables = slots.iter().map(|slot| slot.load(Ordering::Acquire));
+            tables.filter(|table| !table.is_null()).for_each(&mut visit);
+        }
+    }
+
     #[inline(always)]
     fn chunk(&self, atom: usize) -> Option<&Chunk<T>> {
         // Acquire: pairs with the exchange in `chunk_or_new`; the chunk is initialised.
@@ -79,7 +90,8 @@ impl<T> Names<T> {
             return Some(chunk);
         }
         let slot = self.chunks.get(atom / CHUNK)?;
-        let fresh: Box<Chunk<T>> = Box::new([const { AtomicPtr::new(null_mut()) }; CHUNK]);
+        let fresh: Box<Chunk<T>> =
+            exempt(|| Box::new([const { AtomicPtr::new(null_mut()) }; CHUNK]));
         let fresh = Box::into_raw(fresh);
         // Release: pairs with the load in `chunk`. Acquire on failure: pairs with the exchange of
         // the thread that made the chunk first.
@@ -111,6 +123,9 @@ mod tests {
         assert_eq!(NAMES.claim(5000, a), Ok(()));
         assert_eq!(NAMES.claim(5000, b), Err(Taken::InUse));
         assert_eq!(NAMES.get(&guard, 5000), a);
+        let mut seen = Vec::new();
+        NAMES.for_each(|table| seen.push(table));
+        assert_eq!(seen, [a]);
         assert!(!NAMES.release(5000, b));
         assert!(NAMES.release(5000, a));
         assert_eq!(NAMES.claim(5000, b), Ok(()));

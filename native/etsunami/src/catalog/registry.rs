@@ -1,6 +1,7 @@
 //! The list of all tables: a few slabs under locks. Making and dropping a table are rare beside
 //! using it, and only they and `all` come here.
 
+use crate::accounting::exempt;
 use crate::sync::Mutex;
 
 const SHARDS: usize = 16;
@@ -49,7 +50,7 @@ impl<T> Registry<T> {
                 index
             }
             None => {
-                slab.entries.push(table);
+                exempt(|| slab.entries.push(table));
                 slab.entries.len() - 1
             }
         };
@@ -60,7 +61,7 @@ impl<T> Registry<T> {
     pub fn leave(&self, ticket: Ticket) {
         let mut slab = self.shard(ticket.shard);
         slab.entries[ticket.index] = std::ptr::null_mut();
-        slab.free.push(ticket.index);
+        exempt(|| slab.free.push(ticket.index));
     }
 
     /// Visits every table. A table that is visited cannot leave before `visit` returns, so this

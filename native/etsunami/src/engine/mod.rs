@@ -159,6 +159,27 @@ pub unsafe trait OrderSchema: Send + Sync + 'static {
     /// `word` was loaded from a slot under a guard that is still live.
     unsafe fn prefix_of(&self, word: Word) -> u64;
 
+    /// What the keys of an interval have in common.
+    type Stem: Copy + PartialEq + Send + Sync + 'static;
+
+    /// What all keys from `low` to `high`, both included, have in common, if a prefix of the rest
+    /// tells more about them than `prefix` does.
+    fn stem(&self, low: &Self::Key, high: &Self::Key) -> Option<Self::Stem>;
+
+    /// The order of the key and of `with`, as far as the stem decides it; `with` has the stem.
+    /// `Equal` if the key has it too.
+    fn compare_stem(&self, key: &Self::Key, with: &Self::Key, stem: Self::Stem) -> Ordering;
+
+    /// As [`OrderSchema::prefix`], of what follows the stem, which the key has. Monotone among
+    /// keys that have it.
+    fn prefix_behind(&self, key: &Self::Key, stem: Self::Stem) -> u64;
+
+    /// `prefix_behind` of a stored word's key.
+    ///
+    /// # Safety
+    /// As for [`OrderSchema::prefix_of`].
+    unsafe fn prefix_of_behind(&self, word: Word, stem: Self::Stem) -> u64;
+
     /// Compares the given key with the word's key. Called only when the prefixes are equal.
     ///
     /// # Safety

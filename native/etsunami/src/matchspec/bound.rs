@@ -172,11 +172,13 @@ struct Level<'s> {
 }
 
 impl<'s> Spine<'s> {
-    /// The way to the first thing of a pattern that is not known; `known` tells constants.
+    /// The way to the first thing of a pattern that is not known; `known` tells constants. What is
+    /// deeper than some levels is not known: each level is looked at as a whole.
     pub(super) fn of(pattern: Term<'s>, known: impl Fn(Term<'s>) -> bool) -> Spine<'s> {
+        const LEVELS: usize = 16;
         let mut levels = Vec::new();
         let mut at = pattern;
-        loop {
+        while levels.len() < LEVELS {
             let (elements, list) = match at.view() {
                 View::Tuple(elements) => (elements, false),
                 View::List { elements, .. } => (elements, true),

@@ -82,7 +82,6 @@ impl<'r> Run<'r> {
             Function::Element => self.element(a, b),
             Function::MapGet => self.map_find(a, b)?.map(Value::of).ok_or(Failure::Exit),
             Function::IsMapKey => Ok(self.boolean(self.map_find(a, b)?.is_some())),
-            Function::IsRecord => Ok(self.boolean(self.is_record(a, b, None)?)),
             Function::IsFunctionOfArity => Ok(self.boolean(self.is_function(a, b)?)),
             Function::BinaryPart => {
                 let (position, length) = match self.elements(b) {
@@ -103,7 +102,7 @@ impl<'r> Run<'r> {
         c: Value<'r>,
     ) -> Result<'r> {
         match function {
-            Function::IsRecordOfSize => Ok(self.boolean(self.is_record(a, b, Some(c))?)),
+            Function::IsRecord => Ok(self.boolean(self.is_record(a, b, c)?)),
             Function::BinaryPartOf => self.binary_part(a, b, c),
             Function::IsIntegerBetween => {
                 let bound = |value| self.integer(value).ok_or(Failure::Exit);
@@ -296,25 +295,21 @@ impl<'r> Run<'r> {
         &self,
         value: Value<'r>,
         tag: Value<'r>,
-        size: Option<Value<'r>>,
+        size: Value<'r>,
     ) -> std::result::Result<bool, Failure> {
-        let tag = match tag {
-            Value::Word(word) if immediate::is_atom(word) => word,
-            _ => return Err(Failure::Exit),
-        };
-        let size = match size {
-            None => None,
-            Some(Value::Word(word)) if immediate::is_small(word) => {
-                Some(immediate::small_value(word))
+        let (tag, size) = match (tag, size) {
+            (Value::Word(tag), Value::Word(size))
+                if immediate::is_atom(tag) && immediate::is_small(size) =>
+            {
+                (tag, immediate::small_value(size))
             }
-            Some(_) => return Err(Failure::Exit),
+            _ => return Err(Failure::Exit),
         };
         let Some(elements) = self.elements(value).filter(|elements| elements.len() > 0) else {
             return Ok(false);
         };
         let first = self.element_at(value, elements, 0);
-        Ok(size.is_none_or(|size| size == elements.len() as i64)
-            && matches!(first, Value::Word(word) if word == tag))
+        Ok(size == elements.len() as i64 && matches!(first, Value::Word(word) if word == tag))
     }
 
     fn is_function(

@@ -2,6 +2,9 @@
 
 use crate::term::view::Term;
 
+/// The bytes of the longest message: ETS cuts what is longer.
+const LONGEST: usize = 99;
+
 /// What is wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Problem {
@@ -49,35 +52,44 @@ pub struct Fault<'s> {
 }
 
 impl Fault<'_> {
-    /// The message; `shown` is the term as the shell prints it.
-    pub fn message(&self, shown: &str) -> String {
+    /// The message, in bytes; `shown` is the term as the VM prints it.
+    pub fn message(&self, shown: &[u8]) -> Vec<u8> {
+        let (before, after) = self.words();
+        let shown = if self.term.is_some() { shown } else { &[] };
+        let mut message = [before.as_bytes(), shown, after.as_bytes()].concat();
+        message.truncate(LONGEST);
+        message
+    }
+
+    /// What stands before and behind the term that is shown.
+    fn words(&self) -> (String, String) {
+        let whole = |text: &str| (text.into(), String::new());
+        let function = |behind: String| ("Function ".into(), behind);
+        let form = |what: String| (format!("Special form {what} in "), ".".into());
         match self.problem {
-            Problem::NotAList => "Match programs are not in a list.".into(),
-            Problem::ImproperList => "Match programs are not in a proper list.".into(),
-            Problem::NotAClause => "Match program part is not a tuple of arity 3.".into(),
-            Problem::VariableAsKey => "Variable found in map key.".into(),
-            Problem::AnyAsKey => "Underscore found in map key.".into(),
-            Problem::NoResult => "Body clause does not return anything.".into(),
-            Problem::NotExpressions => "Match expression is not a list.".into(),
-            Problem::ImproperExpressions => "Match expression is not a proper list.".into(),
-            Problem::NotACall => format!(
-                "{shown} is neither a function call, nor a tuple (tuples are written {{{{ ... }}}})."
+            Problem::NotAList => whole("Match programs are not in a list."),
+            Problem::ImproperList => whole("Match programs are not in a proper list."),
+            Problem::NotAClause => whole("Match program part is not a tuple of arity 3."),
+            Problem::VariableAsKey => whole("Variable found in map key."),
+            Problem::AnyAsKey => whole("Underscore found in map key."),
+            Problem::NoResult => whole("Body clause does not return anything."),
+            Problem::NotExpressions => whole("Match expression is not a list."),
+            Problem::ImproperExpressions => whole("Match expression is not a proper list."),
+            Problem::NotACall => (
+                String::new(),
+                " is neither a function call, nor a tuple (tuples are written {{ ... }}).".into(),
             ),
-            Problem::Unbound(number) => format!("Variable ${number} is unbound."),
-            Problem::UnknownFunction(n) => format!("Function {shown}/{n} does_not_exist."),
+            Problem::Unbound(number) => whole(&format!("Variable ${number} is unbound.")),
+            Problem::UnknownFunction(n) => function(format!("/{n} does_not_exist.")),
             Problem::TraceFunction(n) => {
-                format!("Function {shown}/{n} cannot be called in this context.")
+                function(format!("/{n} cannot be called in this context."))
             }
-            Problem::TraceForm(name) => format!("Special form '{name}' used in wrong dialect."),
-            Problem::NoArguments(name) => {
-                format!("Special form '{name}' called without arguments in {shown}.")
+            Problem::TraceForm(name) => {
+                whole(&format!("Special form '{name}' used in wrong dialect."))
             }
-            Problem::ConstArguments => {
-                format!("Special form 'const' called with more than one argument in {shown}.")
-            }
-            Problem::SelfArguments => {
-                format!("Special form 'self' called with arguments in {shown}.")
-            }
+            Problem::NoArguments(name) => form(format!("'{name}' called without arguments")),
+            Problem::ConstArguments => form("'const' called with more than one argument".into()),
+            Problem::SelfArguments => form("'self' called with arguments".into()),
         }
     }
 }

@@ -92,7 +92,6 @@ pub(super) enum Function {
     MapGet,
     IsMapKey,
     IsRecord,
-    IsRecordOfSize,
     IsFunctionOfArity,
     IsIntegerBetween,
     BinaryPart,
@@ -170,7 +169,6 @@ impl Function {
             b"element" => Function::Element,
             b"map_get" => Function::MapGet,
             b"is_map_key" => Function::IsMapKey,
-            b"is_record" => Function::IsRecord,
             b"is_function" => Function::IsFunctionOfArity,
             b"binary_part" => Function::BinaryPart,
             _ => return None,
@@ -179,7 +177,7 @@ impl Function {
 
     fn of_three(name: &[u8]) -> Option<Function> {
         Some(match name {
-            b"is_record" => Function::IsRecordOfSize,
+            b"is_record" => Function::IsRecord,
             b"is_integer" => Function::IsIntegerBetween,
             b"binary_part" => Function::BinaryPartOf,
             _ => return None,
@@ -192,7 +190,7 @@ impl Function {
         match self {
             Node => 0,
             Is(_) | Unary(_) | Measure(_) | Not | Head | Tail | NodeOf => 1,
-            IsRecordOfSize | IsIntegerBetween | BinaryPartOf => 3,
+            IsRecord | IsIntegerBetween | BinaryPartOf => 3,
             _ => 2,
         }
     }

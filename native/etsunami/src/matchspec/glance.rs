@@ -1,9 +1,10 @@
-//! What shows at a glance that an object does not match.
+//! What shows at a glance that an object does not match, or that it does.
 //!
 //! Most objects of a search match no clause, and mostly an immediate element tells. So before a run
 //! each clause's arity, the immediates that its head wants, and the comparisons of its guards with
-//! small integers are looked at, as far as they are about elements of the object itself. A glance only
-//! rules out; what passes is run as if there had been none.
+//! small integers are looked at, as far as they are about elements of the object itself. Where this is
+//! all that the clause demands, and the elements are small integers, it matches; else what a glance
+//! does not rule out is run as if there had been none.
 
 use crate::term::layout::immediate;
 
@@ -20,6 +21,17 @@ pub(super) enum Need {
     Small { element: u32, relation: Relation, word: u64 },
 }
 
+/// What can be seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Seen {
+    /// The clause does not match.
+    Mismatch,
+    /// It matches.
+    Match,
+    /// It has to be run.
+    Unclear,
+}
+
 impl Need {
     fn element(self) -> u32 {
         match self {
@@ -27,15 +39,15 @@ impl Need {
         }
     }
 
-    /// False if the element's root word rules it out.
+    /// What the element's root word tells.
     #[inline(always)]
-    fn admits(self, root: u64) -> bool {
-        match self {
+    fn of(self, root: u64) -> Seen {
+        let holds = match self {
             Need::Word { word, .. } => root == word,
-            Need::Small { relation, word, .. } => {
-                !immediate::is_small(root) || relation.of((root as i64).cmp(&(word as i64)))
-            }
-        }
+            Need::Small { .. } if !immediate::is_small(root) => return Seen::Unclear,
+            Need::Small { relation, word, .. } => relation.of((root as i64).cmp(&(word as i64))),
+        };
+        if holds { Seen::Match } else { Seen::Mismatch }
     }
 }
 
@@ -45,45 +57,51 @@ pub(super) struct Glance {
     /// The number of elements, if it tells one.
     pub arity: Option<u32>,
     pub needs: Span,
+    /// Nothing else is needed.
+    pub complete: bool,
 }
 
 impl Program {
     /// What can be seen at a glance of a clause's head and guards.
     pub(super) fn glance(&mut self, head: Span, guard: Span) -> Glance {
         let start = self.needs.len() as u32;
-        let ops = head.of(&self.heads);
-        let arity = match ops.first().map(|op| (op.fetch, op.test)) {
-            Some((Fetch::Whole, Test::Tuple(n))) => Some(n),
-            _ => None,
+        let (ops, guards) = (head.of(&self.heads), guard.of(&self.code));
+        let Some((Fetch::Whole, Test::Tuple(arity))) = ops.first().map(|op| (op.fetch, op.test))
+        else {
+            return Glance::default();
         };
-        if arity.is_some() {
-            let own = ops[1..].iter().map_while(|op| match (op.leave, op.fetch, op.test) {
-                (0, Fetch::Nth(element), Test::Equal(Constant::Word(word))) => {
-                    Some(Some(Need::Word { element, word }))
-                }
-                (0, Fetch::Nth(_), Test::Equal(_) | Test::Float(_) | Test::Same(_)) => Some(None),
-                _ => None,
-            });
-            self.needs.extend(own.flatten());
-            let conditions = guard.of(&self.code).iter().filter_map(|&op| need_of(op));
-            self.needs.extend(conditions);
-        }
-        Glance { arity, needs: Span { start, end: self.needs.len() as u32 } }
+        let own = ops[1..].iter().map_while(|op| match (op.leave, op.fetch, op.test) {
+            (0, Fetch::Nth(element), Test::Equal(Constant::Word(word))) => {
+                Some(Some(Need::Word { element, word }))
+            }
+            (0, Fetch::Nth(_), Test::Equal(_) | Test::Float(_) | Test::Same(_)) => Some(None),
+            _ => None,
+        });
+        self.needs.extend(own.flatten());
+        self.needs.extend(guards.iter().filter_map(|&op| need_of(op)));
+        let end = self.needs.len() as u32;
+        let complete = (end - start) as usize == ops.len() - 1 + guards.len();
+        Glance { arity: Some(arity), needs: Span { start, end }, complete }
     }
 
-    /// False if the subject cannot match a clause.
+    /// What can be seen of a clause and a subject.
     #[inline(always)]
-    pub(super) fn may_match(&self, clause: &Clause, subject: &Subject) -> bool {
+    pub(super) fn look(&self, clause: &Clause, subject: &Subject) -> Seen {
         let (Some(arity), Some(elements)) = (clause.glance.arity, subject.stored()) else {
-            return true;
+            return Seen::Unclear;
         };
-        elements.len() == arity as usize
-            && clause
-                .glance
-                .needs
-                .of(&self.needs)
-                .iter()
-                .all(|need| need.admits(subject.root(elements, need.element() as usize)))
+        if elements.len() != arity as usize {
+            return Seen::Mismatch;
+        }
+        let mut seen = if clause.glance.complete { Seen::Match } else { Seen::Unclear };
+        for need in clause.glance.needs.of(&self.needs) {
+            match need.of(subject.root(elements, need.element() as usize)) {
+                Seen::Mismatch => return Seen::Mismatch,
+                Seen::Unclear => seen = Seen::Unclear,
+                Seen::Match => (),
+            }
+        }
+        seen
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) enum Form {
 }
 
 /// The special forms that only trace specifications know.
-const TRACE: [&str; 14] = [
+const TRACE: [&str; 15] = [
     "message",
     "is_seq_trace",
     "set_seq_token",
@@ -90,6 +90,7 @@ const TRACE: [&str; 14] = [
     "trace",
     "caller",
     "caller_line",
+    "current_stacktrace",
     "silent",
 ];
 

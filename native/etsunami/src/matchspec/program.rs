@@ -1,5 +1,7 @@
 //! The form in which a specification runs: flat vectors of instructions.
 
+use std::sync::OnceLock;
+
 use crate::term::host::host;
 use crate::term::layout;
 use crate::term::probe::OwnedKey;
@@ -133,6 +135,7 @@ pub(super) struct Span {
 }
 
 impl Span {
+    #[inline(always)]
     pub(super) fn of<T>(self, items: &[T]) -> &[T] {
         &items[self.start as usize..self.end as usize]
     }
@@ -195,8 +198,12 @@ pub(super) struct Atoms {
 
 impl Atoms {
     pub(super) fn new() -> Atoms {
-        let atom = host().atom;
-        Atoms { yes: atom("true"), no: atom("false"), exit: atom("EXIT") }
+        // Asking the host for an atom costs more than compiling a short specification.
+        static ATOMS: OnceLock<Atoms> = OnceLock::new();
+        *ATOMS.get_or_init(|| {
+            let atom = host().atom;
+            Atoms { yes: atom("true"), no: atom("false"), exit: atom("EXIT") }
+        })
     }
 
     #[inline(always)]
@@ -232,6 +239,11 @@ impl Program {
         let constants: usize = self.constants.iter().map(|key| key.term().words()).sum();
         let parts = 2 * self.heads.len() + 3 * self.code.len() + 2 * self.nodes.len();
         self.spec.term().words() + constants + parts + 5 * self.clauses.len()
+    }
+
+    /// True if [`Caller::node`](super::Caller::node) has to be known.
+    pub fn asks_for_node(&self) -> bool {
+        self.code.iter().any(|op| matches!(op, Op::Call(Function::Node)))
     }
 
     /// A constant's term; none for an immediate.

@@ -11,6 +11,7 @@ use crate::term::view::{Map, Roots, Term, View};
 use super::build::{Source, build, write};
 use super::call::{self, Failure};
 use super::functions::Function;
+use super::glance::Seen;
 use super::heap::{Heap, SystemLimit};
 use super::operands::Operands;
 use super::program::{
@@ -83,15 +84,34 @@ pub(super) struct Run<'r> {
 
 impl Program {
     /// Runs over one object: what the first clause that matches gives, if one does.
-    #[inline]
+    #[inline(always)]
     pub fn run<'r>(
         &'r self,
         subject: Subject<'r>,
         machine: &'r mut Machine,
     ) -> Result<Option<Outcome<'r>>, SystemLimit> {
-        let may_match = |clause: &Clause| self.may_match(clause, &subject);
-        let Some(first) = self.clauses.iter().position(may_match) else { return Ok(None) };
-        self.run_from(first, &subject, machine)
+        for (at, clause) in self.clauses.iter().enumerate() {
+            match self.look(clause, &subject) {
+                Seen::Mismatch => (),
+                Seen::Match => match self.simple_result(clause.finish, &subject) {
+                    Some(part) => return Ok(Some(Outcome::Part(part))),
+                    None => return self.run_from(at, &subject, machine),
+                },
+                Seen::Unclear => return self.run_from(at, &subject, machine),
+            }
+        }
+        Ok(None)
+    }
+
+    /// A result for which nothing is to be computed or bound.
+    #[inline(always)]
+    fn simple_result<'r>(&'r self, finish: Finish, subject: &Subject<'r>) -> Option<Part<'r>> {
+        match finish {
+            Finish::Object => Some(Part::Object),
+            Finish::Var(Var::Element(i)) => Some(subject.element(i as usize)),
+            Finish::Constant(Constant::Word(word)) => Some(Part::Word(word)),
+            _ => None,
+        }
     }
 
     #[inline(never)]
@@ -117,7 +137,7 @@ impl Program {
     }
 
     /// Runs over one object: true if the first clause that matches gives `true`.
-    #[inline]
+    #[inline(always)]
     pub fn run_bool(
         &self,
         subject: Subject<'_>,
@@ -131,7 +151,8 @@ impl Program {
 impl<'r> Run<'r> {
     fn first_match(&mut self, clauses: &[Clause]) -> Result<Option<Outcome<'r>>, SystemLimit> {
         for clause in clauses {
-            if self.program.may_match(clause, &self.subject) && self.matches(clause)? {
+            let seen = self.program.look(clause, &self.subject);
+            if seen != Seen::Mismatch && self.matches(clause)? {
                 return self.finish(clause.finish).map(Some);
             }
         }

@@ -1,6 +1,7 @@
 //! Retired memory: single items, bags of them, and the queue in which bags ripen.
 
 use super::epoch;
+use crate::accounting::exempt;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -109,7 +110,7 @@ impl Queue {
     pub fn push(&mut self, bag: Bag) {
         let serial = self.next_serial;
         self.next_serial += 1;
-        self.bags.push_back(Queued { serial, stamp: None, bag });
+        exempt(|| self.bags.push_back(Queued { serial, stamp: None, bag }));
     }
 
     /// All bags handed in so far have serials below this.
@@ -137,7 +138,7 @@ impl Queue {
         } else {
             front.bag.split(count)
         };
-        self.in_flight.push(serial);
+        exempt(|| self.in_flight.push(serial));
         Some(Ripe { serial, bag })
     }
 

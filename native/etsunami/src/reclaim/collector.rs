@@ -22,6 +22,7 @@ use super::bag::{Bag, Queue};
 use super::epoch;
 use super::participant::Participant;
 use super::worker::Worker;
+use crate::accounting::exempt;
 use crate::sync::barrier::{self, heavy_barrier};
 use crate::sync::{
     AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, CachePadded, Mutex, MutexGuard, Ordering, fence,
@@ -140,7 +141,8 @@ impl Shared {
         }
         // Relaxed: only the number's uniqueness matters.
         let index = self.slot_count.fetch_add(1, Ordering::Relaxed);
-        let slot = Box::into_raw(Box::new(CachePadded::new(Participant::new(self, index))));
+        let slot = exempt(|| Box::new(CachePadded::new(Participant::new(self, index))));
+        let slot = Box::into_raw(slot);
         let mut head = self.slots.load(Ordering::Relaxed);
         loop {
             // SAFETY: the slot is not published yet; nobody else reads `next`.

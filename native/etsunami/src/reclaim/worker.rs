@@ -10,6 +10,7 @@
 //! Either the one finds the item, or the other finds `PARKED`.
 
 use super::collector::lock;
+use crate::accounting::exempt;
 use crate::sync::barrier::light_barrier;
 use crate::sync::{AtomicU8, Condvar, Mutex, Ordering, thread};
 use std::collections::VecDeque;
@@ -94,7 +95,8 @@ impl Worker {
     /// Starts the thread. If the system refuses, the next garbage tries again.
     fn start(&self) {
         let Some(service) = self.service else { return };
-        let thread = thread::Builder::new().name("etsunami-reclaim".into()).spawn(service);
+        let builder = thread::Builder::new().name("etsunami-reclaim".into());
+        let thread = exempt(|| builder.spawn(service));
         if thread.is_err() {
             self.state.store(UNBORN, Ordering::Relaxed);
         }
@@ -110,7 +112,7 @@ impl Worker {
     pub fn post(&self, job: Job) {
         {
             let mut mail = lock(&self.mail);
-            mail.jobs.push_back(job);
+            exempt(|| mail.jobs.push_back(job));
             mail.call = true;
         }
         self.called.notify_one();

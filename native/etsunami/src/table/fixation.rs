@@ -121,6 +121,14 @@ impl Fixation {
         Some(word)
     }
 
+    /// How many objects are kept for the sake of traversals: those deleted since the table was
+    /// fixed.
+    pub(crate) fn kept_objects(&self) -> u64 {
+        let inner = self.lock();
+        let cleared = inner.cleared.iter().map(|generation| generation.counters().objects());
+        inner.ghosts.len() as u64 + cleared.sum::<u64>()
+    }
+
     /// Clears, and keeps the old generation while fixed. Under the lock, so that `was_cleared`
     /// finds a key that has just gone from the current generation.
     pub(crate) fn remember_cleared(

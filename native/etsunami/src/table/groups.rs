@@ -94,6 +94,12 @@ pub(crate) fn memory_words(word: Word) -> i64 {
     unsafe { Groups::<Objects>::memory_words(word) as i64 }
 }
 
+/// The object of a number; a lone object has number 0.
+pub(crate) fn member(held: Held, number: u64) -> Option<ObjectPtr> {
+    // SAFETY: the caller's guard or lock keeps the word and its objects.
+    unsafe { group::member(word_held(held), number).map(|one| ObjectPtr::from_addr(one)) }
+}
+
 /// The objects of a group, in insertion order.
 pub(crate) fn members(word: Word, guard: &Guard) -> Members<'_> {
     // SAFETY: the guard keeps the word and its objects.
@@ -112,19 +118,19 @@ impl Iterator for Members<'_> {
     }
 }
 
-/// Visits at most `limit` objects of a group from a number on, as long as `visit` takes them; the
-/// number to go on with, if any are left.
+/// Visits at most `limit` objects of a group, with their numbers, from a number on, as long as
+/// `visit` takes them; the number to go on with, if any are left.
 pub(crate) fn visit_from(
     word: Word,
     guard: &Guard,
     from: u64,
     limit: usize,
-    visit: &mut dyn FnMut(ObjectPtr) -> bool,
+    visit: &mut dyn FnMut(ObjectPtr, u64) -> bool,
 ) -> Option<u64> {
     // SAFETY: the guard keeps the word and its objects.
     for (count, (number, member)) in unsafe { group::members_from(word, from, guard) }.enumerate() {
         // SAFETY: as above.
-        if count == limit || !visit(unsafe { ObjectPtr::from_addr(member) }) {
+        if count == limit || !visit(unsafe { ObjectPtr::from_addr(member) }, number) {
             return Some(number);
         }
     }
@@ -211,6 +217,20 @@ impl Owned {
                 Step { change, delta: difference(current, word), result: () }
             }
         }
+    }
+
+    /// The decision to replace the member of a number in a duplicate bag, under the key's lock;
+    /// none if it has gone. Then the new object still is the caller's.
+    pub(crate) fn replace_member(
+        &self,
+        held: Held,
+        number: u64,
+        object: ObjectPtr,
+    ) -> Option<Step<()>> {
+        let current = word_held(held);
+        // SAFETY: the caller holds the key's lock, and the object is its own.
+        let word = unsafe { self.groups.replace(current, number, object.addr()) }?;
+        Some(Step { change: Change::Put(word), delta: difference(current, word), result: () })
     }
 
     /// Takes back what an aborted list insert made of a key, under the key's lock. `visible` is

@@ -16,6 +16,7 @@ use crate::term::object::ObjectPtr;
 use crate::term::order::{compare, compare_exact};
 use crate::term::prefix::prefix;
 use crate::term::probe::OwnedKey;
+use crate::term::stem::Stem;
 use crate::term::view::Term;
 
 use super::groups::{self, Owned};
@@ -196,6 +197,27 @@ unsafe impl OrderSchema for Keys {
     unsafe fn prefix_of(&self, word: Word) -> u64 {
         // SAFETY: the caller's guard is live.
         prefix(unsafe { self.key_of(word) })
+    }
+
+    type Stem = Stem;
+
+    fn stem(&self, low: &Key<'static>, high: &Key<'static>) -> Option<Stem> {
+        Stem::between(low.term, high.term)
+    }
+
+    #[inline]
+    fn compare_stem(&self, key: &Key<'static>, with: &Key<'static>, stem: Stem) -> Ordering {
+        stem.compare(key.term, with.term)
+    }
+
+    #[inline(always)]
+    fn prefix_behind(&self, key: &Key<'static>, stem: Stem) -> u64 {
+        stem.prefix_behind(key.term)
+    }
+
+    unsafe fn prefix_of_behind(&self, word: Word, stem: Stem) -> u64 {
+        // SAFETY: the caller's guard is live.
+        stem.prefix_behind(unsafe { self.key_of(word) })
     }
 
     #[inline(always)]

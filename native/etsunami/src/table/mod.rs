@@ -35,7 +35,7 @@ pub mod options;
 mod ordered;
 mod read;
 mod search;
-mod select;
+pub mod select;
 #[cfg(test)]
 mod tests;
 mod traverse;
@@ -197,20 +197,9 @@ impl Table {
     /// Walks over the engine's structure, not over the objects.
     pub fn statistics(&self, guard: &Guard) -> Vec<(&'static str, u64)> {
         let Ok(generation) = self.generation(guard) else { return Vec::new() };
-        match &generation.engine {
-            Engine::Hash(table) => {
-                let shape = table.shape();
-                vec![
-                    ("segments", shape.segments),
-                    ("splits", shape.splits),
-                    ("merges", shape.merges),
-                    ("overflow_lines", shape.overflow_lines),
-                    ("contended_locks", shape.contended_locks),
-                    ("engine_bytes", shape.bytes),
-                ]
-            }
-            Engine::Ordered(ordered) => ordered.statistics(),
-        }
+        let mut figures = generation_figures(generation);
+        figures.push(("kept_objects", self.fixation.kept_objects()));
+        figures
     }
 }
 
@@ -225,6 +214,24 @@ impl Drop for Table {
         let generation = unsafe { Arc::from_raw(pointer) };
         // Hits borrow from guards, not from the table, so they may outlive it.
         retire_generation(&reclaim::pin(), generation);
+    }
+}
+
+/// Figures of an engine: see [`Table::statistics`].
+fn generation_figures(generation: &Generation) -> Vec<(&'static str, u64)> {
+    match &generation.engine {
+        Engine::Hash(table) => {
+            let shape = table.shape();
+            vec![
+                ("segments", shape.segments),
+                ("splits", shape.splits),
+                ("merges", shape.merges),
+                ("overflow_lines", shape.overflow_lines),
+                ("contended_locks", shape.contended_locks),
+                ("engine_bytes", shape.bytes),
+            ]
+        }
+        Engine::Ordered(ordered) => ordered.statistics(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Visiting the objects where a plan says that matches can be, in chunks.
 //!
-//! A chunk ends when its [`Quota`] is used up, behind any object: so a cursor may stand between
-//! objects that the engine hands out together. What a cursor means depends on the plan, so a search
-//! has to go on with the plan that it began with:
+//! A chunk ends when its [`Quota`] is used up, behind any object, or before an object that is
+//! refused: so a cursor may stand between objects that the engine hands out together. What a cursor
+//! means depends on the plan, so a search has to go on with the plan that it began with:
 //!
 //! - ordered tables: [`Cursor::After`] the key of the last object;
 //! - hash tables, everywhere: at a position, or at a position behind a key's member of some number;
@@ -35,9 +35,23 @@ use super::{Cursor, Direction, Table};
 pub struct Quota {
     /// Objects that match.
     pub matches: usize,
-    /// Objects that are looked at.
+    /// Objects that are looked at; a large one counts as several.
     pub visits: usize,
+    /// Objects of more words are not looked at: the chunk ends before one.
+    pub largest: usize,
+    /// The chunk has ended before such an object.
+    pub met_large: bool,
 }
+
+impl Default for Quota {
+    /// Everything.
+    fn default() -> Quota {
+        Quota { matches: usize::MAX, visits: usize::MAX, largest: usize::MAX, met_large: false }
+    }
+}
+
+/// The words of an object that cost as much to look at as another object does to be found.
+const WORDS_PER_VISIT: usize = 256;
 
 impl Quota {
     fn is_used_up(&self) -> bool {
@@ -59,8 +73,19 @@ const AHEAD: usize = 6;
 /// The number behind all members of a key.
 const ALL: u64 = u64::MAX;
 
-/// Looks at an object: true if it matches. An error ends the search.
-pub(super) type Visit<'v, E> = dyn FnMut(ObjectPtr) -> Result<bool, E> + 'v;
+/// What became of an object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Look {
+    /// It matches.
+    Match,
+    /// It does not.
+    Other,
+    /// It is not for this chunk, which ends before it.
+    Refused,
+}
+
+/// Looks at an object, which has this number among those of its key. An error ends the search.
+pub(super) type Visit<'v, E> = dyn FnMut(ObjectPtr, u64) -> Result<Look, E> + 'v;
 
 /// Where a chunk ended; none at the end of the search.
 pub(super) type Ended<E> = Result<Option<Cursor>, E>;
@@ -106,16 +131,23 @@ struct Search<'a, 'v, E> {
 }
 
 impl<E> Search<'_, '_, E> {
-    fn look(&mut self, object: ObjectPtr) -> Result<(), E> {
-        self.quota.visits = self.quota.visits.saturating_sub(1);
-        if (self.visit)(object)? {
-            self.quota.matches -= 1;
+    /// Looks at an object; false if it is refused.
+    #[inline(always)]
+    fn look(&mut self, object: ObjectPtr, number: u64) -> Result<bool, E> {
+        let words = object.words();
+        if words > self.quota.largest {
+            self.quota.met_large = true;
+            return Ok(false);
         }
-        Ok(())
+        let look = (self.visit)(object, number)?;
+        self.quota.visits = self.quota.visits.saturating_sub(1 + words / WORDS_PER_VISIT);
+        self.quota.matches -= usize::from(look == Look::Match);
+        Ok(look != Look::Refused)
     }
 
     /// Looks at what a key holds, from a member on; the number to go on with if the quota ends
-    /// inside. Something that holds nothing costs a visit too.
+    /// inside, or something is refused. Something that holds nothing costs a visit too.
+    #[inline(always)]
     fn members(&mut self, found: Held, from: u64) -> Result<Option<u64>, E> {
         match found {
             _ if from == ALL => Ok(None),
@@ -123,7 +155,7 @@ impl<E> Search<'_, '_, E> {
                 self.quota.visits = self.quota.visits.saturating_sub(1);
                 Ok(None)
             }
-            Held::Object(object) => self.look(object).map(|()| None),
+            Held::Object(object) => Ok((!self.look(object, 0)?).then_some(from)),
             Held::Group(group) => self.group(group, from),
         }
     }
@@ -134,12 +166,15 @@ impl<E> Search<'_, '_, E> {
             if self.quota.is_used_up() {
                 return Ok(Some(number));
             }
-            let (guard, mut result) = (self.guard, Ok(()));
-            next = groups::visit_from(group, guard, number, self.quota.step(), &mut |object| {
-                result = self.look(object);
-                result.is_ok()
+            let (guard, mut result) = (self.guard, Ok(true));
+            let step = self.quota.step();
+            next = groups::visit_from(group, guard, number, step, &mut |object, number| {
+                result = self.look(object, number);
+                matches!(result, Ok(true))
             });
-            result?;
+            if !result? {
+                return Ok(next);
+            }
         }
         Ok(None)
     }
@@ -154,28 +189,27 @@ impl<E> Search<'_, '_, E> {
         cursor: Cursor,
         direction: Direction,
     ) -> Ended<E> {
-        let after = match &cursor {
-            Cursor::After(key) => Some(key.term()),
-            _ => None,
-        };
+        let mut passed = Passed::until(&cursor);
         for range in in_direction(ranges, direction) {
-            let ended = self.range(tree, range, after, direction)?;
-            if ended.is_some() {
-                return Ok(ended);
+            if !self.range(tree, range, &mut passed, direction)? {
+                return Ok(Some(passed.cursor()));
             }
         }
         Ok(None)
     }
 
-    /// One range, behind a key.
-    fn range(
+    /// One range, behind what has been passed; false if the chunk ends in it.
+    fn range<'k>(
         &mut self,
         tree: &Ordered,
-        range: &Interval,
-        after: Option<Term>,
+        range: &'k Interval,
+        passed: &mut Passed<'k>,
         direction: Direction,
-    ) -> Ended<E> {
-        let Some(mut from) = beginning(range, after, direction) else { return Ok(None) };
+    ) -> Result<bool, E>
+    where
+        Self: 'k,
+    {
+        let Some(mut from) = beginning(range, passed.0, direction) else { return Ok(true) };
         let (mut words, mut batch_size) = (Vec::new(), FIRST_BATCH);
         loop {
             words.clear();
@@ -184,24 +218,28 @@ impl<E> Search<'_, '_, E> {
             let limit = self.quota.visits.min(batch_size);
             let more = tree.scan(self.guard, key.as_ref(), direction, limit, &mut words);
             batch_size = BATCH.min(2 * batch_size);
-            let mut last = None;
+            // SAFETY: the words were loaded under this guard.
+            let key_of = |word| unsafe { self.generation.keys().key_of(word) };
+            let inside = |&word: &Word| !passes(range, key_of(word), direction).is_gt();
+            // As a rule all are in the range, or few: keys are not compared one by one.
+            let wide = words.last().is_none_or(inside);
+            if !wide {
+                words.truncate(words.partition_point(inside));
+            }
             for (i, &word) in words.iter().enumerate() {
                 prefetch(&words, i + AHEAD);
-                // SAFETY: the word was loaded under this guard.
-                let key = unsafe { self.generation.keys().key_of(word) };
-                if is_beyond(range, key, direction) {
-                    return Ok(None);
-                }
                 // SAFETY: as above.
-                self.members(held(unsafe { batch::resolve(word) }), 0)?;
-                if self.quota.is_used_up() {
-                    return Ok(Some(Cursor::After(OwnedKey::new(key))));
+                let refused = self.members(held(unsafe { batch::resolve(word) }), 0)?.is_some();
+                if refused || self.quota.is_used_up() {
+                    let last = if refused { i.checked_sub(1) } else { Some(i) };
+                    passed.0 = last.map(|i| key_of(words[i])).or(passed.0);
+                    return Ok(false);
                 }
-                last = Some(key);
             }
-            match last {
-                Some(key) if more => from = Bound::Excluded(key),
-                _ => return Ok(None),
+            passed.0 = words.last().map(|&word| key_of(word)).or(passed.0);
+            match passed.0 {
+                Some(key) if more && wide && !words.is_empty() => from = Bound::Excluded(key),
+                _ => return Ok(true),
             }
         }
     }
@@ -212,22 +250,40 @@ impl<E> Search<'_, '_, E> {
         cursor: Cursor,
         direction: Direction,
     ) -> Ended<E> {
+        let mut passed = Passed::until(&cursor);
         for key in in_direction(keys, direction) {
-            let point = Interval::only(key.term());
-            let passed = match &cursor {
-                Cursor::After(after) => !passes(&point, after.term(), direction).is_lt(),
-                _ => false,
-            };
-            if passed {
+            let key = key.term();
+            let point = Interval::only(key);
+            if passed.0.is_some_and(|after| passes(&point, after, direction).is_ge()) {
                 continue;
             }
-            let found = self.generation.get(self.guard, self.table.key(key.term()));
-            self.members(found, 0)?;
-            if self.quota.is_used_up() {
-                return Ok(Some(Cursor::After(OwnedKey::new(key.term()))));
+            let found = self.generation.get(self.guard, self.table.key(key));
+            if self.members(found, 0)?.is_some() {
+                return Ok(Some(passed.cursor()));
+            }
+            passed.0 = Some(key);
+            // One key leaves nothing to be looked for.
+            if self.quota.is_used_up() && keys.len() > 1 {
+                return Ok(Some(passed.cursor()));
             }
         }
         Ok(None)
+    }
+}
+
+/// The last key that a search in an ordered table has passed.
+struct Passed<'k>(Option<Term<'k>>);
+
+impl<'k> Passed<'k> {
+    fn until(cursor: &'k Cursor) -> Passed<'k> {
+        match cursor {
+            Cursor::After(key) => Passed(Some(key.term())),
+            _ => Passed(None),
+        }
+    }
+
+    fn cursor(&self) -> Cursor {
+        self.0.map_or(Cursor::Start, |key| Cursor::After(OwnedKey::new(key)))
     }
 }
 
@@ -246,10 +302,6 @@ fn passes(range: &Interval, key: Term, direction: Direction) -> Ordering {
         Direction::Ascending => range.place(key),
         Direction::Descending => range.place(key).reverse(),
     }
-}
-
-fn is_beyond(range: &Interval, key: Term, direction: Direction) -> bool {
-    passes(range, key, direction).is_gt()
 }
 
 /// Where a search of a range begins that has come to a key; none if it is through.
@@ -291,7 +343,7 @@ impl<E> Search<'_, '_, E> {
                 let key = OwnedKey::new(key.term());
                 return Ok(Some(Cursor::Member(index as u64, key, number)));
             }
-            if self.quota.is_used_up() {
+            if self.quota.is_used_up() && index + 1 < keys.len() {
                 return Ok(Some(Cursor::Position(index as u64 + 1)));
             }
         }
@@ -337,23 +389,22 @@ impl<E> Search<'_, '_, E> {
         inside: &Option<(OwnedKey, u64)>,
     ) -> Ended<E> {
         // SAFETY: the word was loaded under this guard.
-        let (key, position, found) = unsafe {
-            let found = held(batch::resolve(word));
-            (hash.schema().key_of(word), position_of(hash, word), found)
-        };
+        let (key, position) =
+            unsafe { (|| hash.schema().key_of(word), || position_of(hash, word)) };
         let number = match inside {
-            Some((at, number)) if position == from => match compare_exact(key, at.term()) {
+            Some((at, number)) if position() == from => match compare_exact(key(), at.term()) {
                 Ordering::Less => return Ok(None),
                 Ordering::Equal => *number,
                 Ordering::Greater => 0,
             },
             _ => 0,
         };
-        let next = self.members(found, number)?;
+        // SAFETY: as above.
+        let next = self.members(held(unsafe { batch::resolve(word) }), number)?;
         if next.is_none() && !self.quota.is_used_up() {
             return Ok(None);
         }
-        Ok(Some(Cursor::Member(position, OwnedKey::new(key), next.unwrap_or(ALL))))
+        Ok(Some(Cursor::Member(position(), OwnedKey::new(key()), next.unwrap_or(ALL))))
     }
 }
 

@@ -11,9 +11,9 @@ use crate::term::object::{ObjectPtr, retain};
 use crate::term::view::{Term, View};
 
 use super::generation::Step;
-use super::keys::Held;
+use super::groups;
 use super::options::Kind;
-use super::search::Quota;
+use super::search::{Look, Quota};
 use super::write::{put_step, remove_step};
 use super::{Cursor, Direction, Draft, Table};
 
@@ -47,6 +47,23 @@ impl From<Stop> for Failure {
 /// Where a chunk ended; none at the end.
 type Ended = Result<Option<Cursor>, Failure>;
 
+fn look(matches: bool) -> Look {
+    if matches { Look::Match } else { Look::Other }
+}
+
+/// What became of an object that was to be changed. Where a list insert is in the way, the chunk
+/// ends before it.
+fn unless_busy<T>(
+    changed: Result<T, Failure>,
+    look: impl FnOnce(T) -> Look,
+) -> Result<Look, Failure> {
+    match changed {
+        Ok(changed) => Ok(look(changed)),
+        Err(Failure::Stop(Stop::Busy)) => Ok(Look::Refused),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// The subject that an object is.
 ///
 /// # Safety
@@ -63,8 +80,8 @@ impl Table {
         program.plan(self.spec.keypos, self.spec.kind == Kind::OrderedSet)
     }
 
-    /// The results of a program, chunk by chunk: each match is told to `take`. Without a cursor, the
-    /// search is through.
+    /// The results of a program, chunk by chunk: each match is told to `take`, which may refuse it;
+    /// then the chunk ends before it. Without a cursor, the search is through.
     #[expect(clippy::too_many_arguments, reason = "a search has so many parts")]
     pub fn select(
         &self,
@@ -75,16 +92,13 @@ impl Table {
         direction: Direction,
         quota: &mut Quota,
         machine: &mut Machine,
-        mut take: impl FnMut(ObjectPtr, Subject<'_>, Outcome<'_>),
+        mut take: impl FnMut(ObjectPtr, Subject<'_>, Outcome<'_>) -> bool,
     ) -> Ended {
-        self.search(guard, access, cursor, direction, quota, &mut |object| {
+        self.search(guard, access, cursor, direction, quota, &mut |object, _| {
             // SAFETY: the guard keeps the object.
             let subject = unsafe { subject(object) };
-            let outcome = program.run(subject, machine)?;
-            if let Some(outcome) = outcome {
-                take(object, subject, outcome);
-            }
-            Ok(outcome.is_some())
+            let Some(outcome) = program.run(subject, machine)? else { return Ok(Look::Other) };
+            Ok(if take(object, subject, outcome) { Look::Match } else { Look::Refused })
         })
     }
 
@@ -98,9 +112,9 @@ impl Table {
         quota: &mut Quota,
         machine: &mut Machine,
     ) -> Ended {
-        self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object| {
+        self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object, _| {
             // SAFETY: the guard keeps the object.
-            Ok(program.run_bool(unsafe { subject(object) }, machine)?)
+            Ok(look(program.run_bool(unsafe { subject(object) }, machine)?))
         })
     }
 
@@ -117,24 +131,28 @@ impl Table {
         machine: &mut Machine,
         deleted: &mut u64,
     ) -> Ended {
-        self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object| {
+        let ascending = Direction::Ascending;
+        self.search(guard, access, cursor, ascending, quota, &mut |object, number| {
             // SAFETY: the guard keeps the object.
             if !program.run_bool(unsafe { subject(object) }, machine)? {
-                return Ok(false);
+                return Ok(Look::Other);
             }
-            let gone = self.delete_matching(guard, program, object, machine)?;
-            *deleted += gone;
-            Ok(gone > 0)
+            let done = self.delete_matching(guard, program, object, number, machine);
+            unless_busy(done, |gone| {
+                *deleted += gone;
+                look(gone > 0)
+            })
         })
     }
 
-    /// Deletes an object that matched, if what is there under the lock matches too. In bags this
-    /// takes all objects that are equal to it, which match as it does.
+    /// Deletes an object that matched, if what has its place under the lock matches too. In bags
+    /// this takes all objects that are equal to it, which match as it does.
     fn delete_matching(
         &self,
         guard: &Guard,
         program: &Program,
         object: ObjectPtr,
+        number: u64,
         machine: &mut Machine,
     ) -> Result<u64, Failure> {
         let generation = self.generation(guard)?;
@@ -142,26 +160,25 @@ impl Table {
         let key = self.key(unsafe { object.element(self.spec.keypos - 1) });
         let owned = &generation.keys().owned;
         let unique = self.spec.kind.is_unique();
-        self.modify(guard, generation, key, |held| match held {
-            Held::Absent => Step::keep(Ok(0)),
-            Held::Object(current) if unique => {
-                // SAFETY: the lock keeps it.
-                match program.run_bool(unsafe { subject(current) }, machine) {
-                    Ok(true) => remove_step(held, Ok(1)),
-                    Ok(false) => Step::keep(Ok(0)),
-                    Err(limit) => Step::keep(Err(limit.into())),
+        self.modify(guard, generation, key, |held| {
+            let Some(current) = groups::member(held, number) else { return Step::keep(Ok(0)) };
+            // SAFETY: the lock keeps it.
+            match program.run_bool(unsafe { subject(current) }, machine) {
+                Ok(true) if unique => remove_step(held, Ok(1)),
+                Ok(true) => {
+                    let step = owned.remove_equal(held, current);
+                    let gone = -step.delta.objects;
+                    step.with(Ok(gone as u64))
                 }
-            }
-            _ => {
-                let step = owned.remove_equal(held, object);
-                let gone = -step.delta.objects;
-                step.with(Ok(gone as u64))
+                Ok(false) => Step::keep(Ok(0)),
+                Err(limit) => Step::keep(Err(limit.into())),
             }
         })?
     }
 
     /// Replaces each object for which a program gives a tuple by that tuple; `replaced` counts
-    /// them. The program has to keep keys, and the table to hold one object per key.
+    /// them. The program has to keep keys, and the table may not be a bag. In a duplicate bag an
+    /// object keeps its place among those of its key.
     #[expect(clippy::too_many_arguments, reason = "a search has so many parts")]
     pub fn select_replace(
         &self,
@@ -173,49 +190,81 @@ impl Table {
         machine: &mut Machine,
         replaced: &mut u64,
     ) -> Ended {
-        self.require_unique()?;
+        if self.spec.kind == Kind::Bag {
+            return Err(Error::TableType.into());
+        }
         if !program.keeps_key(self.spec.keypos) {
             return Err(Stop::Refused(Error::BadArgument).into());
         }
-        self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object| {
+        let ascending = Direction::Ascending;
+        self.search(guard, access, cursor, ascending, quota, &mut |object, number| {
             // SAFETY: the guard keeps the object.
             if program.run(unsafe { subject(object) }, machine)?.is_none() {
-                return Ok(false);
+                return Ok(Look::Other);
             }
-            let done = self.replace_matching(guard, program, object, machine)?;
-            *replaced += u64::from(done);
-            Ok(done)
+            let done = self.replace_matching(guard, program, object, number, machine);
+            unless_busy(done, |done| {
+                *replaced += u64::from(done);
+                look(done)
+            })
         })
     }
 
+    /// Replaces an object that matched, if what has its place under the lock matches too.
     fn replace_matching(
         &self,
         guard: &Guard,
         program: &Program,
         object: ObjectPtr,
+        number: u64,
         machine: &mut Machine,
     ) -> Result<bool, Failure> {
+        let generation = self.generation(guard)?;
         // SAFETY: the guard keeps the object.
         let key = self.key(unsafe { object.element(self.spec.keypos - 1) });
-        self.modify(guard, self.generation(guard)?, key, |held| {
-            let Held::Object(current) = held else { return Step::keep(Ok(false)) };
+        let owned = &generation.keys().owned;
+        let unique = self.spec.kind.is_unique();
+        self.modify(guard, generation, key, |held| {
+            let Some(current) = groups::member(held, number) else { return Step::keep(Ok(false)) };
             // SAFETY: the lock keeps it.
-            let subject = unsafe { subject(current) };
-            match program.run(subject, machine) {
-                Ok(Some(outcome)) => match replacement(&subject, outcome, key.digest) {
-                    Ok(Some(fresh)) => put_step(held, fresh).with(Ok(true)),
-                    Ok(None) => Step::keep(Ok(true)),
-                    Err(error) => Step::keep(Err(Stop::Refused(error).into())),
-                },
-                Ok(None) => Step::keep(Ok(false)),
-                Err(limit) => Step::keep(Err(limit.into())),
-            }
+            let made = replacement(program, unsafe { subject(current) }, machine, key.digest);
+            let step = match made {
+                Ok(Made::Nothing) => return Step::keep(Ok(false)),
+                Ok(Made::Same) => return Step::keep(Ok(true)),
+                Ok(Made::Object(fresh)) if unique => put_step(held, fresh),
+                Ok(Made::Object(fresh)) => {
+                    let step = owned.replace_member(held, number, fresh);
+                    step.expect("the member that was just looked at")
+                }
+                Err(failure) => return Step::keep(Err(failure)),
+            };
+            step.with(Ok(true))
         })?
     }
 }
 
-/// The object that a result is; none if it is the one that is there.
+/// What a program gives to put in an object's place.
+enum Made {
+    /// It does not match.
+    Nothing,
+    /// The object itself.
+    Same,
+    /// Another object.
+    Object(ObjectPtr),
+}
+
 fn replacement(
+    program: &Program,
+    subject: Subject<'_>,
+    machine: &mut Machine,
+    hash: u64,
+) -> Result<Made, Failure> {
+    let Some(outcome) = program.run(subject, machine)? else { return Ok(Made::Nothing) };
+    Ok(allocate(&subject, outcome, hash)?.map_or(Made::Same, Made::Object))
+}
+
+/// The object that a result is; none if it is the one that is there.
+fn allocate(
     subject: &Subject,
     outcome: Outcome<'_>,
     hash: u64,

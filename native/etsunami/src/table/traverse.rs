@@ -272,7 +272,9 @@ fn visit_word(
     match held(unsafe { batch::resolve(word) }) {
         Held::Absent => None,
         Held::Object(object) => (!visit(object)).then_some(number),
-        Held::Group(group) => groups::visit_from(group, guard, number, limit, visit),
+        Held::Group(group) => {
+            groups::visit_from(group, guard, number, limit, &mut |object, _| visit(object))
+        }
     }
 }
 

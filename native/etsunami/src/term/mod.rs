@@ -11,6 +11,7 @@
 //! | [`equal`] | `=:=` |
 //! | [`hash`] | seeded hashes that agree with `=:=` |
 //! | [`prefix`] | 64-bit prefixes that agree with the term order |
+//! | [`stem`] | what neighbouring keys share, and prefixes of the rest |
 //! | [`object`] | stored tuples |
 //! | [`probe`] | keys as callers look them up, and keys that engines keep |
 
@@ -27,6 +28,7 @@ pub mod prefix;
 pub mod probe;
 mod rank;
 pub mod stack;
+pub mod stem;
 #[cfg(all(any(test, feature = "testing"), not(loom)))]
 pub mod testing;
 #[cfg(all(test, not(loom)))]

@@ -43,10 +43,10 @@ pub fn prefix(term: Term) -> u64 {
 fn prefix_block(term: Term) -> u64 {
     match Kind::of(term.root()) {
         Kind::Tuple | Kind::List | Kind::Map => {
-            let mut packer = Packer { acc: 0, left: 64 };
+            let mut packer = Packer::default();
             // Full or not, what is packed is the prefix.
             _ = packer.term(term);
-            packer.acc
+            packer.packed()
         }
         Kind::Bits => tagged(rank::BITS, leading(term.block(term.root()).bits().1) >> 4),
         Kind::Float | Kind::Integer => number(Number::of(term).map_or(0.0, nearest)),
@@ -96,7 +96,7 @@ fn nearest_magnitude(limbs: &[u64]) -> f64 {
 
 /// The first 8 bytes, big-endian.
 #[inline]
-fn leading(bytes: &[u8]) -> u64 {
+pub(super) fn leading(bytes: &[u8]) -> u64 {
     match bytes.first_chunk() {
         Some(chunk) => u64::from_be_bytes(*chunk),
         None => {
@@ -108,15 +108,26 @@ fn leading(bytes: &[u8]) -> u64 {
 }
 
 /// The prefix cannot tell more.
-struct Full;
+pub(super) struct Full;
 
 /// Writes bits from the top of a word downwards.
-struct Packer {
+pub(super) struct Packer {
     acc: u64,
     left: u32,
 }
 
+impl Default for Packer {
+    fn default() -> Self {
+        Packer { acc: 0, left: 64 }
+    }
+}
+
 impl Packer {
+    /// What has been written, with zeros behind it.
+    pub(super) fn packed(&self) -> u64 {
+        self.acc
+    }
+
     /// Appends the low `n` bits of `bits`, n < 64, as far as there is room.
     fn put(&mut self, bits: u64, n: u32) -> Result<(), Full> {
         if n > self.left {
@@ -136,7 +147,7 @@ impl Packer {
     }
 
     #[inline]
-    fn term(&mut self, term: Term) -> Result<(), Full> {
+    pub(super) fn term(&mut self, term: Term) -> Result<(), Full> {
         let root = term.root();
         if !layout::is_immediate(root) {
             return self.block(term);
@@ -209,7 +220,7 @@ impl Packer {
 
     /// A 1 before each byte, a 0 behind the last. An incomplete last byte stands below the complete
     /// one of the same bits, so it stops low.
-    fn bits(&mut self, bits: usize, bytes: &[u8]) -> Result<(), Full> {
+    pub(super) fn bits(&mut self, bits: usize, bytes: &[u8]) -> Result<(), Full> {
         for &byte in bytes {
             self.put(1 << 8 | u64::from(byte), 9)?;
         }

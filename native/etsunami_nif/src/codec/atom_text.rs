@@ -10,6 +10,7 @@ use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use etsunami::accounting::exempt;
 use etsunami::term::layout::immediate;
 
 use super::{external, tags};
@@ -33,7 +34,7 @@ pub fn atom_text(word: u64) -> Text {
     // Acquire: pairs with the release in `publish`.
     let text = entry.load(Ordering::Acquire);
     if text.is_null() {
-        return publish(entry, read(index));
+        return exempt(|| publish(entry, read(index)));
     }
     // SAFETY: published by `publish`, never freed.
     unsafe { *text }
@@ -44,7 +45,7 @@ fn entry(index: usize) -> &'static AtomicPtr<Text> {
     // Acquire: pairs with the release in `grow`.
     let mut chunk = slot.load(Ordering::Acquire);
     if chunk.is_null() {
-        chunk = grow(slot);
+        chunk = exempt(|| grow(slot));
     }
     // SAFETY: published by `grow`, never freed.
     unsafe { &(*chunk)[index % CHUNK] }

@@ -145,7 +145,8 @@ thread_local! {
 
 impl Drop for Decoder<'_> {
     fn drop(&mut self) {
-        if (1..=SPARE_WORDS).contains(&self.words.capacity()) {
+        let spare = !cfg!(feature = "count_memory");
+        if spare && (1..=SPARE_WORDS).contains(&self.words.capacity()) {
             // After the thread's end there is nowhere to put it.
             let _ = SPARE.try_with(|spare| spare.set(std::mem::take(&mut self.words)));
         }

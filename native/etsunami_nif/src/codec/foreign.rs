@@ -120,6 +120,22 @@ impl Open {
     }
 }
 
+/// Frees the open keepers that hold no term any more: without it each would wait for more.
+#[cfg(feature = "count_memory")]
+pub fn close_idle() {
+    for slot in KEEPERS.iter().flat_map(|stripe| [&stripe.references, &stripe.funs]) {
+        let mut open = slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // SAFETY: the slot is a holder, if there is a keeper. Relaxed: holders that come do so
+        // under the slot's lock.
+        let idle = unsafe { open.keeper.as_ref() }
+            .is_some_and(|keeper| keeper.holders.load(Ordering::Relaxed) == 1);
+        if idle {
+            release(open.keeper.expose_provenance() as u64);
+            *open = Open::NONE;
+        }
+    }
+}
+
 /// Copies a term into a keeper. The receiver holds it once.
 pub fn keep(what: Foreign, term: VmTerm) -> Kept {
     let stripe = &KEEPERS[stripe()];

@@ -3,6 +3,7 @@
 //! - [`encode`]: a term of the VM becomes words in a [`Buffer`](etsunami::term::buffer::Buffer);
 //! - [`sort`]: maps inside keys get their canonical order;
 //! - [`decode`]: an encoded term becomes a term of the VM;
+//! - [`bounds`]: so do the ends of ranges, which may hold what is no term;
 //! - [`tags`]: whether the words of immediates are as assumed, and the portable path if not;
 //! - [`atom_text`]: the text of atoms, for the term order;
 //! - [`foreign`]: terms that only an environment of the VM can keep;
@@ -10,6 +11,7 @@
 //! - [`host`]: what the core asks the VM.
 
 pub mod atom_text;
+pub mod bounds;
 pub mod decode;
 pub mod encode;
 pub mod external;

@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use etsunami::accounting::exempt;
 use etsunami::term::layout::immediate;
 
 use crate::vm::{Env, VmTerm};
@@ -139,8 +140,10 @@ fn intern(word: u64) -> u64 {
     drop(guard);
     let mut guard = INTERNED.write().unwrap_or_else(|poisoned| poisoned.into_inner());
     let Interned { indices, words } = guard.get_or_insert_default();
-    *indices.entry(word).or_insert_with(|| {
-        words.push(word);
-        words.len() as u64 - 1
+    exempt(|| {
+        *indices.entry(word).or_insert_with(|| {
+            words.push(word);
+            words.len() as u64 - 1
+        })
     })
 }

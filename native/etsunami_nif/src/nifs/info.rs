@@ -84,7 +84,7 @@ fn fact<'e>(env: Env<'e>, guard: &Guard, handle: &Handle, item: VmTerm<'e>) -> O
         () if is(atoms.keypos) => env.make_uint64(spec.keypos as u64),
         () if is(atoms.protection) => protection(handle.access()),
         () if is(atoms.engine) => engine(spec),
-        () if is(atoms.fixed) => boolean(table.is_fixed()),
+        () if is(atoms.fixed) => boolean(is_fixed(env, handle)),
         () if is(atoms.safe_fixed) => safe_fixed(env, handle, Clock::Wall),
         () if is(atoms.safe_fixed_monotonic_time) => safe_fixed(env, handle, Clock::Monotonic),
         () => return None,
@@ -148,6 +148,12 @@ fn heir<'e>(env: Env<'e>, handle: &Handle) -> VmTerm<'e> {
 enum Clock {
     Wall,
     Monotonic,
+}
+
+/// True if a process that lives has fixed the table.
+fn is_fixed(env: Env, handle: &Handle) -> bool {
+    let fixed = handle.table.fixed();
+    fixed.is_some_and(|fixed| fixed.fixers.iter().any(|fixer| env.is_alive(fixer.process)))
 }
 
 /// `{Time, [{Pid, Count}]}`, or `false`. Processes that died a moment ago are left out.

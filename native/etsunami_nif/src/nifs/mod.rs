@@ -1,9 +1,14 @@
 //! The functions that `Etsunami.Native` calls, by topic: find the table, decode, one call of the
 //! core, encode.
 
+mod cursor;
 mod info;
 mod lifecycle;
+mod lint;
+mod match_spec;
 mod read;
+mod select;
+mod sweep;
 mod traverse;
 mod update;
 mod write;

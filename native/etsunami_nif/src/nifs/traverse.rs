@@ -3,15 +3,15 @@
 use etsunami::error::Result;
 use etsunami::reclaim::{Guard, pin};
 use etsunami::table::options::{Kind, Need};
-use etsunami::table::{Cursor, Direction, Key, Place, Table};
+use etsunami::table::{Direction, Key, Place, Table};
 
-use super::{objects, owned, require_short, with_key};
-use crate::args::{self, Parsed};
+use super::cursor::{cursor_of, cursor_term};
+use super::{objects, require_short, with_key};
+use crate::args;
 use crate::atoms::atoms;
 use crate::budget;
 use crate::codec::decode;
-use crate::codec::encode::Role;
-use crate::error::{BADARG, Cause, Raise};
+use crate::error::{Cause, Raise};
 use crate::raw::Answer;
 use crate::raw_nif;
 use crate::resource;
@@ -146,31 +146,3 @@ const WORDS_PER_OBJECT: usize = 16;
 
 /// The most objects of one chunk.
 const MOST_AT_ONCE: usize = 1000;
-
-fn cursor_of<'e>(env: Env<'e>, kind: Kind, term: VmTerm<'e>) -> Parsed<'e, Cursor> {
-    if term.word() == atoms().start.word() {
-        return Ok(Cursor::Start);
-    }
-    if kind == Kind::OrderedSet {
-        let [key] = args::tuple(env, term).ok_or(BADARG)?;
-        return Ok(Cursor::After(owned(env, key, Role::Key)?));
-    }
-    if let Some([position, key, number]) = args::tuple(env, term) {
-        let key = owned(env, key, Role::Key)?;
-        return Ok(Cursor::Member(args::natural(env, position)?, key, args::natural(env, number)?));
-    }
-    Ok(Cursor::Position(args::natural(env, term)?))
-}
-
-fn cursor_term<'e>(env: Env<'e>, cursor: Cursor) -> VmTerm<'e> {
-    match cursor {
-        Cursor::Start => atoms().start,
-        Cursor::After(key) => env.make_tuple(&[decode::term(env, key.term())]),
-        Cursor::Position(position) => env.make_uint64(position),
-        Cursor::Member(position, key, number) => env.make_tuple(&[
-            env.make_uint64(position),
-            decode::term(env, key.term()),
-            env.make_uint64(number),
-        ]),
-    }
-}

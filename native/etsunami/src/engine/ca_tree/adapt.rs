@@ -9,7 +9,7 @@
 
 use super::CaTree;
 use super::held::{Advice, Held};
-use super::leaf::Leaf;
+use super::leaf::{Interval, Leaf};
 use super::node::{Entry, Fence, Geometry, Probe, capacity_for, largest};
 use crate::engine::OrderSchema;
 use crate::reclaim::Guard;
@@ -35,7 +35,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         held.entries(&mut entries);
         entries.insert(position, entry);
         if entries.len() <= largest::<G>() {
-            return self.enlarge(guard, held, &entries, probe);
+            return self.enlarge(guard, held, &mut entries, probe);
         }
         let leaf = held.leaf();
         // At the ends of the key space ascending and descending insertions leave full leaves.
@@ -46,7 +46,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         } else {
             entries.len() / 2
         };
-        self.divide(guard, held, &entries, middle, probe)
+        self.divide(guard, held, &mut entries, middle, probe)
     }
 
     /// Replaces a leaf by a larger one.
@@ -54,13 +54,13 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         &self,
         guard: &'g Guard,
         held: Held<'g, S>,
-        entries: &[Entry],
+        entries: &mut [Entry],
         probe: Probe<'_, S>,
     ) -> Fresh<'g, S> {
         let old = held.leaf();
         let place = self.lock_place(guard, old.link(), probe);
-        let (low, high) = old.fences();
-        let fresh = self.make_leaf(guard, capacity_for::<G>(entries.len()), low, high, entries);
+        let capacity = capacity_for::<G>(entries.len());
+        let fresh = self.make_leaf(guard, capacity, old.interval(), entries);
         let link = fresh.leaf().link();
         self.store(&place, link);
         self.kill_leaf(held);
@@ -74,7 +74,8 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         let mut entries = Vec::with_capacity(held.len());
         held.entries(&mut entries);
         self.tally.split();
-        self.divide(guard, held, &entries, entries.len() / 2, probe);
+        let middle = entries.len() / 2;
+        self.divide(guard, held, &mut entries, middle, probe);
     }
 
     /// Replaces a leaf by two.
@@ -82,7 +83,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         &self,
         guard: &'g Guard,
         held: Held<'g, S>,
-        entries: &[Entry],
+        entries: &mut [Entry],
         middle: usize,
         probe: Probe<'_, S>,
     ) -> Fresh<'g, S> {
@@ -90,10 +91,10 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         // SAFETY: the word is in the locked leaf, or about to be inserted by our caller.
         let fence = unsafe { Fence::at(&self.schema, entries[middle]) };
         let ascent = self.lock_ascent(guard, old.link(), probe);
-        let (low, high) = old.fences();
-        let capacity = largest::<G>();
-        let left = self.make_leaf(guard, capacity, low, fence, &entries[..middle]);
-        let right = self.make_leaf(guard, capacity, fence, high, &entries[middle..]);
+        let Interval { low, high, stem } = old.interval();
+        let (lower, upper) = entries.split_at_mut(middle);
+        let left = self.make_part(guard, low, fence, lower, stem);
+        let right = self.make_part(guard, fence, high, upper, stem);
         let (to_left, to_right) = (left.leaf().link(), right.leaf().link());
         let top = self.divided(&ascent, to_left, fence, to_right);
         self.store(&ascent.place, top);
@@ -126,16 +127,52 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         }
     }
 
+    /// Makes one of the leaves that divide another one, locked. The entries have the prefixes of
+    /// that one, behind `stem`.
+    fn make_part<'g>(
+        &self,
+        guard: &'g Guard,
+        low: *const Fence<S>,
+        high: *const Fence<S>,
+        entries: &mut [Entry],
+        stem: Option<S::Stem>,
+    ) -> Held<'g, S> {
+        // SAFETY: the fences of a locked leaf that is alive, and one that was just made.
+        let interval = unsafe { Interval::between(&self.schema, low, high) };
+        self.set_prefixes(entries, stem, interval.stem);
+        self.make_leaf(guard, largest::<G>(), interval, entries)
+    }
+
+    /// Gives the entries of a locked leaf with stem `from` the prefixes behind the stem `to`.
+    pub(super) fn set_prefixes(
+        &self,
+        entries: &mut [Entry],
+        from: Option<S::Stem>,
+        to: Option<S::Stem>,
+    ) {
+        if from == to {
+            return;
+        }
+        for entry in entries {
+            let word = entry.word();
+            entry.prefix = match to {
+                // SAFETY: the word is in a locked leaf, or about to be inserted there.
+                Some(stem) => unsafe { self.schema.prefix_of_behind(word, stem) },
+                // SAFETY: as above.
+                None => unsafe { self.schema.prefix_of(word) },
+            };
+        }
+    }
+
     /// Makes a leaf, locked.
     pub(super) fn make_leaf<'g>(
         &self,
         guard: &'g Guard,
         capacity: usize,
-        low: *const Fence<S>,
-        high: *const Fence<S>,
+        interval: Interval<S>,
         entries: &[Entry],
     ) -> Held<'g, S> {
-        let held = Leaf::create(guard, capacity, low, high, entries);
+        let held = Leaf::create(guard, capacity, interval, entries);
         self.tally.leaf_made(held.leaf().bytes());
         held
     }

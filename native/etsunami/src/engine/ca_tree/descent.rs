@@ -2,7 +2,7 @@
 
 use super::CaTree;
 use super::held::Held;
-use super::leaf::{Leaf, View};
+use super::leaf::{Interval, Leaf, View};
 use super::node::{Entry, Gap, Geometry, Lines, Link, Node, Probe, SEARCHED, prefetch};
 use crate::engine::{Direction, OrderSchema};
 use crate::reclaim::Guard;
@@ -77,8 +77,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
     #[cold]
     fn first_leaf<'g>(&self, guard: &'g Guard, probe: Probe<'_, S>) -> Held<'g, S> {
         const NO_ENTRIES: &[Entry] = &[];
-        let none = std::ptr::null();
-        let held = Leaf::create(guard, G::LEAVES[0], none, none, NO_ENTRIES);
+        let held = Leaf::create(guard, G::LEAVES[0], Interval::ALL, NO_ENTRIES);
         let link = held.leaf().link();
         // Release: partner of the Acquire load in `root`.
         let won = self.root.compare_exchange(

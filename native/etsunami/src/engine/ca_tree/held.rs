@@ -2,8 +2,8 @@
 //!
 //! The protocol stands in [`leaf`](super::leaf). A lock is held across at most one publication.
 
-use super::leaf::{FREE, Leaf, STAT, Seq, View, WAITS, order_cells};
-use super::node::{Entry, Fence};
+use super::leaf::{FREE, Interval, Leaf, STAT, Seq, View, WAITS, order_cells};
+use super::node::Entry;
 use crate::engine::{OrderSchema, Word};
 use crate::reclaim::Guard;
 use crate::sync::{Backoff, Ordering, fence};
@@ -41,11 +41,10 @@ impl<S: OrderSchema> Leaf<S> {
     pub fn create<'g>(
         _guard: &'g Guard,
         capacity: usize,
-        low: *const Fence<S>,
-        high: *const Fence<S>,
+        interval: Interval<S>,
         entries: &[Entry],
     ) -> Held<'g, S> {
-        let address = Leaf::allocate(capacity, low, high, entries, Seq::LOCK | Seq::EDIT);
+        let address = Leaf::allocate(capacity, interval, entries, Seq::LOCK | Seq::EDIT);
         // SAFETY: just made. Nobody else knows it, and once it is in the tree it is freed only
         // after the guard's life.
         let leaf = unsafe { Leaf::from_address(address) };

@@ -6,6 +6,7 @@
 
 use super::CaTree;
 use super::held::Held;
+use super::leaf::Interval;
 use super::node::{Fence, Geometry, Link, Node, Probe, capacity_for, largest};
 use super::relink::Place;
 use super::route::RouteHeld;
@@ -132,11 +133,15 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
 
     /// One leaf with the entries of two neighbours.
     fn joined<'g>(&self, guard: &'g Guard, left: &Held<'g, S>, right: &Held<'g, S>) -> Held<'g, S> {
+        let (lower, upper) = (left.leaf().interval(), right.leaf().interval());
+        // SAFETY: fences of locked leaves that are alive.
+        let interval = unsafe { Interval::between(&self.schema, lower.low, upper.high) };
         let mut entries = Vec::with_capacity(left.len() + right.len());
         left.entries(&mut entries);
+        self.set_prefixes(&mut entries, lower.stem, interval.stem);
         right.entries(&mut entries);
-        let (low, high) = (left.leaf().fences().0, right.leaf().fences().1);
-        self.make_leaf(guard, capacity_for::<G>(entries.len() + 1), low, high, &entries)
+        self.set_prefixes(&mut entries[left.len()..], upper.stem, interval.stem);
+        self.make_leaf(guard, capacity_for::<G>(entries.len() + 1), interval, &entries)
     }
 
     /// What replaces the parent when a child has been joined into its neighbour, and the fence

@@ -1,10 +1,10 @@
 //! The leaf: entries in slots, two order arrays, publication by one store.
 //!
 //! ```text
-//! head       seq; fences, capacity (immutable)
+//! head       seq; fences, stem, capacity (immutable)
 //! order a    slot numbers in key order, one byte each
 //! order b    the same for the other parity
-//! prefix[]   the prefix of each slot's key
+//! prefix[]   the prefix of each slot's key, behind what all keys of the leaf's interval share
 //! word[]     the word of each slot
 //! private    free slots, contention statistics: for lock holders
 //! ```
@@ -37,7 +37,7 @@
 //! - Words are stored with Release and loaded with Acquire, for what they point to. All other
 //!   cells are Relaxed because of the rules above.
 
-use super::node::{self, Entry, Fence, Link};
+use super::node::{self, Entry, Fence, Link, Probe};
 use crate::engine::{OrderSchema, Word};
 use crate::sync::{AtomicU64, Ordering, fence};
 use std::iter::repeat_n;
@@ -101,8 +101,10 @@ pub(super) struct Head<S: OrderSchema> {
     link: Link,
     capacity: u32,
     cells: u32,
+    /// What all keys between the fences share. Who searches here has it, or is a fence.
+    stem: Option<S::Stem>,
     /// Fills the cache line, so that the order arrays begin with the next.
-    _line: [u64; 3],
+    _line: u64,
 }
 
 /// A leaf. Its interval, from `low` up to `high`, never changes.
@@ -110,6 +112,38 @@ pub(super) struct Head<S: OrderSchema> {
 pub(super) struct Leaf<S: OrderSchema> {
     head: Head<S>,
     cells: [AtomicU64],
+}
+
+/// What a leaf is responsible for: the keys from `low` up to and without `high`.
+pub(super) struct Interval<S: OrderSchema> {
+    pub low: *const Fence<S>,
+    pub high: *const Fence<S>,
+    pub stem: Option<S::Stem>,
+}
+
+impl<S: OrderSchema> Clone for Interval<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<S: OrderSchema> Copy for Interval<S> {}
+
+impl<S: OrderSchema> Interval<S> {
+    /// The whole key space.
+    pub const ALL: Self = Interval { low: std::ptr::null(), high: std::ptr::null(), stem: None };
+
+    /// The interval between two fences, either of which may be missing.
+    ///
+    /// # Safety
+    /// The fences are alive.
+    pub unsafe fn between(schema: &S, low: *const Fence<S>, high: *const Fence<S>) -> Self {
+        // SAFETY: promised by the caller.
+        let stem = match unsafe { (low.as_ref(), high.as_ref()) } {
+            (Some(low), Some(high)) => schema.stem(low.key(schema), high.key(schema)),
+            _ => None,
+        };
+        Interval { low, high, stem }
+    }
 }
 
 /// Cells behind the words, for lock holders.
@@ -140,20 +174,20 @@ impl<S: OrderSchema> Leaf<S> {
     /// Allocates a leaf with these entries, in key order. Its sequence word has `marks`.
     pub fn allocate(
         capacity: usize,
-        low: *const Fence<S>,
-        high: *const Fence<S>,
+        interval: Interval<S>,
         entries: &[Entry],
         marks: u64,
     ) -> *mut u8 {
         debug_assert!(entries.len() <= capacity && capacity <= 64);
         let head = |address| Head {
             seq: AtomicU64::new(Seq::first(entries.len()).0 | marks),
-            low,
-            high,
+            low: interval.low,
+            high: interval.high,
             link: Link::to_leaf(address),
             capacity: capacity as u32,
             cells: cells(capacity) as u32,
-            _line: [0; 3],
+            stem: interval.stem,
+            _line: 0,
         };
         let tail = initial(capacity, entries).map(AtomicU64::new);
         node::allocate(head, cells(capacity), tail, align(capacity))
@@ -207,8 +241,18 @@ impl<S: OrderSchema> Leaf<S> {
         unsafe { self.head.high.as_ref() }
     }
 
-    pub fn fences(&self) -> (*const Fence<S>, *const Fence<S>) {
-        (self.head.low, self.head.high)
+    pub fn interval(&self) -> Interval<S> {
+        Interval { low: self.head.low, high: self.head.high, stem: self.head.stem }
+    }
+
+    /// The prefix by which a key stands in this leaf. The key lies in its interval or is its upper
+    /// end.
+    #[inline(always)]
+    pub fn prefix(&self, schema: &S, probe: Probe<'_, S>) -> u64 {
+        match self.head.stem {
+            None => probe.prefix,
+            Some(stem) => schema.prefix_behind(probe.key, stem),
+        }
     }
 
     #[inline(always)]

@@ -175,7 +175,8 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         match (change, place.found) {
             (Change::Put(word), Some((slot, _))) => held.replace(slot, word),
             (Change::Put(word), None) => {
-                let entry = Entry { prefix: probe.prefix, bits: word.0 as u64 };
+                let prefix = held.leaf().prefix(&self.schema, probe);
+                let entry = Entry { prefix, bits: word.0 as u64 };
                 if held.is_full() {
                     let fresh = self.insert_by_growth(guard, held, place.position, entry, probe);
                     self.grow(guard, delta);

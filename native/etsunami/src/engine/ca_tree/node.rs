@@ -53,7 +53,8 @@ impl<S: OrderSchema> Fence<S> {
     pub unsafe fn at(schema: &S, entry: Entry) -> *mut Fence<S> {
         // SAFETY: passed on to the caller.
         let key = unsafe { schema.separator(entry.word()) };
-        Box::into_raw(Box::new(Fence { prefix: entry.prefix, key }))
+        let prefix = schema.prefix(schema.separator_key(&key));
+        Box::into_raw(Box::new(Fence { prefix, key }))
     }
 
     /// Frees a fence.
@@ -65,9 +66,15 @@ impl<S: OrderSchema> Fence<S> {
         drop(unsafe { Box::from_raw(fence.cast::<Fence<S>>()) });
     }
 
+    /// The separator as a key.
+    #[inline(always)]
+    pub fn key<'k>(&'k self, schema: &S) -> &'k S::Key {
+        schema.separator_key(&self.key)
+    }
+
     /// The fence as a key to search for.
     pub fn probe<'k>(&'k self, schema: &S) -> Probe<'k, S> {
-        Probe { prefix: self.prefix, key: schema.separator_key(&self.key) }
+        Probe { prefix: self.prefix, key: self.key(schema) }
     }
 }
 
@@ -95,7 +102,7 @@ impl<'k, S: OrderSchema> Probe<'k, S> {
     pub fn compare(&self, schema: &S, fence: &Fence<S>) -> Order {
         self.prefix
             .cmp(&fence.prefix)
-            .then_with(|| schema.compare_keys(self.key, schema.separator_key(&fence.key)))
+            .then_with(|| schema.compare_keys(self.key, fence.key(schema)))
     }
 }
 
@@ -141,7 +148,7 @@ impl<'k, S: OrderSchema> Gap<'k, S> {
     }
 }
 
-/// What a leaf keeps of an element: its key's prefix and its word.
+/// What a leaf keeps of an element: its key's prefix, behind the leaf's stem, and its word.
 #[derive(Clone, Copy)]
 pub(super) struct Entry {
     pub prefix: u64,

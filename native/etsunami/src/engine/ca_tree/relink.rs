@@ -125,7 +125,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
 
     /// Makes a routing node.
     pub(super) fn make_route(&self, draft: &Draft<S>) -> Link {
-        let link = draft.build();
+        let link = draft.build(&self.schema);
         self.tally.route_made(draft.bytes());
         link
     }

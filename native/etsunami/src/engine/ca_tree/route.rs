@@ -9,7 +9,7 @@ use super::node::{self, Fence, Gap, Link, Probe};
 use super::search::{partition, partition_by_key};
 use crate::engine::{Direction, OrderSchema};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
-use std::marker::PhantomData;
+use std::cmp::Ordering as Order;
 
 const FREE: usize = 0;
 const LOCKED: usize = 1;
@@ -22,10 +22,11 @@ pub(super) struct Head<S: OrderSchema> {
     branches: usize,
     link: Link,
     first: AtomicPtr<()>,
-    _schema: PhantomData<fn(S)>,
+    /// What all separators share.
+    stem: Option<S::Stem>,
 }
 
-/// A separator and the child to the right of it.
+/// A separator, its prefix behind what all share, and the child to the right of it.
 #[repr(C)]
 pub(super) struct Branch<S: OrderSchema> {
     prefix: u64,
@@ -87,19 +88,28 @@ impl<S: OrderSchema> Draft<S> {
     }
 
     /// Makes the routing node.
-    pub fn build(&self) -> Link {
+    pub fn build(&self, schema: &S) -> Link {
         debug_assert!(self.children.len() >= 2 && self.fences.len() + 1 == self.children.len());
+        // SAFETY: the fences of a draft are alive: the builder holds the locks of the nodes that
+        // they come from, or has just made them.
+        let fence = |i: usize| unsafe { &*self.fences[i] };
+        let last = self.fences.len() - 1;
+        // A stem of one separator would be all of it.
+        let stem = (last > 0)
+            .then(|| schema.stem(fence(0).key(schema), fence(last).key(schema)))
+            .flatten();
         let head = |address| Head {
             state: AtomicUsize::new(FREE),
             branches: self.fences.len(),
             link: Link::to_route(address),
             first: AtomicPtr::new(self.children[0].raw()),
-            _schema: PhantomData,
+            stem,
         };
         let branch = |i: usize| Branch {
-            // SAFETY: the fences of a draft are alive: the builder holds the locks of the nodes
-            // that they come from, or has just made them.
-            prefix: unsafe { (*self.fences[i]).prefix },
+            prefix: match stem {
+                Some(stem) => schema.prefix_behind(fence(i).key(schema), stem),
+                None => fence(i).prefix,
+            },
             fence: self.fences[i],
             child: AtomicPtr::new(self.children[i + 1].raw()),
         };
@@ -183,11 +193,19 @@ impl<S: OrderSchema> Route<S> {
             // SAFETY: `partition` asks about indices below `all` only, and so do we below.
             unsafe { self.branches.get_unchecked(i) }
         };
-        let lower = partition(0, all, |i| branch(i).prefix < probe.prefix);
-        if lower == all || branch(lower).prefix != probe.prefix {
+        let prefix = match self.head.stem {
+            None => probe.prefix,
+            Some(stem) => match schema.compare_stem(probe.key, self.fence(0).key(schema), stem) {
+                Order::Less => return 0,
+                Order::Equal => schema.prefix_behind(probe.key, stem),
+                Order::Greater => return all,
+            },
+        };
+        let lower = partition(0, all, |i| branch(i).prefix < prefix);
+        if lower == all || branch(lower).prefix != prefix {
             return lower;
         }
-        let upper = partition(lower + 1, all, |i| branch(i).prefix <= probe.prefix);
+        let upper = partition(lower + 1, all, |i| branch(i).prefix <= prefix);
         partition_by_key(lower, upper, |i| gap.is_right_of(schema, self.fence(i), direction))
     }
 

@@ -59,22 +59,30 @@ impl<S: OrderSchema> View<'_, S> {
     #[inline]
     pub fn find(&self, schema: &S, probe: Probe<'_, S>) -> Result<Place, Torn> {
         let len = self.len();
-        let lower = partition(0, len, |i| self.prefix(i) < probe.prefix);
-        if lower == len || self.prefix(lower) != probe.prefix {
+        let prefix = self.leaf().prefix(schema, probe);
+        let lower = partition(0, len, |i| self.prefix(i) < prefix);
+        if lower == len || self.prefix(lower) != prefix {
             return Ok(Place { position: lower, found: None });
         }
         let (slot, word, order) = self.compare(schema, probe, lower)?;
         match order {
             Order::Equal => Ok(Place { position: lower, found: Some((slot, word)) }),
             Order::Less => Ok(Place { position: lower, found: None }),
-            Order::Greater => self.find_in_run(schema, probe, lower + 1),
+            Order::Greater => {
+                let upper = partition(lower + 1, len, |i| self.prefix(i) <= prefix);
+                self.find_in_run(schema, probe, lower + 1..upper)
+            }
         }
     }
 
-    /// Finds a key among the entries from `from` on whose prefix is the key's.
-    fn find_in_run(&self, schema: &S, probe: Probe<'_, S>, from: usize) -> Result<Place, Torn> {
-        let upper = partition(from, self.len(), |i| self.prefix(i) <= probe.prefix);
-        let (mut low, mut high) = (from, upper);
+    /// Finds a key among entries that have its prefix.
+    fn find_in_run(
+        &self,
+        schema: &S,
+        probe: Probe<'_, S>,
+        run: Range<usize>,
+    ) -> Result<Place, Torn> {
+        let (mut low, mut high) = (run.start, run.end);
         while low < high {
             let middle = low + (high - low) / 2;
             let (slot, word, order) = self.compare(schema, probe, middle)?;

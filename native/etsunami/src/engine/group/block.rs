@@ -109,17 +109,33 @@ impl Leaf {
         self.live.count_ones() * 2 <= stored
     }
 
-    /// A new block with the members alone.
+    /// A new block with the members alone, one of which may be replaced.
     ///
     /// # Safety
     /// The block is alive, and the live slots are members in the caller's view.
-    pub(super) unsafe fn packed(self, born: Born) -> Leaf {
+    pub(super) unsafe fn packed_copy(self, born: Born, replaced: Option<(u32, usize)>) -> Leaf {
         let members: Vec<usize> = bits(self.live)
-            // SAFETY: by contract.
-            .map(|slot| unsafe { self.object(slot) })
+            .map(|slot| match replaced {
+                Some((at, object)) if at == slot => object,
+                // SAFETY: by contract.
+                _ => unsafe { self.object(slot) },
+            })
             .collect();
         let head = BlockHead { born, stored: self.live };
         Leaf { block: Block::alloc(head, members.into_iter().map(AtomicUsize::new)), ..self }
+    }
+
+    /// A new block with a slot for each number, where one member is replaced.
+    ///
+    /// # Safety
+    /// As for [`Leaf::packed_copy`].
+    pub(super) unsafe fn dense_copy(self, born: Born, replaced: u32, by: usize) -> Leaf {
+        let copy = Leaf { block: dense(born), ..self };
+        for slot in bits(self.live) {
+            // SAFETY: by contract; nobody else knows the copy yet, which is dense.
+            unsafe { copy.fill(slot, if slot == replaced { by } else { self.object(slot) }) };
+        }
+        copy
     }
 }
 

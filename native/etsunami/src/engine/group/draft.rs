@@ -88,7 +88,7 @@ impl Draft {
             if leaf.live != 0 && !leaf.is_sparse() {
                 return Some(leaf);
             }
-            let packed = (leaf.live != 0).then(|| leaf.packed(self.edit.born));
+            let packed = (leaf.live != 0).then(|| leaf.packed_copy(self.edit.born, None));
             self.edit.drop_block(leaf);
             packed
         }
@@ -116,6 +116,30 @@ impl Draft {
         self.removed.push((number, object));
         if self.state.first == object {
             self.state.first = 0;
+        }
+    }
+
+    /// Replaces a member; both come with their memory words.
+    pub(super) fn replace(&mut self, number: u64, old: (usize, usize), new: (usize, usize)) {
+        let (key, slot, born) = (key_of(number), slot_of(number), self.edit.born);
+        // SAFETY: the draft's maker holds the key's lock, and this is its current structure, which
+        // no longer leads to the block that was copied.
+        unsafe {
+            if key == self.state.tail_key() {
+                let copy = self.state.tail.dense_copy(born, slot, new.0);
+                let tail = std::mem::replace(&mut self.state.tail, copy);
+                self.edit.drop_block(tail);
+            } else {
+                let Some(leaf) = self.state.root.get(key) else { return };
+                let copy = leaf.packed_copy(born, Some((slot, new.0)));
+                self.state.root.put(&mut self.edit, key, Some(copy));
+                self.edit.drop_block(leaf);
+            }
+        }
+        self.state.words = self.state.words - old.1 + new.1;
+        self.removed.push((number, old.0));
+        if self.state.first == old.0 {
+            self.state.first = new.0;
         }
     }
 

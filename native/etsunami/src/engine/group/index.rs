@@ -134,7 +134,7 @@ impl Table {
 
     fn insert(&mut self, hash: u64, number: u64) {
         if let Some(entry) = self.several.find_mut(hash, |entry| entry.hash == hash) {
-            // As a rule at the end; elsewhere only when a removal is taken back.
+            // As a rule at the end; elsewhere when a removal is taken back, or a member replaced.
             let at = match entry.numbers.last() {
                 Some(&last) if last < number => entry.numbers.len(),
                 _ => entry.numbers.partition_point(|&other| other < number),

@@ -40,7 +40,7 @@
 //! - [`Groups::superseded`], after `new` was stored (outside the lock, if you like): retires what
 //!   `old` has and `new` has not, removed members too;
 //! - [`Groups::rollback`], if `new` is not to be: retires what `new` has and `old` has not, under
-//!   the same lock, before anybody else changes this key.
+//!   the same lock, before anybody else changes this key. (Not for [`Groups::replace`].)
 //!
 //! A batch that appends more objects of one key than it may at once goes on with
 //! [`Groups::append_more`], which changes a word that is still pending.
@@ -57,6 +57,7 @@ mod iter;
 mod owner;
 mod packed;
 mod remove;
+mod replace;
 mod small;
 #[cfg(test)]
 mod tests;
@@ -210,6 +211,16 @@ pub unsafe fn first(word: Word) -> usize {
             Form::View(view) => (*view).state.first,
         }
     }
+}
+
+/// The member of an insertion number.
+///
+/// # Safety
+/// As for [`len`].
+pub unsafe fn member(word: Word, number: u64) -> Option<usize> {
+    // SAFETY: by contract.
+    let (at, member) = unsafe { Members::of_word(word, number) }.next()?;
+    (at == number).then_some(member)
 }
 
 /// The members of a word with their insertion numbers, in order.

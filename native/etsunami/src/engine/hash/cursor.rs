@@ -22,6 +22,9 @@ use crate::engine::{HashSchema, Word};
 use crate::reclaim::Guard;
 use std::cmp::Ordering;
 
+/// How many buckets ahead a scan asks memory for objects, whose hashes it is going to read.
+const AHEAD: usize = 4;
+
 /// The position behind all others.
 const END: u64 = 1 << POSITION_BITS;
 
@@ -110,8 +113,12 @@ impl<S: HashSchema> HashTable<S> {
                 break;
             }
             let bucket = self.bucket(position, guard);
+            if let Some(line) = bucket.segment.ahead(position, AHEAD) {
+                line.prefetch();
+            }
             self.read_sorted(&bucket, position, &mut batch);
-            let taken = group_end(&batch, missing);
+            let taken =
+                if batch.len() <= missing { batch.len() } else { group_end(&batch, missing) };
             out.extend(batch[..taken].iter().map(|found| found.word));
             if taken < batch.len() {
                 return Some(batch[taken].position);
@@ -135,6 +142,9 @@ impl<S: HashSchema> HashTable<S> {
                 batch.push(found);
             }
         });
+        if sort_few(batch) {
+            return;
+        }
         batch.sort_unstable_by(|a, b| self.compare(a, b));
         // A key that is removed and inserted again while we read may have been met in two slots.
         batch.dedup_by(|a, b| self.compare(a, b).is_eq());
@@ -151,6 +161,32 @@ impl<S: HashSchema> HashTable<S> {
         // SAFETY: words come from the table, under the guard of our callers.
         by_position.then_with(|| unsafe { self.schema.tie_words(a.word, b.word) })
     }
+}
+
+/// The words that are sorted by their ranks: what a bucket holds without overflow, and a few more.
+const FEW: usize = 8;
+
+/// Sorts a few words whose positions differ, without branches that nobody could predict. False,
+/// and nothing is changed, if there are more, or two of one position.
+fn sort_few(batch: &mut [Found]) -> bool {
+    let n = batch.len();
+    if n > FEW {
+        return false;
+    }
+    let mut sorted = [Found { position: 0, word: Word::EMPTY }; FEW];
+    let mut ranks = 0_u32;
+    for found in &*batch {
+        let rank: usize =
+            batch.iter().map(|other| usize::from(other.position < found.position)).sum();
+        sorted[rank] = *found;
+        ranks |= 1 << rank;
+    }
+    // Words of one position have one rank, so another one is missing.
+    if ranks.count_ones() as usize != n {
+        return false;
+    }
+    batch.copy_from_slice(&sorted[..n]);
+    true
 }
 
 /// Where the group of equal positions ends that holds the `limit`-th word, or is the last.

@@ -145,8 +145,19 @@ impl<'g> Segment<'g> {
     /// The bucket that is responsible for a position of the segment's interval.
     #[inline(always)]
     pub(super) fn bucket(self, position: u64) -> &'g Line {
-        let index = (position >> (self.entry & SHIFT)) as usize & ((1 << SEGMENT_BITS) - 1);
-        self.line(index)
+        self.line(self.index(position))
+    }
+
+    #[inline(always)]
+    fn index(self, position: u64) -> usize {
+        (position >> (self.entry & SHIFT)) as usize & ((1 << SEGMENT_BITS) - 1)
+    }
+
+    /// The bucket so many behind the one of a position, if this segment has it.
+    #[inline(always)]
+    pub(super) fn ahead(self, position: u64, buckets: usize) -> Option<&'g Line> {
+        let index = self.index(position) + buckets;
+        (index < self.buckets()).then(|| self.line(index))
     }
 
     /// The first position behind the interval of the bucket that `position` falls into.

@@ -133,7 +133,8 @@ impl Drop for Item {
     }
 }
 
-/// Integers in their order. Only the bits above `coarse` go into the prefix.
+/// Integers in their order. Only the bits above `coarse` go into the prefix. A stem is a number of
+/// leading bits.
 pub struct Integers {
     pub coarse: u32,
 }
@@ -154,6 +155,20 @@ unsafe impl OrderSchema for Integers {
     }
     unsafe fn prefix_of(&self, word: Word) -> u64 {
         self.prefix(&item(word).key)
+    }
+    type Stem = u32;
+    fn stem(&self, low: &u64, high: &u64) -> Option<u32> {
+        Some((low ^ high).leading_zeros().min(63))
+    }
+    fn compare_stem(&self, key: &u64, with: &u64, stem: u32) -> Order {
+        let shared = |key: &u64| key.checked_shr(64 - stem).unwrap_or(0);
+        shared(key).cmp(&shared(with))
+    }
+    fn prefix_behind(&self, key: &u64, stem: u32) -> u64 {
+        self.prefix(&(key << stem))
+    }
+    unsafe fn prefix_of_behind(&self, word: Word, stem: u32) -> u64 {
+        self.prefix_behind(&item(word).key, stem)
     }
     unsafe fn compare(&self, key: &u64, word: Word) -> Order {
         key.cmp(&item(word).key)

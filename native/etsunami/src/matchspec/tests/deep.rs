@@ -49,12 +49,27 @@ fn body_list(buffer: &mut Buffer, at: usize, fill: impl FnOnce(&mut Buffer, usiz
     buffer.close(list);
 }
 
+/// Runs a specification that is also judged in every other way, on a thread whose stack has room
+/// for nothing that recurses.
 fn run(spec: &Buffer, object: &Buffer) -> Option<Buffer> {
-    let [first, _] = results(term(spec), term(object));
-    first
+    let judge = || {
+        assert!(Program::lint(term(spec)).is_empty());
+        let program = Program::compile(term(spec)).unwrap();
+        for ordered in [false, true] {
+            assert!(!program.plan(1, ordered).reasons.is_empty());
+        }
+        _ = program.keeps_key(1);
+        let [first, second] = results(term(spec), term(object));
+        assert_eq!(first.is_some(), second.is_some());
+        first
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(128 << 10);
+        thread.spawn_scoped(scope, judge).unwrap().join().unwrap()
+    })
 }
 
-const DEPTH: usize = 100_000;
+const DEPTH: usize = 200_000;
 
 #[test]
 fn nested_alternatives() {
@@ -62,7 +77,7 @@ fn nested_alternatives() {
     let words = spec(|buffer, head, body| {
         buffer.set(head, any());
         body_list(buffer, body, |buffer, at| {
-            nest(buffer, at, DEPTH, host::atom("true"), |buffer, at| {
+            nest(buffer, at, 5 * DEPTH, host::atom("true"), |buffer, at| {
                 let block = buffer.open_tuple(at, 3).unwrap();
                 buffer.set(block + 1, alternative);
                 buffer.set(block + 2, host::atom("false"));
@@ -72,6 +87,28 @@ fn nested_alternatives() {
     });
     let result = run(&words, &erl::key("{x}")).unwrap();
     assert_eq!(term(&result).root(), host::atom("true"));
+}
+
+/// Faults at the bottom are found, and told once for each level of maps that ETS would look at
+/// twice, as far as patience goes.
+#[test]
+fn nested_faults() {
+    for key in [false, true] {
+        let words = spec(|buffer, head, body| {
+            buffer.set(head, any());
+            body_list(buffer, body, |buffer, at| {
+                nest(buffer, at, DEPTH, host::atom("$1"), |buffer, at| {
+                    let block = buffer.open_map(at, 1).unwrap();
+                    buffer.set(block + 1, immediate::small(1).unwrap());
+                    buffer.set(block + 2, immediate::small(1).unwrap());
+                    (block, if key { block + 1 } else { block + 2 })
+                });
+            });
+        });
+        let faults = Program::lint(term(&words));
+        assert!((1..100_000).contains(&faults.len()));
+        assert!(faults.iter().all(|fault| fault.problem == Problem::Unbound(1)));
+    }
 }
 
 #[test]
@@ -130,7 +167,7 @@ fn nested_calls() {
 /// Every term is a specification that is refused, or runs and plans without a panic.
 fn survive(words: &Buffer, object: &Buffer) {
     let faults = Program::lint(term(words));
-    assert!(faults.iter().all(|fault| !fault.message("?").is_empty()));
+    assert!(faults.iter().all(|fault| !fault.message(b"?").is_empty()));
     let Ok(program) = Program::compile(term(words)) else { return };
     _ = results(term(words), term(object));
     for keypos in 1..3 {

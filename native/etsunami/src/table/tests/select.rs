@@ -80,6 +80,7 @@ fn found(
             |object, _, _| {
                 all.push(shown(object));
                 chunk += 1;
+                true
             },
         );
         cursor = next.unwrap();
@@ -131,7 +132,7 @@ fn chunks_of_every_size_find_the_same() {
             let expected = expected(&table, &program);
             for (matches, visits) in [(1, 1000), (7, 3), (1000, 17), (100_000, 100_000)] {
                 for direction in [Direction::Ascending, Direction::Descending] {
-                    let quota = Quota { matches, visits };
+                    let quota = Quota { matches, visits, ..Quota::default() };
                     let found = found(&table, &program, &plan.access, direction, quota);
                     let found = count(found.into_iter());
                     assert!(found == expected, "{kind:?} {spec} {quota:?}");
@@ -147,7 +148,7 @@ fn ordered_tables_keep_their_order() {
     for spec in SPECS {
         let (program, _) = program(spec);
         let access = table.plan(&program).access;
-        let quota = Quota { matches: 5, visits: 50 };
+        let quota = Quota { matches: 5, visits: 50, ..Quota::default() };
         let mut down = found(&table, &program, &access, Direction::Descending, quota);
         let up = found(&table, &program, &access, Direction::Ascending, quota);
         let whole = found(&table, &program, &Access::Scan, Direction::Ascending, quota);
@@ -162,7 +163,7 @@ fn ranges_look_at_little() {
     (0..5000).for_each(|i| insert(&table, &format!("{{{i},x}}")));
     let (program, _) = program("[{{'$1','_'},[{'>','$1',1000},{'=<','$1',1010}],['$1']}]");
     let plan = table.plan(&program);
-    let mut quota = Quota { matches: 100, visits: 100 };
+    let mut quota = Quota { matches: 100, visits: 100, ..Quota::default() };
     let (mut machine, mut results) = (Machine::default(), Vec::new());
     let (guard, start) = (pin(), Cursor::Start);
     let ended = table.select(
@@ -173,9 +174,12 @@ fn ranges_look_at_little() {
         Direction::Ascending,
         &mut quota,
         &mut machine,
-        |_, _, outcome| match outcome {
-            Outcome::Part(Part::Word(word)) => results.push(word >> 4),
-            other => panic!("{other:?}"),
+        |_, _, outcome| {
+            match outcome {
+                Outcome::Part(Part::Word(word)) => results.push(word >> 4),
+                other => panic!("{other:?}"),
+            }
+            true
         },
     );
     assert!(ended.unwrap().is_none());
@@ -195,7 +199,7 @@ fn deletes_what_is_true() {
             let (mut cursor, mut deleted, mut counted) = (Some(Cursor::Start), 0, 0);
             let mut machine = Machine::default();
             while let Some(from) = cursor {
-                let mut quota = Quota { matches: 1000, visits: 40 };
+                let mut quota = Quota { matches: 1000, visits: 40, ..Quota::default() };
                 let guard = pin();
                 let next =
                     table.select_count(&guard, &program, &access, from, &mut quota, &mut machine);
@@ -204,7 +208,7 @@ fn deletes_what_is_true() {
             }
             cursor = Some(Cursor::Start);
             while let Some(from) = cursor {
-                let mut quota = Quota { matches: 1000, visits: 40 };
+                let mut quota = Quota { matches: 1000, visits: 40, ..Quota::default() };
                 let (guard, gone) = (pin(), &mut deleted);
                 let next = table.select_delete(
                     &guard,
@@ -223,42 +227,68 @@ fn deletes_what_is_true() {
     }
 }
 
+/// Replaces in small chunks; gives the number.
+fn replace_all(table: &Table, program: &Program) -> u64 {
+    let access = table.plan(program).access;
+    let (mut cursor, mut replaced) = (Some(Cursor::Start), 0);
+    let mut machine = Machine::default();
+    while let Some(from) = cursor {
+        let mut quota = Quota { matches: 9, visits: 20, ..Quota::default() };
+        let (guard, count) = (pin(), &mut replaced);
+        let next =
+            table.select_replace(&guard, program, &access, from, &mut quota, &mut machine, count);
+        cursor = next.unwrap();
+    }
+    replaced
+}
+
 #[test]
 fn replaces_under_the_same_key() {
-    for kind in [Form::of(Kind::Set), Form::of(Kind::OrderedSet), Form::LIST] {
+    for (kind, integers) in [
+        (Form::of(Kind::Set), 150),
+        (Form::of(Kind::OrderedSet), 145),
+        (Form::LIST, 145),
+        (Form::of(Kind::DuplicateBag), 450),
+    ] {
         let table = filled(kind);
+        let before = table.size(&pin());
         let (program, _) =
             program("[{{'$1','$2'},[{is_integer,'$1'}],[{{'$1','$_',[{const,{y}},'$2'|z]}}]}]");
-        let access = table.plan(&program).access;
-        let (mut cursor, mut replaced) = (Some(Cursor::Start), 0);
-        let mut machine = Machine::default();
-        while let Some(from) = cursor {
-            let mut quota = Quota { matches: 9, visits: 20 };
-            let (guard, count) = (pin(), &mut replaced);
-            let next = table.select_replace(
-                &guard,
-                &program,
-                &access,
-                from,
-                &mut quota,
-                &mut machine,
-                count,
-            );
-            cursor = next.unwrap();
-        }
-        assert_eq!(replaced, if kind == Kind::Set { 150 } else { 145 }, "{kind:?}");
+        assert_eq!(replace_all(&table, &program), integers, "{kind:?}");
+        assert_eq!(table.size(&pin()), before);
         let guard = pin();
         let key = erl::key("70");
-        let object = table.find(&guard, table.key(term(&key))).single().unwrap();
-        // SAFETY: the guard keeps the object.
-        let elements = unsafe { object.elements() };
-        assert_eq!(elements.len(), 3);
-        assert!(matches!(elements.get(1).view(), View::Tuple(old) if old.len() == 2));
+        for object in table.find(&guard, table.key(term(&key))).objects() {
+            // SAFETY: the guard keeps the object.
+            let elements = unsafe { object.elements() };
+            assert_eq!(elements.len(), 3);
+            assert!(matches!(elements.get(1).view(), View::Tuple(old) if old.len() == 2));
+        }
     }
+}
+
+#[test]
+fn objects_of_a_key_are_replaced_once_and_keep_their_places() {
+    let table = filled(Kind::DuplicateBag);
+    let (program, _) = program("[{{many,'$1'},[],[{{many,{'+','$1',1000}}}]}]");
+    assert_eq!(replace_all(&table, &program), 300);
+    let guard = pin();
+    let values = table.find(&guard, table.key(term(&erl::key("many")))).objects().map(|object| {
+        // SAFETY: the guard keeps the object.
+        match unsafe { object.elements() }.get(1).view() {
+            View::Small(value) => value,
+            other => panic!("{other:?}"),
+        }
+    });
+    assert!(values.eq(1000..1300));
+}
+
+#[test]
+fn what_changes_keys_is_refused() {
     let table = filled(Kind::Set);
     let (program, _) = program("[{{'$1','$2'},[],[{{'$2','$1'}}]}]");
     let (guard, mut machine) = (pin(), Machine::default());
-    let mut quota = Quota { matches: 9, visits: 20 };
+    let mut quota = Quota { matches: 9, visits: 20, ..Quota::default() };
     let refused = table.select_replace(
         &guard,
         &program,

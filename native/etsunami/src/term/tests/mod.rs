@@ -3,3 +3,4 @@
 mod deep;
 mod laws;
 mod objects;
+mod stems;

@@ -132,6 +132,31 @@ fn loom_group_removal_against_reader_of_the_old_view() {
     );
 }
 
+fn replaced(slot: &Slot, word: Word, number: u64, value: u64) -> Word {
+    // SAFETY: as in `Slot::append`.
+    unsafe { slot.groups.replace(word, number, Object::leak(value)) }.expect("a member")
+}
+
+#[test]
+fn loom_group_replacement_in_the_tail_against_reader() {
+    reader_sees_states(
+        3,
+        |slot, word| replaced(slot, word, 2, 7),
+        |slot, word| appended(slot, word, 3),
+        &[&[0, 1, 2], &[0, 1, 7], &[0, 1, 7, 3]],
+    );
+}
+
+#[test]
+fn loom_group_replacement_in_the_trie_against_reader() {
+    reader_sees_states(
+        5,
+        |slot, word| replaced(slot, word, 1, 8),
+        |slot, word| replaced(slot, word, 0, 9),
+        &[&[0, 1, 2, 3, 4], &[0, 8, 2, 3, 4], &[9, 8, 2, 3, 4]],
+    );
+}
+
 #[test]
 fn loom_group_number_of_an_undone_append_is_used_again() {
     reader_sees_states(

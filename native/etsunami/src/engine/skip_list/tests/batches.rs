@@ -34,6 +34,19 @@ unsafe impl OrderSchema for Numbers {
     unsafe fn prefix_of(&self, _word: Word) -> u64 {
         0
     }
+    type Stem = ();
+    fn stem(&self, _low: &u64, _high: &u64) -> Option<()> {
+        None
+    }
+    fn compare_stem(&self, _key: &u64, _with: &u64, _stem: ()) -> Order {
+        Order::Equal
+    }
+    fn prefix_behind(&self, _key: &u64, _stem: ()) -> u64 {
+        0
+    }
+    unsafe fn prefix_of_behind(&self, _word: Word, _stem: ()) -> u64 {
+        0
+    }
     unsafe fn compare(&self, key: &u64, word: Word) -> Order {
         key.cmp(&number(word))
     }

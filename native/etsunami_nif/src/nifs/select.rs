@@ -1,0 +1,322 @@
+//! `select` and what goes on from it.
+//!
+//! A search that is not through when its time is up answers with a continuation, of the same shape
+//! as those that users get: nothing but terms is kept meanwhile. `{more, Continuation}` says that
+//! it is to be called again at once.
+//!
+//! | tables | continuation |
+//! | --- | --- |
+//! | hash | `{Table, Position, Chunk, Compiled, List, Got}` |
+//! | ordered | `{Table, Key, End, Chunk, Compiled, List, Reverse, Got}` |
+//!
+//! `Chunk` is 0 for all results at once; `List` are the `Got` results so far. `Position` is twice
+//! the position of the cursor, plus one if the cursor stands inside a key: then the first in the
+//! list is `{Key, Number}`. `End` is `[]`, or `start` if nothing has been passed yet.
+//!
+//! The results so far are put before one another, so they are in reverse order. `{reverse, List}`
+//! and `{reverse, List, Continuation}` leave it to the caller to put them right. Where the order
+//! of a table is known and everything is wanted, the search goes the other way instead.
+
+use etsunami::matchspec::Machine;
+use etsunami::reclaim::{Guard, pin};
+use etsunami::table::options::{Kind, Need};
+use etsunami::table::select::Failure;
+use etsunami::table::{Cursor, Direction, Quota};
+
+use super::owned;
+use crate::args::{self, Parsed};
+use crate::atoms::atoms;
+use crate::budget::{self, Pace};
+use crate::codec::decode;
+use crate::codec::encode::Role;
+use crate::compiled::{Compiled, TablePlan};
+use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
+use crate::raw::Answer;
+use crate::raw_nif;
+use crate::resource::{self, Handle};
+use crate::results::{self, Results};
+use crate::vm::{Env, VmTerm};
+
+impl From<Failure> for Raise<'_> {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Stop(stop) => stop.into(),
+            Failure::SystemLimit => SYSTEM_LIMIT,
+        }
+    }
+}
+
+raw_nif! {
+    /// `select(Table, Spec, Chunk, Reverse)`, where a chunk of 0 stands for all results.
+    fn select/4(env, &[table, spec, chunk, reverse]) {
+        let guard = pin();
+        let handle = resource::table(env, &guard, table, Need::Read)?;
+        let wanted = Wanted { chunk: natural(env, chunk)?, reverse: args::boolean(reverse)? };
+        if env.is_nil(spec) {
+            // It has no clause that could match.
+            let nothing = if wanted.chunk == 0 { spec } else { atoms().end_of_table };
+            return Ok(nothing);
+        }
+        let compiled = Compiled::parse(env, spec)?;
+        let search = Search { env, guard: &guard, handle, wanted };
+        let so_far = SoFar { cursor: Cursor::Start, list: env.make_list(&[]), got: 0 };
+        search.run(&compiled, so_far)?.answer(&search, |env| compiled.into_term(env))
+    }
+}
+
+raw_nif! {
+    /// `select(Continuation)`
+    fn select_on as ("select")/1(env, &[continuation]) {
+        let parts = env.tuple(continuation).ok_or(BADARG)?;
+        let guard = pin();
+        let table = *parts.first().ok_or(BADARG)?;
+        let handle = resource::table(env, &guard, table, Need::Read)?;
+        let (wanted, term, so_far) = match handle.table.spec().kind {
+            Kind::OrderedSet => ordered(env, parts)?,
+            _ => hashed(env, parts)?,
+        };
+        let compiled = Compiled::find(env, term).ok_or(BADARG)?;
+        compiled.require_short()?;
+        let search = Search { env, guard: &guard, handle, wanted };
+        search.run(compiled, so_far)?.answer(&search, |_| Ok(term))
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Copy)]
+struct Wanted {
+    /// How many results; 0 for all.
+    chunk: usize,
+    reverse: bool,
+}
+
+/// Where a search has come to.
+struct SoFar<'e> {
+    cursor: Cursor,
+    list: VmTerm<'e>,
+    got: usize,
+}
+
+type Read<'e> = (Wanted, VmTerm<'e>, SoFar<'e>);
+
+/// A small integer from 0 on.
+fn natural<'e>(env: Env<'e>, term: VmTerm<'e>) -> Parsed<'e, usize> {
+    args::small_int(env, term).and_then(|value| value.try_into().ok()).ok_or(BADARG)
+}
+
+fn list<'e>(env: Env<'e>, term: VmTerm<'e>) -> Parsed<'e, VmTerm<'e>> {
+    if args::is_list(env, term) { Ok(term) } else { Err(BADARG) }
+}
+
+fn hashed<'e>(env: Env<'e>, parts: &[VmTerm<'e>]) -> Parsed<'e, Read<'e>> {
+    let &[_, position, chunk, compiled, list, got] = parts else { return Err(BADARG) };
+    let (position, mut list) = (natural(env, position)? as u64, self::list(env, list)?);
+    let wanted = Wanted { chunk: natural(env, chunk)?, reverse: false };
+    let mut cursor = Cursor::Position(position >> 1);
+    if position & 1 == 1 {
+        let (member, rest) = env.cell(list).ok_or(BADARG)?;
+        let [key, number] = args::tuple(env, member).ok_or(BADARG)?;
+        let (key, number) = (owned(env, key, Role::Key)?, args::natural(env, number)?);
+        cursor = Cursor::Member(position >> 1, key, number);
+        list = self::list(env, rest)?;
+    }
+    Ok((wanted, compiled, SoFar { cursor, list, got: natural(env, got)? }))
+}
+
+fn ordered<'e>(env: Env<'e>, parts: &[VmTerm<'e>]) -> Parsed<'e, Read<'e>> {
+    let &[_, key, end, chunk, compiled, list, reverse, got] = parts else { return Err(BADARG) };
+    let wanted = Wanted { chunk: natural(env, chunk)?, reverse: natural(env, reverse)? != 0 };
+    let (list, got) = (self::list(env, list)?, natural(env, got)?);
+    let cursor = match end.word() == atoms().start.word() {
+        true => Cursor::Start,
+        false => Cursor::After(owned(env, key, Role::Key)?),
+    };
+    Ok((wanted, compiled, SoFar { cursor, list, got }))
+}
+
+/// The search of one call.
+struct Search<'e, 'g> {
+    env: Env<'e>,
+    guard: &'g Guard,
+    handle: &'g Handle,
+    wanted: Wanted,
+}
+
+/// What has been found when a call ends.
+struct Found<'e> {
+    /// By this call.
+    results: Vec<VmTerm<'e>>,
+    /// By calls before.
+    before: VmTerm<'e>,
+    /// How many together.
+    got: usize,
+    next: Option<Cursor>,
+}
+
+impl<'e> Search<'e, '_> {
+    fn kind(&self) -> Kind {
+        self.handle.table.spec().kind
+    }
+
+    /// Everything is collected from the end, because it is put before one another.
+    fn direction(&self) -> Direction {
+        if self.wanted.reverse != (self.wanted.chunk == 0) {
+            Direction::Descending
+        } else {
+            Direction::Ascending
+        }
+    }
+
+    /// True if results that are put before one another are then in the wrong order. In a set they
+    /// have none.
+    fn is_turned(&self) -> bool {
+        match self.kind() {
+            Kind::Set => false,
+            Kind::OrderedSet => self.wanted.chunk > 0,
+            Kind::Bag | Kind::DuplicateBag => true,
+        }
+    }
+
+    fn run(&self, compiled: &Compiled, so_far: SoFar<'e>) -> Result<Found<'e>, Raise<'e>> {
+        let plan = compiled.plan(&self.handle.table);
+        let mut machine = compiled.machine(self.env);
+        let mut results = Results::new(self.env);
+        let mut pace = Pace::start();
+        let SoFar { mut cursor, list, got } = so_far;
+        let largest = budget::largest_object();
+        let next = loop {
+            let matches = self.left(got + results.terms.len());
+            let mut quota = Quota { matches, visits: pace.step(), largest, ..Quota::default() };
+            let next =
+                self.step(compiled, &plan, cursor, &mut quota, &mut machine, &mut results)?;
+            if results.is_too_long() || pace.is_stuck(&quota) {
+                return Err(Raise::Dirty);
+            }
+            let Some(next) = next else { break None };
+            let full = results.is_full() || quota.met_large || quota.matches == 0;
+            if full || !pace.goes_on() {
+                break Some(next);
+            }
+            cursor = next;
+        };
+        pace.charge(self.env);
+        let got = got + results.terms.len();
+        Ok(Found { results: results.terms, before: list, got, next })
+    }
+
+    /// How many more results are wanted.
+    fn left(&self, got: usize) -> usize {
+        let chunk = if self.wanted.chunk == 0 { usize::MAX } else { self.wanted.chunk };
+        chunk.saturating_sub(got)
+    }
+
+    fn step(
+        &self,
+        compiled: &Compiled,
+        plan: &TablePlan,
+        cursor: Cursor,
+        quota: &mut Quota,
+        machine: &mut Machine,
+        results: &mut Results<'e>,
+    ) -> Result<Option<Cursor>, Raise<'e>> {
+        let (env, table) = (self.env, &self.handle.table);
+        let (program, access) = (&compiled.program, &plan.plan.access);
+        let direction = self.direction();
+        let next = table.select(
+            self.guard,
+            program,
+            access,
+            cursor,
+            direction,
+            quota,
+            machine,
+            |object, subject, outcome| {
+                // SAFETY: the guard keeps the object.
+                let whole = || unsafe { results::object(env, object, subject) };
+                results.take(object.words(), outcome, whole)
+            },
+        );
+        Ok(next?)
+    }
+}
+
+impl<'e> Found<'e> {
+    fn answer(
+        self,
+        search: &Search<'e, '_>,
+        compiled: impl FnOnce(Env<'e>) -> Answer<'e>,
+    ) -> Answer<'e> {
+        let (env, enough) = (search.env, search.left(self.got) == 0);
+        let nil = env.make_list(&[]);
+        match self.next {
+            Some(cursor) if !enough => {
+                let list = put_before(env, &self.results, self.before);
+                let so_far = SoFar { cursor, list, got: self.got };
+                let next = search.continuation(so_far, compiled(env)?);
+                Ok(env.make_tuple(&[atoms().more, next]))
+            }
+            _ if search.wanted.chunk == 0 => Ok(search.all(self.results, self.before, None)),
+            None if self.got == 0 => Ok(atoms().end_of_table),
+            None => Ok(search.all(self.results, self.before, Some(atoms().end_of_table))),
+            Some(cursor) => {
+                let from_here = SoFar { cursor, list: nil, got: 0 };
+                let next = search.continuation(from_here, compiled(env)?);
+                Ok(search.all(self.results, self.before, Some(next)))
+            }
+        }
+    }
+}
+
+/// Puts results before others, the last in front.
+fn put_before<'e>(env: Env<'e>, results: &[VmTerm<'e>], before: VmTerm<'e>) -> VmTerm<'e> {
+    results.iter().fold(before, |tail, &result| env.make_cell(result, tail))
+}
+
+impl<'e> Search<'e, '_> {
+    /// The last answer of a search: all results, and what goes on behind a chunk of them.
+    fn all(
+        &self,
+        mut results: Vec<VmTerm<'e>>,
+        before: VmTerm<'e>,
+        next: Option<VmTerm<'e>>,
+    ) -> VmTerm<'e> {
+        let env = self.env;
+        if env.is_nil(before) {
+            if !self.is_turned() {
+                results.reverse();
+            }
+            let list = env.make_list(&results);
+            return next.map_or(list, |next| env.make_tuple(&[list, next]));
+        }
+        let list = put_before(env, &results, before);
+        match (self.is_turned(), next) {
+            (false, None) => list,
+            (false, Some(next)) => env.make_tuple(&[list, next]),
+            (true, None) => env.make_tuple(&[atoms().reverse, list]),
+            (true, Some(next)) => env.make_tuple(&[atoms().reverse, list, next]),
+        }
+    }
+
+    fn continuation(&self, so_far: SoFar<'e>, compiled: VmTerm<'e>) -> VmTerm<'e> {
+        let env = self.env;
+        let (table, number) = (self.handle.id(env), |n: usize| env.make_uint64(n as u64));
+        let (chunk, got, list) = (number(self.wanted.chunk), number(so_far.got), so_far.list);
+        let (nil, start) = (env.make_list(&[]), atoms().start);
+        let reverse = number(usize::from(self.wanted.reverse));
+        let position = |position: u64, inside: u64| env.make_uint64(position << 1 | inside);
+        let ordered =
+            |key, end| env.make_tuple(&[table, key, end, chunk, compiled, list, reverse, got]);
+        let hashed = |at, list| env.make_tuple(&[table, at, chunk, compiled, list, got]);
+        match so_far.cursor {
+            Cursor::After(key) => ordered(decode::term(env, key.term()), nil),
+            Cursor::Start if self.kind() == Kind::OrderedSet => ordered(nil, start),
+            Cursor::Start => hashed(position(0, 0), list),
+            Cursor::Position(at) => hashed(position(at, 0), list),
+            Cursor::Member(at, key, number) => {
+                let key = decode::term(env, key.term());
+                let member = env.make_tuple(&[key, env.make_uint64(number)]);
+                hashed(position(at, 1), env.make_cell(member, list))
+            }
+        }
+    }
+}
