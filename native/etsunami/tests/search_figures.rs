@@ -59,7 +59,7 @@ fn figures(table: &Table, n: i64, what: &str, program: &Program) {
     let mut run = || {
         let (start, mut cursor, mut found) = (cpu_time(), Some(Cursor::Start), 0);
         while let Some(from) = cursor {
-            let mut quota = Quota { matches: usize::MAX, visits: 5000 };
+            let mut quota = Quota { visits: 5000, ..Quota::default() };
             let (guard, access) = (pin(), &plan.access);
             let next = table.select_count(&guard, program, access, from, &mut quota, &mut machine);
             found += usize::MAX - quota.matches;

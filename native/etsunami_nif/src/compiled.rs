@@ -22,7 +22,7 @@ use rustler::sys::{
 
 use crate::budget;
 use crate::codec::encode::{self, Keep, Role, Scratch};
-use crate::codec::tags;
+use crate::codec::host;
 use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
 use crate::vm::{Env, VmTerm};
 
@@ -155,6 +155,5 @@ impl Compiled {
 }
 
 fn node(env: Env) -> u64 {
-    let Some(node) = env.node() else { return 0 };
-    if tags::portable() { tags::import(env, node).unwrap_or(0) } else { node.word() }
+    env.node().map_or(0, |node| host::atom_word(env, node))
 }

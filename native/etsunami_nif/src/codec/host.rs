@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use etsunami::term::host::{self, Host};
 use etsunami::term::view::{ForeignView, Term, View};
 
-use super::{atom_text, decode, foreign};
+use super::{atom_text, decode, foreign, tags};
 use crate::vm::{Env, External, OwnEnv, VmTerm};
 
 /// Makes the VM the host of the core.
@@ -18,11 +18,22 @@ pub fn load(env: Env) {
         foreign_retain: foreign::retain,
         foreign_release: foreign::release,
         foreign_bytes,
-        atom: |text| OwnEnv::new().env().atom(text).word(),
+        atom,
         node_of,
         fun_arity,
         zero_floats_equal,
     })));
+}
+
+fn atom(text: &str) -> u64 {
+    let own = OwnEnv::new();
+    atom_word(own.env(), own.env().atom(text))
+}
+
+/// The word by which the core knows an atom.
+pub fn atom_word(env: Env, atom: VmTerm) -> u64 {
+    let imported = if tags::portable() { tags::import(env, atom) } else { None };
+    imported.unwrap_or(atom.word())
 }
 
 /// Kept terms are compared where they are. Pids and ports of other nodes are made in an environment
@@ -73,7 +84,8 @@ fn node_of(term: Term) -> Option<u64> {
     let node = if *tag == NEWER_REFERENCE { rest.get(2..)? } else { rest };
     let mut atom = vec![*version];
     atom.extend_from_slice(node);
-    Some(OwnEnv::new().env().from_external(&atom)?.word())
+    let own = OwnEnv::new();
+    Some(atom_word(own.env(), own.env().from_external(&atom)?))
 }
 
 /// A local fun has its arity behind a size of four bytes, an external one at its end.
