@@ -2,7 +2,7 @@
 export LC_ALL ?= C.UTF-8
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test fmt loom otp-suite otp-suite-leak bench-quick bench-memory bench-hold bench-range clean
+.PHONY: setup demo test fmt loom otp-suite otp-suite-leak matrix bench-quick bench-memory bench-hold bench-range clean
 
 # Installs Erlang and Elixir on Debian where they are missing.
 setup:
@@ -40,6 +40,11 @@ otp-suite: setup
 otp-suite-leak: setup
 	@ci/otp-suite-leak.sh
 
+# Tests and OTP's suites on this machine's release and on that of Debian trixie, in a root of its
+# own; RELEASES="here trixie", FULL=1. As root.
+matrix: setup
+	@ci/matrix.sh
+
 # Single-process speed against :ets, a few minutes.
 bench-quick: setup
 	@ci/bench.sh quick $(ARGS)
@@ -57,4 +62,4 @@ bench-range: setup
 	@ci/bench.sh range $(ARGS)
 
 clean:
-	@rm -rf _build priv target test/otp/out* .demo
+	@rm -rf _build priv target test/otp/out* .demo .matrix

@@ -75,6 +75,8 @@ defmodule Etsunami do
     * `new/2` knows the additional option `:engine`, and `info/2` the items `:engine` and `:stats`
     * `:ets` knows nothing of the tables here: they appear neither in `:ets.all/0` nor in the
       memory that `:erlang.memory(:ets)` counts
+    * an heir may get `:"ETS-TRANSFER"` after the `:EXIT` or `:DOWN` of the owner instead of before;
+      the table is its own as soon as it has seen either
     * `:memory` of `info/2` is a function of the contents of the table
   """
 

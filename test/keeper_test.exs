@@ -54,6 +54,54 @@ defmodule Etsunami.KeeperTest do
     assert let_go?(held - 19_000_000, 100)
   end
 
+  test "a counters array is let go with its last object" do
+    for hold <- [& &1, &closure/1], forget <- [:delete, :delete_all_objects, :take, :insert] do
+      tab = table()
+      text = Task.await(Task.async(fn -> hold_array(tab, hold) end))
+      collect()
+      assert array?(text)
+      forget(forget, tab)
+      assert eventually(fn -> not array?(text) end, 100), "#{forget} leaves the array alive"
+    end
+  end
+
+  # Its text is not the reference, and keeps nothing alive.
+  defp hold_array(tab, hold) do
+    array = :atomics.new(1000, [])
+    Etsunami.insert(tab, {:key, hold.(array)})
+    :erlang.term_to_binary(array)
+  end
+
+  defp forget(:insert, tab), do: Etsunami.insert(tab, {:key, :other})
+  defp forget(:delete_all_objects, tab), do: Etsunami.delete_all_objects(tab)
+
+  defp forget(function, tab) do
+    Task.await(Task.async(fn -> apply(Etsunami, function, [tab, :key]) && true end))
+  end
+
+  defp array?(text) do
+    look = fn ->
+      try do
+        is_map(:atomics.info(:erlang.binary_to_term(text)))
+      rescue
+        ArgumentError -> false
+      end
+    end
+
+    Task.await(Task.async(look))
+  end
+
+  defp eventually(_condition, 0), do: false
+
+  defp eventually(condition, tries) do
+    condition.() or
+      (
+        collect()
+        Process.sleep(20)
+        eventually(condition, tries - 1)
+      )
+  end
+
   defp let_go?(_limit, 0), do: false
 
   defp let_go?(limit, tries) do

@@ -211,7 +211,7 @@ defmodule Etsunami.LinearizabilityTest do
 
   defp check(events) do
     events
-    |> Enum.map(fn {process, operation, result, invoked..responded} ->
+    |> Enum.map(fn {process, operation, result, invoked..responded//_} ->
       %Event{
         process: process,
         operation: operation,

@@ -5,7 +5,7 @@ defmodule Etsunami.TermTest do
   @moduletag :library
 
   import Bitwise
-  alias Etsunami.Native
+  alias Etsunami.{Differences, Native}
 
   # Both were run a hundred times as large when the codec was written.
   @pairs 20_000
@@ -154,6 +154,22 @@ defmodule Etsunami.TermTest do
     end
   end
 
+  # See `:order_of_maps_in_keys` of the differences.
+  defp own_order?(term) do
+    Differences.applies?(:order_of_maps_in_keys) and System.otp_release() >= "26" and
+      map_in_key?(term, false)
+  end
+
+  defp map_in_key?(map, true) when is_map(map), do: true
+
+  defp map_in_key?(map, false) when is_map(map) do
+    map_in_key?(Map.keys(map), true) or map_in_key?(Map.values(map), false)
+  end
+
+  defp map_in_key?(tuple, key?) when is_tuple(tuple), do: map_in_key?(Tuple.to_list(tuple), key?)
+  defp map_in_key?([a | b], key?), do: map_in_key?(a, key?) or map_in_key?(b, key?)
+  defp map_in_key?(_other, _key?), do: false
+
   test "random terms come back bit for bit" do
     for _ <- 1..@terms do
       term = term(4)
@@ -165,7 +181,7 @@ defmodule Etsunami.TermTest do
     for _ <- 1..@pairs do
       {a, b} = pair()
       order = if a == b, do: 0, else: if(a < b, do: -1, else: 1)
-      agree("order", Native.codec_compare(a, b), order, a, b)
+      unless own_order?({a, b}), do: agree("order", Native.codec_compare(a, b), order, a, b)
       agree("=:=", Native.codec_equal(a, b), a === b, a, b)
     end
   end

@@ -4,7 +4,7 @@ defmodule Etsunami.ErrorInfo do
   # What an exception of `Etsunami` says about the arguments (EEP 54).
   #
   # The sentences are those of `:ets`: the call is shown to the formatter of the standard library
-  # as the call of `:ets` that it resembles, one that every release from OTP 25 on knows.
+  # as the call of `:ets` that it resembles, one that the running release knows.
 
   # Causes that `:ets` keeps to itself: there the arguments, or the only thing that is left, tell.
   @untold [
@@ -13,7 +13,6 @@ defmodule Etsunami.ErrorInfo do
     prev: :badkey,
     prev_lookup: :badkey,
     lookup_element: :position,
-    update_element: :position,
     rename: :already_exists
   ]
 
@@ -23,6 +22,11 @@ defmodule Etsunami.ErrorInfo do
   @spec for_cause(atom, atom) :: %{required(:module) => module, optional(:cause) => atom}
   def for_cause(_function, :none), do: %{module: __MODULE__}
   def for_cause(function, cause) when {function, cause} in @untold, do: %{module: __MODULE__}
+
+  def for_cause(:update_element, :position) do
+    if tells_position?(), do: %{module: __MODULE__, cause: :position}, else: %{module: __MODULE__}
+  end
+
   def for_cause(_function, cause), do: %{module: __MODULE__, cause: cause}
 
   @doc """
@@ -42,10 +46,15 @@ defmodule Etsunami.ErrorInfo do
     as_ets(:lookup_element, [table, key, position], info)
   end
 
-  defp explain(:update_element, [table, key, spec, default], info) do
-    case as_ets(:update_element, [table, key, spec], info) do
-      %{1 => _table} = errors -> errors
-      errors -> explain_default(errors, default)
+  # From OTP 27 on the formatter knows the function, and has its own idea of the third argument.
+  defp explain(:update_element, [table, key, spec, default] = args, info) do
+    if tells_position?() do
+      as_ets(:update_element, args, info)
+    else
+      case as_ets(:update_element, [table, key, spec], info) do
+        %{1 => _table} = errors -> errors
+        errors -> explain_default(errors, default)
+      end
     end
   end
 
@@ -69,6 +78,9 @@ defmodule Etsunami.ErrorInfo do
   defp explain(:select_delete, args, info), do: as_ets(:select_count, args, info)
 
   defp explain(function, args, info), do: as_ets(function, args, info)
+
+  # OTP 27 brought `update_element/4`, and with it a cause of its own for positions.
+  defp tells_position?, do: function_exported?(:ets, :update_element, 4)
 
   # A default that is no object is itself the error. The range of positions says nothing then.
   defp explain_default(errors, default) when tuple_size(default) > 0, do: errors

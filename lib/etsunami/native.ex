@@ -37,11 +37,11 @@ defmodule Etsunami.Native do
         directory -> directory
       end
 
-    :filename.join(priv, 'libetsunami_nif')
+    :filename.join(priv, ~c"libetsunami_nif")
   end
 
   # The directory of the beam file need not be called "etsunami-VSN/ebin".
-  defp beside(beam), do: :filename.join([:filename.dirname(beam), '..', 'priv'])
+  defp beside(beam), do: :filename.join([:filename.dirname(beam), ~c"..", ~c"priv"])
 
   # Tables and owners
 

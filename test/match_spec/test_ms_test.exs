@@ -56,7 +56,7 @@ defmodule Etsunami.TestMsTest do
   test "maps in keys of maps in keys do not take for ever" do
     map = Enum.reduce(1..200, {:unknown}, fn _level, map -> %{map => 1} end)
 
-    assert {:error, [{:error, 'Function unknown/0 does_not_exist.'} | _]} =
+    assert {:error, [{:error, ~c"Function unknown/0 does_not_exist."} | _]} =
              Etsunami.test_ms({}, [{:_, [], [map]}])
   end
 
@@ -86,7 +86,17 @@ defmodule Etsunami.TestMsTest do
 
   defp same(term, spec) do
     expected = :ets.test_ms(term, spec)
-    assert {term, spec, Etsunami.test_ms(term, spec)} === {term, spec, expected}
+    told = Etsunami.test_ms(term, spec)
+    assert {term, spec, told_once(told)} === {term, spec, told_once(expected)}
     expected
   end
+
+  # Where :ets may tell a fault twice, it counts once.
+  defp told_once({:error, faults} = result) do
+    if Differences.applies?(:faults_in_keys_of_maps),
+      do: {:error, Enum.uniq(faults)},
+      else: result
+  end
+
+  defp told_once(result), do: result
 end

@@ -22,7 +22,7 @@ defmodule Etsunami.Parity.BadFileInputTest do
     [],
     [1],
     [:a | :b],
-    'a',
+    ~c"a",
     {},
     {:a},
     {:a, :b},
@@ -65,7 +65,7 @@ defmodule Etsunami.Parity.BadFileInputTest do
 
   test "wrong names of files" do
     # Those of the terms that are no names. Numbers and atoms in a list are one.
-    names = for term <- @terms, not is_atom(term), term not in [[1], [:a | :b], 'a'], do: term
+    names = for term <- @terms, not is_atom(term), term not in [[1], [:a | :b], ~c"a"], do: term
 
     for name <- names do
       with_tables(fn table -> {:tab2file, [table, name]} end, & &1)
@@ -73,7 +73,7 @@ defmodule Etsunami.Parity.BadFileInputTest do
       same(:tabfile_info, [name], & &1)
     end
 
-    for name <- [:"", :no_such_file, 'no such file', ''] do
+    for name <- [:"", :no_such_file, ~c"no such file", ~c""] do
       same(:file2tab, [name], & &1)
       same(:tabfile_info, [name], & &1)
     end

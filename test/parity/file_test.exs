@@ -167,7 +167,8 @@ defmodule Etsunami.Parity.FileTest do
       assert ets.tab2file(table, [1 | 2]) == {:error, :eaccess}
       assert ets.tab2file(table, directory) == {:error, :eaccess}
       assert ets.tab2file(table, nowhere) == {:error, {:file_error, nowhere, :enoent}}
-      assert ets.tab2file(table, binary) == {:error, {:badarg, [file: binary]}}
+      # Which of its options the log could not take depends on those that it was given.
+      assert {:error, {:badarg, [{:file, ^binary} | _options]}} = ets.tab2file(table, binary)
       assert ets.tab2file(table, :"#{binary}") == :ok
     end
 

@@ -54,6 +54,17 @@ defmodule Etsunami.Parity.FixationTest do
     assert ets.tab2list(table) == []
   end
 
+  table_test "forgets deleted keys when it ends, however many",
+             [types: [:set, :bag, :duplicate_bag]],
+             %{ets: ets, table: table} do
+    ets.insert(table, for(n <- 1..2000, do: {n}))
+    ets.safe_fixtable(table, true)
+    for n <- 1..2000, do: ets.delete(table, n)
+    for n <- 1..2000, do: assert(ets.next(table, n) == @stop)
+    ets.safe_fixtable(table, false)
+    for n <- 1..2000, do: assert_badarg(ets.next(table, n))
+  end
+
   table_test "remembers what was inserted and deleted since", %{ets: ets, table: table} do
     ets.insert(table, for(n <- 1..10, do: {n}))
     ets.safe_fixtable(table, true)
@@ -146,6 +157,52 @@ defmodule Etsunami.Parity.FixationTest do
         assert fixations(ets, table) == {false, false, false}
         assert ets.tab2list(table) == []
       end
+    end
+
+    # Whoever has seen the end of a process finds nothing fixed by it.
+    table_test "is over at the end of a process", %{ets: ets} = context do
+      if :private not in context.options do
+        table = context.table
+        ets.insert(table, for(n <- 1..100, do: {n}))
+
+        for look <- [:fixed, :safe_fixed, :next], _time <- 1..3 do
+          fixer = spawn_fixer(ets, table)
+          ets.delete(table, 50)
+          exit_and_see(fixer)
+
+          case look do
+            :next when context.type == :ordered_set -> assert ets.next(table, 50) == 51
+            :next -> assert_badarg(ets.next(table, 50))
+            item -> assert ets.info(table, item) == false
+          end
+
+          assert fixations(ets, table) == {false, false, false}
+          ets.insert(table, {50})
+        end
+      end
+    end
+
+    # A process that takes its time to end: exit signals for its many links go out first, in the
+    # order of the pids.
+    defp spawn_fixer(ets, table) do
+      parent = self()
+
+      fixer =
+        spawn_link(fn ->
+          for _link <- 1..300, do: spawn_link(fn -> Process.sleep(:infinity) end)
+          ets.safe_fixtable(table, true)
+          send(parent, {self(), :fixed})
+          receive do: (:stop -> exit(:shutdown))
+        end)
+
+      receive do: ({^fixer, :fixed} -> fixer)
+    end
+
+    defp exit_and_see(fixer) do
+      trap = Process.flag(:trap_exit, true)
+      send(fixer, :stop)
+      receive do: ({:EXIT, ^fixer, :shutdown} -> :ok)
+      Process.flag(:trap_exit, trap)
     end
 
     table_test "does not keep a table from being deleted", %{ets: ets} = context do

@@ -133,7 +133,7 @@ defmodule Etsunami.Parity.QlcTest do
     flunk("did not fail")
   catch
     :error, :badarg ->
-      {module, function, arguments, _info} = hd(__STACKTRACE__)
+      [{module, function, arguments, _info} | _callers] = __STACKTRACE__
       {module, function, arguments}
   end
 

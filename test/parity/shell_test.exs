@@ -53,12 +53,12 @@ defmodule Etsunami.Parity.ShellTest do
   end
 
   defp objects do
-    [{1}, {2, :ä}, {:日本, "b"}, {"x", 'text'}, {:b, [1, 2, [3]]}] ++
+    [{1}, {2, :ä}, {:日本, "b"}, {"x", ~c"text"}, {:b, [1, 2, [3]]}] ++
       for n <- 1..9, do: {[n], String.duplicate("ab", n * 4), String.duplicate("a", n)}
   end
 
   # Of the other types only objects of one key have an order.
-  defp one_key(:set), do: [{:key, "abab", 'b', %{aaa: 1}}]
+  defp one_key(:set), do: [{:key, "abab", ~c"b", %{aaa: 1}}]
   defp one_key(_bag), do: for(n <- 1..7, do: {:key, n, String.duplicate("ab", n * 6)})
 
   # What was returned, what was printed, the prompts included, and whether there is a table still.

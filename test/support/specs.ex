@@ -8,7 +8,7 @@ defmodule Etsunami.Specs do
 
   @leaves [0, 1, 2, 3, -1, 7, 1.0, 2.5, -3.5, 0.5, -2.5, 1.0e22, 9_007_199_254_740_992.0, 1.0e308] ++
             [2 ** 59, 2 ** 59 - 1, -(2 ** 59), 2 ** 64, -(2 ** 70) - 1, 2 ** 53 + 1] ++
-            [:a, :b, :ok, true, false, true, false, [], {}, 'ab', "", "abc", <<5::3>>] ++
+            [:a, :b, :ok, true, false, true, false, [], {}, ~c"ab", "", "abc", <<5::3>>] ++
             [<<1, 2::4>>, %{}, %{a: 1}, {:a, 1}, :"", "123456789"]
 
   # What no guard or body may hold.
@@ -24,8 +24,14 @@ defmodule Etsunami.Specs do
               {:"with space", 1}
             ] ++
             [{:is_atom, 1, 2}, {:is_seq_trace}, {:caller}, {:silent, true}, {:trace, [], []}] ++
-            [{:ünknown, 1}, {:日本, 1, 2}, {:"'", 1}, {"binary", <<1>>, <<1::1>>}, {[1 | 2], 'abc'}] ++
-            [{2 ** 100, 1.5, -0.5, %{a: [1]}}, {:const, 'string', "x", %{1 => {2}}}]
+            [
+              {:ünknown, 1},
+              {:日本, 1, 2},
+              {:"'", 1},
+              {"binary", <<1>>, <<1::1>>},
+              {[1 | 2], ~c"abc"}
+            ] ++
+            [{2 ** 100, 1.5, -0.5, %{a: [1]}}, {:const, ~c"string", "x", %{1 => {2}}}]
 
   @doc """
   An object and a specification.
@@ -92,7 +98,7 @@ defmodule Etsunami.Specs do
         {String.to_atom(String.duplicate(one_of(["x", "é", "😀"]), one_of([60, 87, 99, 255]))), 1}
 
       2 ->
-        List.to_tuple(for _element <- 1..40, do: one_of([1, "abc", 'abc', -1.5]))
+        List.to_tuple(for _element <- 1..40, do: one_of([1, "abc", ~c"abc", -1.5]))
 
       3 ->
         {self(), make_ref(), &is_atom/1}

@@ -205,7 +205,7 @@ defmodule Etsunami.WrongCalls do
       [fn _ -> {[:no_object], fn _ -> :end_of_input end} end, fn -> :end_of_input end]
   end
 
-  defp candidates(:file), do: ['/no/such/directory/file', 1, {:a}]
+  defp candidates(:file), do: [~c"/no/such/directory/file", 1, {:a}]
   defp candidates(:file_options), do: [[], :a, [:a], [sync: :a], [extended_info: [:a]]]
   defp candidates(:reading_options), do: [[], :a, [:a], [verify: :a]]
 

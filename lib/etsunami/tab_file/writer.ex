@@ -71,7 +71,8 @@ defmodule Etsunami.TabFile.Writer do
     end
   end
 
-  defp open(file), do: :disk_log.open(name: make_ref(), file: file)
+  # What could not be removed before is written over.
+  defp open(file), do: :disk_log.open(name: make_ref(), file: file, repair: :truncate)
 
   defp write_and_close(log, ets, table, file, options) do
     case dump(log, ets, table, options) do

@@ -332,3 +332,21 @@ pub fn unfix(env: Env, guard: &Guard, handle: &Handle, process: u64) {
         demonitor(env, handle, &monitor);
     }
 }
+
+/// Whether a living process has the table fixed. What dead ones had is taken back on the spot, as
+/// `down` would do, because others may see their end before that.
+pub fn is_fixed(env: Env, guard: &Guard, handle: &Handle) -> bool {
+    if !handle.table.is_fixed() {
+        return false;
+    }
+    let mut control = handle.control();
+    let (alive, dead) = std::mem::take(&mut control.fixers)
+        .into_iter()
+        .partition::<Vec<_>, _>(|(process, _)| env.is_alive(*process));
+    control.fixers = alive;
+    for (process, monitor) in dead {
+        demonitor(env, handle, &monitor);
+        handle.table.unfix_all(guard, process);
+    }
+    handle.table.is_fixed()
+}

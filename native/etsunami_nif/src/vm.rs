@@ -95,6 +95,13 @@ impl<'e> VmTerm<'e> {
         unsafe { sys::enif_compare(self.raw(), other.raw()).cmp(&0) }
     }
 
+    /// What `erlang:phash2/2` makes of the term with 27 bits: the same in every run and release.
+    #[inline]
+    pub fn portable_hash(self) -> u32 {
+        // SAFETY: a valid term. The salt is not used.
+        unsafe { sys::enif_hash(sys::ErlNifHash::ERL_NIF_PHASH2, self.raw(), 0) as u32 }
+    }
+
     /// The VM's internal hash, of 32 bits: equal for equal (`=:=`) terms and salts in one VM run.
     pub fn internal_hash(self, salt: u64) -> u64 {
         // SAFETY: a valid term.

@@ -4,7 +4,7 @@
 
 suite(Suite, #{otp := Otp, build := Build, target := Target, divide := Divide}) ->
     Source = etsconf_cases:source(Suite, Otp),
-    compile(filename:join(Otp, "erts/emulator/test/erts_test_utils.erl"), Build, []),
+    [compile(Helper, Build, []) || Helper <- helpers(Otp)],
     compile(Source ++ ".erl", Build,
             [{i, filename:dirname(Source)}, {parse_transform, etsconf_transform},
              {etsconf_target, Target}, {etsconf_divide, Divide},
@@ -13,6 +13,12 @@ suite(Suite, #{otp := Otp, build := Build, target := Target, divide := Divide}) 
     link_data(Source ++ "_data", filename:join(Build, atom_to_list(Suite) ++ "_data")),
     {module, Suite} = code:load_file(Suite),
     check(Suite, Build, Target).
+
+%% What suites call of each other; not every release has all of it.
+helpers(Otp) ->
+    Names = ["erts_test_utils.erl", "trace_sessions.erl"],
+    [File || Name <- Names,
+             File <- [filename:join([Otp, "erts/emulator/test", Name])], filelib:is_file(File)].
 
 compile(Source, Build, Options) ->
     case compile:file(Source, [{outdir, Build}, return_errors, debug_info | Options]) of

@@ -1,7 +1,7 @@
 %% What transformed suites call in place of the emulator (see etsconf_transform).
 -module(etsconf_rt).
 -export([mem/1, verify_mem/2, set_internal_state/2, get_internal_state/1,
-         stats/1, kept_objects/2, exports/1, stack_entry/1]).
+         stats/1, kept_objects/2, exports/1, stack_entry/1, stale/1]).
 
 %% Leak check for a foreign target: the list of live tables, plus whatever
 %% ETSCONF_MEM=Mod:Fun reports (e.g. bytes held by the native library).
@@ -56,3 +56,15 @@ exports(Target) ->
 
 %% The innermost stack entry, its info reduced to error_info.
 stack_entry([{M, F, A, Info} | _]) -> {M, F, A, [E || {error_info, _} = E <- Info]}.
+
+%% The reference to an atomics array of which nothing should be left. A process of its own looks,
+%% because whoever holds the reference keeps the array alive.
+stale(Text) -> stale(Text, 60).
+
+stale(Text, Tries) ->
+    Look = fun() -> exit(try atomics:info(binary_to_term(Text)) catch error:badarg -> gone end) end,
+    {Pid, Monitor} = spawn_monitor(Look),
+    receive
+        {'DOWN', Monitor, process, Pid, End} when End =:= gone; Tries =:= 0 -> binary_to_term(Text);
+        {'DOWN', Monitor, process, Pid, _} -> timer:sleep(50), stale(Text, Tries - 1)
+    end.

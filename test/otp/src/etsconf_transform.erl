@@ -157,6 +157,10 @@ relaxed({heir_do, 1}, {cons, _, {atom, _, link}, Tail}) ->
 relaxed({give_away_do, 1}, {match, L, Pattern, {call, _, {atom, _, receive_any}, []}}) ->
     {replace, "heir order",
      {'receive', L, [{clause, L, [expr(Pattern)], [], [{atom, L, ok}]}]}};
+%% what was deleted lets go of its references soon, and not in the call
+relaxed({compress_magic_ref, 1},
+        {match, L, {var, _, 'StaleRef'} = P, {call, _, {atom, _, binary_to_term}, [Text]}}) ->
+    {replace, "reference let go", {match, L, P, rt(L, stale, [Text])}};
 relaxed(_, _) -> false.
 
 rt(L, F, Args) -> {call, L, {remote, L, {atom, L, etsconf_rt}, {atom, L, F}}, Args}.

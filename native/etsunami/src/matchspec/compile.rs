@@ -15,23 +15,19 @@ pub struct Invalid;
 
 impl Program {
     /// Compiles a specification: a list of `{Head, Guards, Body}`. The term is to be encoded as a
-    /// key is, so that its constants can be looked up; the program keeps a copy. Without clauses
-    /// nothing matches.
+    /// key is, so that its constants can be looked up; the program keeps a copy.
     pub fn compile(spec: Term) -> Result<Program, Invalid> {
         Program::build(spec, false).map_err(|_| Invalid)
     }
 
-    /// What is wrong with a specification: nothing exactly if it compiles and has a clause. As ETS
-    /// does, this stops behind the first clause that has faults.
+    /// What is wrong with a specification: nothing exactly if it compiles. As ETS does, this stops
+    /// behind the first clause that has faults.
     pub fn lint<'s>(spec: Term<'s>) -> Vec<Fault<'s>> {
         Program::build(spec, true).err().unwrap_or_default()
     }
 
     fn build<'s>(spec: Term<'s>, lint: bool) -> Result<Program, Vec<Fault<'s>>> {
-        let clauses = match spec.view() {
-            View::Nil if !lint => Vec::new(),
-            _ => clauses(spec).map_err(|problem| vec![Fault { problem, term: None }])?,
-        };
+        let clauses = clauses(spec).map_err(|problem| vec![Fault { problem, term: None }])?;
         let mut program = Program {
             spec: OwnedKey::new(spec),
             constants: Vec::new(),

@@ -64,12 +64,7 @@ pub(super) struct Compiler<'p, 's> {
     compounds: Vec<Compound>,
     /// For each open `andalso` or `orelse`, where its jumps are.
     jumps: Vec<Vec<usize>>,
-    /// How many words may still be looked at for faults that are told twice.
-    patience: usize,
 }
-
-/// Words that are looked at for that in one clause: maps in keys of maps would take exponential time.
-const PATIENCE: usize = 1 << 14;
 
 /// A fault was found, and nobody asked for more. (To find all of them no code is made that runs.)
 pub(super) struct Stop;
@@ -82,8 +77,7 @@ impl<'p, 's> Compiler<'p, 's> {
         lint: bool,
     ) -> Self {
         let (works, compounds, jumps) = (Vec::new(), Vec::new(), Vec::new());
-        let patience = PATIENCE;
-        Compiler { program, bound, faults, lint, works, compounds, jumps, patience }
+        Compiler { program, bound, faults, lint, works, compounds, jumps }
     }
 
     fn fault(&mut self, problem: Problem, term: Option<Term<'s>>) -> Result<(), Stop> {
@@ -364,19 +358,9 @@ impl<'s> Compiler<'_, 's> {
         self.push(Node::Constant(Constant::Word(immediate::NIL)), false);
     }
 
-    /// ETS looks at keys twice if the values are constants, and then tells faults in them twice.
     fn map(&mut self, map: Map<'s>) {
         self.push(Node::Map(map.len() as u32), false);
-        if self.lint && self.looks_twice(map) {
-            self.works.extend(map.keys().map(Work::Node));
-        }
         self.schedule(map.keys().chain(map.values()).map(Work::Node));
-    }
-
-    fn looks_twice(&mut self, map: Map<'s>) -> bool {
-        let words: usize = map.keys().take(SMALL_MAP).map(Term::words).sum();
-        self.patience = self.patience.saturating_sub(words);
-        map.len() <= SMALL_MAP && constants(map.values(), &mut self.patience)
     }
 
     /// A tail that cannot turn out to be a list is a part like the elements.
@@ -469,35 +453,6 @@ impl<'s> Known<'s> {
             Known::Var(var) => Operand::Var(var),
         }
     }
-}
-
-/// The pairs of the largest map that the VM keeps as two tuples.
-const SMALL_MAP: usize = 32;
-
-/// True if expressions are constants to ETS, as far as patience goes.
-fn constants<'s>(expressions: impl Iterator<Item = Term<'s>>, patience: &mut usize) -> bool {
-    let mut terms: Vec<Term> = expressions.collect();
-    while let Some(term) = terms.pop() {
-        if *patience == 0 {
-            return false;
-        }
-        *patience -= 1;
-        match (simple(term), term.view()) {
-            (Simple::Constant, _) => (),
-            (Simple::Call(Form::Const, parts), _) if parts.len() == 2 => (),
-            (Simple::Compound, View::Map(map)) => terms.extend(map.keys().chain(map.values())),
-            (Simple::Compound, View::List { elements, tail }) => {
-                terms.extend(elements);
-                terms.push(tail);
-            }
-            (Simple::Compound, View::Tuple(wrapper)) => match wrapper.get(0).view() {
-                View::Tuple(elements) => terms.extend(elements),
-                _ => return false,
-            },
-            _ => return false,
-        }
-    }
-    true
 }
 
 /// What kind of expression a term is.

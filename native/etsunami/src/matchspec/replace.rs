@@ -16,8 +16,8 @@ impl Program {
     /// True if each clause, where it gives a tuple, gives one with the object's key. Positions
     /// count from 1.
     pub fn keeps_key(&self, keypos: usize) -> bool {
-        let clauses = clauses(self.spec()).unwrap_or_default();
-        clauses.iter().all(|parts| clause_keeps_key(parts, keypos))
+        clauses(self.spec())
+            .is_ok_and(|clauses| clauses.iter().all(|parts| clause_keeps_key(parts, keypos)))
     }
 }
 

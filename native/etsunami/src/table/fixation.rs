@@ -239,6 +239,12 @@ impl Table {
         self.fixation.is_fixed()
     }
 
+    /// True if ghosts with this stamp are those of the present fixation.
+    pub(crate) fn remembers(&self, ghost: u64) -> bool {
+        let inner = self.fixation.lock();
+        !inner.fixers.is_empty() && stamp(inner.number) == ghost
+    }
+
     /// True if a key was in a generation that was cleared since the table was fixed.
     pub(crate) fn was_cleared(&self, guard: &Guard, key: Key<'_>) -> bool {
         let inner = self.fixation.lock();

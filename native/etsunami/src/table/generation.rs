@@ -213,7 +213,8 @@ impl Generation {
     ) -> Result<(), Undecided> {
         self.modify(guard, key, |_| None, |_| Step::keep(()))?;
         let before = self.update(guard, key, |current| match current {
-            Some(word) if is_ghost(word) && ghost_stamp(word) == stamp => {
+            // SAFETY: the slot is locked during the update.
+            Some(word) if is_ghost(word) && unsafe { ghost_stamp(word) } == stamp => {
                 (Change::Remove, Delta::ZERO, Ok(word))
             }
             // Another list insert came between.

@@ -83,8 +83,11 @@ pub(crate) fn is_ghost(word: Word) -> bool {
 }
 
 /// The stamp of a ghost's fixation.
-pub(crate) fn ghost_stamp(ghost: Word) -> u64 {
-    // SAFETY: the caller's lock on the slot keeps the ghost; it has two elements.
+///
+/// # Safety
+/// The ghost must have been loaded under a guard, or its slot's lock, that the caller still holds.
+pub(crate) unsafe fn ghost_stamp(ghost: Word) -> u64 {
+    // SAFETY: the ghost lives by the caller's promise; it has two elements.
     unsafe { object(ghost).element(0) }.root()
 }
 

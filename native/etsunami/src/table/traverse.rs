@@ -18,7 +18,7 @@ pub use crate::engine::Direction;
 
 use super::generation::{Engine, Generation};
 use super::groups;
-use super::keys::{Held, Key, Keys, held, is_visible};
+use super::keys::{Held, Key, Keys, ghost_stamp, held, is_ghost, is_visible};
 use super::options::Kind;
 use super::{Hit, Table};
 
@@ -67,9 +67,19 @@ impl Table {
 
     fn require_known(&self, guard: &Guard, key: Key<'_>) -> Result {
         let known = self.spec.kind == Kind::OrderedSet
-            || self.generation(guard)?.raw(guard, key).is_some_and(was_ever_there)
+            || self.generation(guard)?.raw(guard, key).is_some_and(|word| self.is_known(word))
             || self.is_fixed() && self.was_cleared(guard, key);
         if known { Ok(()) } else { Err(Error::BadKey.into()) }
+    }
+
+    /// True for the word of a key that is present, or was deleted since the table is fixed: a ghost
+    /// of an earlier fixation may wait for its removal. The node of a list insert over a key that
+    /// holds nothing yet is none.
+    fn is_known(&self, word: Word) -> bool {
+        // SAFETY: loaded under the caller's guard.
+        let word = unsafe { batch::resolve(word) };
+        // SAFETY: as above.
+        !word.is_empty() && (!is_ghost(word) || self.remembers(unsafe { ghost_stamp(word) }))
     }
 
     fn place<'g>(
@@ -246,12 +256,6 @@ impl Table {
 
 /// How many objects `slot` of an ordered table steps over at a time.
 const SLOT_CHUNK: usize = 256;
-
-/// False for the node of a list insert over a key that holds nothing yet.
-fn was_ever_there(word: Word) -> bool {
-    // SAFETY: loaded under the caller's guard.
-    !unsafe { batch::resolve(word) }.is_empty()
-}
 
 /// What a raw word shows.
 fn hit<'g>(guard: &'g Guard, word: Word) -> Hit<'g> {

@@ -12,6 +12,11 @@
 //! binaries never held by reference; objects do too, because the VM iterates equal maps alike and
 //! the boundary decides by size what to hold by reference.
 //!
+//! The upper eight bits of an atom's position are the same in every table and every run: a small
+//! table with atoms as keys is traversed in one order, as tests and people who read its contents
+//! expect. They come from the atom's text; the other 24 bits and the tag come from the seed, so that
+//! whoever chooses the atoms makes a directory uneven at most.
+//!
 //! Only [`MASK`]'s bits of a key's hash are kept: 32 bits of position and 8 bits of tag, which is
 //! what an object's header can give back.
 
@@ -22,7 +27,7 @@ use foldhash::fast::SeedableRandomState;
 
 use super::bits::bit_string;
 use super::host::host;
-use super::layout::{self, Kind};
+use super::layout::{self, Kind, immediate};
 use super::stack::Stack;
 use super::view::{Block, Roots, Term};
 
@@ -35,7 +40,16 @@ const SECOND: u64 = 0xd1b5_4a32_d192_ed03;
 /// The hash of a key, reduced to [`MASK`].
 #[inline]
 pub fn hash(key: Term, seed: u64) -> u64 {
-    hash_wide(key, seed) & MASK
+    let hash = hash_wide(key, seed) & MASK;
+    if immediate::is_atom(key.root()) { place_atom(key.root(), hash) } else { hash }
+}
+
+/// The hash of an atom, with the upper bits of its position from its text.
+#[inline]
+fn place_atom(atom: u64, hash: u64) -> u64 {
+    const SEEDED: u64 = u64::MAX >> 8;
+    let unseeded = mix((host().atom_digest)(atom).into(), 0);
+    unseeded & !SEEDED | hash & SEEDED
 }
 
 /// The hash of a term, all 64 bits of it.

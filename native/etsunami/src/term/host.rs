@@ -16,6 +16,8 @@ use crate::sync::word::StaticRef;
 pub struct Host {
     /// The text of an atom, in UTF-8, by its word.
     pub atom_text: fn(atom: u64) -> &'static [u8],
+    /// A number that depends on the text of an atom alone.
+    pub atom_digest: fn(atom: u64) -> u32,
     /// The order (`==` semantics) of two terms of the same type of which at least one is a
     /// `Foreign` block other than a binary, or an `External` block: references, funs, unknown
     /// terms; pids or ports of which at least one belongs to another node.
@@ -56,6 +58,9 @@ pub fn set(host: &'static Host) {
 /// The host until one is set: what it does not know of foreign terms, it takes from their words.
 pub const DEFAULT: Host = Host {
     atom_text: interned_text,
+    atom_digest: |atom| {
+        interned_text(atom).iter().fold(0, |sum, &byte| 31 * (sum & 0xff_ffff) + u32::from(byte))
+    },
     foreign_compare: compare_by_word,
     foreign_equal: |a, b| compare_by_word(a, b).is_eq(),
     foreign_retain: |_| (),

@@ -12,8 +12,10 @@
 //!
 //! A keeper counts its holders: the encoded terms in it, and its open slot. Whoever takes the last
 //! away frees the environment, on whatever thread (the VM allows all): usually the reclaiming one.
-//! Counting up is relaxed (whoever counts holds one already, or holds the slot's lock); counting
-//! down is a release, and the last one acquires all others before it frees.
+//! Whoever leaves the open slot as the only holder empties it: a counters array, of any size, goes
+//! when no object of its keeper is left, and not only when the keeper has been filled. Counting up
+//! is relaxed (whoever counts holds one already, or holds the slot's lock); counting down is a
+//! release, and the last one acquires all others before it frees.
 //!
 //! Copying into an open keeper needs its lock; reading a term of it does not: the VM never moves or
 //! changes a term in an environment.
@@ -27,7 +29,7 @@ use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use etsunami::term::layout::Foreign;
 
@@ -46,6 +48,8 @@ const FUNS_PER_KEEPER: usize = 8;
 pub struct Keeper {
     holders: AtomicUsize,
     env: OwnEnv,
+    /// Where it is, or was, open for more terms.
+    slot: Option<&'static Mutex<Open>>,
     /// The contents of a keeper's only term, if that is a big binary.
     bytes: (*const u8, usize),
 }
@@ -86,10 +90,11 @@ pub struct Kept {
 }
 
 impl Keeper {
-    fn new() -> Box<Keeper> {
+    fn new(slot: Option<&'static Mutex<Open>>) -> Box<Keeper> {
         Box::new(Keeper {
             holders: AtomicUsize::new(1),
             env: OwnEnv::new(),
+            slot,
             bytes: (ptr::null(), 0),
         })
     }
@@ -98,10 +103,11 @@ impl Keeper {
 impl Open {
     const NONE: Open = Open { keeper: ptr::null(), left: 0 };
 
-    /// Copies a term into the open keeper, or a new one for `capacity` terms.
-    fn keep(&mut self, term: VmTerm, capacity: usize) -> Kept {
+    /// Copies a term into the open keeper of `slot`, which is this one, or into a new one for
+    /// `capacity` terms.
+    fn keep(&mut self, slot: &'static Mutex<Open>, term: VmTerm, capacity: usize) -> Kept {
         if self.keeper.is_null() {
-            *self = Open { keeper: Box::into_raw(Keeper::new()), left: capacity };
+            *self = Open { keeper: Box::into_raw(Keeper::new(Some(slot))), left: capacity };
         }
         // SAFETY: the slot is a holder.
         let keeper = unsafe { &*self.keeper };
@@ -144,12 +150,16 @@ pub fn keep(what: Foreign, term: VmTerm) -> Kept {
         Foreign::Reference => (&stripe.references, REFERENCES_PER_KEEPER),
         Foreign::Fun | Foreign::Other => (&stripe.funs, FUNS_PER_KEEPER),
     };
+    lock(slot).keep(slot, term, capacity)
+}
+
+fn lock(slot: &Mutex<Open>) -> MutexGuard<'_, Open> {
     // A panic under the lock can only come before the slot is changed.
-    slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).keep(term, capacity)
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn keep_binary(term: VmTerm) -> Kept {
-    let mut keeper = Keeper::new();
+    let mut keeper = Keeper::new(None);
     let env = keeper.env.env();
     let copy = env.copy(term);
     let bytes = env.binary(copy).expect("a copied binary");
@@ -189,16 +199,40 @@ pub fn retain(keeper: u64) {
     unsafe { &(*pointer(keeper)).holders }.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Counts one holder less, and frees the keeper with the last one.
+/// Counts one holder less, and frees the keeper with the last one, or the last one but its slot.
 pub fn release(keeper: u64) {
+    let keeper = pointer(keeper);
     // SAFETY: the caller is a holder, so it lives.
-    let holders = unsafe { &(*pointer(keeper)).holders };
-    // Release: pairs with the fence of whoever frees.
-    if holders.fetch_sub(1, Ordering::Release) == 1 {
-        // Acquire: pairs with the release of every other holder.
-        fence(Ordering::Acquire);
-        // SAFETY: made by `Box::into_raw`; this was the last holder.
-        drop(unsafe { Box::from_raw(pointer(keeper).cast_mut()) });
+    let Keeper { holders, slot, .. } = unsafe { &*keeper };
+    let slot = *slot;
+    // Release: pairs with the acquire of whoever frees.
+    match (holders.fetch_sub(1, Ordering::Release), slot) {
+        (1, _) => {
+            // Acquire: pairs with the release of every other holder.
+            fence(Ordering::Acquire);
+            // SAFETY: made by `Box::into_raw`; this was the last holder.
+            drop(unsafe { Box::from_raw(keeper.cast_mut()) });
+        }
+        (2, Some(slot)) => empty(slot, keeper),
+        _ => {}
+    }
+}
+
+/// Frees the keeper if its open slot is all that holds it. It need not live any more.
+fn empty(slot: &Mutex<Open>, keeper: *const Keeper) {
+    let mut open = lock(slot);
+    if !ptr::eq(open.keeper, keeper) {
+        return;
+    }
+    // SAFETY: the slot is a holder; of a younger keeper at the same address all of this holds, too.
+    let holders = unsafe { &(*keeper).holders };
+    // Acquire: pairs with the release of every other holder. Only under the lock would it grow.
+    if holders.load(Ordering::Acquire) == 1 {
+        *open = Open::NONE;
+        // What dies with the environment may release other keepers.
+        drop(open);
+        // SAFETY: made by `Box::into_raw`; the slot was the last holder.
+        drop(unsafe { Box::from_raw(keeper.cast_mut()) });
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use etsunami::term::host::{self, Host};
+use etsunami::term::layout::immediate;
 use etsunami::term::view::{ForeignView, Term, View};
 
 use super::{atom_text, decode, foreign, tags};
@@ -13,6 +14,7 @@ pub fn load(env: Env) {
     let zero_floats_equal = env.make_float(0.0).identical(env.make_float(-0.0));
     host::set(Box::leak(Box::new(Host {
         atom_text: atom_text::atom_text,
+        atom_digest: |word| tags::atom(immediate::atom_index(word)).portable_hash(),
         foreign_compare,
         foreign_equal,
         foreign_retain: foreign::retain,

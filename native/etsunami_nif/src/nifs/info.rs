@@ -8,6 +8,7 @@ use etsunami::table::options::{Access, Kind, Need, OrderedEngine, Spec, WriteCon
 use crate::args::Parsed;
 use crate::atoms::{atoms, boolean};
 use crate::error::{BADARG, Cause};
+use crate::owner;
 use crate::raw_nif;
 use crate::resource::{self, Handle, Heir};
 use crate::vm::{Env, VmTerm};
@@ -84,9 +85,11 @@ fn fact<'e>(env: Env<'e>, guard: &Guard, handle: &Handle, item: VmTerm<'e>) -> O
         () if is(atoms.keypos) => env.make_uint64(spec.keypos as u64),
         () if is(atoms.protection) => protection(handle.access()),
         () if is(atoms.engine) => engine(spec),
-        () if is(atoms.fixed) => boolean(is_fixed(env, handle)),
-        () if is(atoms.safe_fixed) => safe_fixed(env, handle, Clock::Wall),
-        () if is(atoms.safe_fixed_monotonic_time) => safe_fixed(env, handle, Clock::Monotonic),
+        () if is(atoms.fixed) => boolean(owner::is_fixed(env, guard, handle)),
+        () if is(atoms.safe_fixed) => safe_fixed(env, guard, handle, Clock::Wall),
+        () if is(atoms.safe_fixed_monotonic_time) => {
+            safe_fixed(env, guard, handle, Clock::Monotonic)
+        }
         () => return None,
     })
 }
@@ -150,24 +153,17 @@ enum Clock {
     Monotonic,
 }
 
-/// True if a process that lives has fixed the table.
-fn is_fixed(env: Env, handle: &Handle) -> bool {
-    let fixed = handle.table.fixed();
-    fixed.is_some_and(|fixed| fixed.fixers.iter().any(|fixer| env.is_alive(fixer.process)))
-}
-
-/// `{Time, [{Pid, Count}]}`, or `false`. Processes that died a moment ago are left out.
-fn safe_fixed<'e>(env: Env<'e>, handle: &Handle, clock: Clock) -> VmTerm<'e> {
+/// `{Time, [{Pid, Count}]}`, or `false`.
+fn safe_fixed<'e>(env: Env<'e>, guard: &Guard, handle: &Handle, clock: Clock) -> VmTerm<'e> {
+    if !owner::is_fixed(env, guard, handle) {
+        return atoms().r#false;
+    }
     let Some(fixed) = handle.table.fixed() else { return atoms().r#false };
     let fixers: Vec<_> = fixed
         .fixers
         .iter()
-        .filter(|fixer| env.is_alive(fixer.process))
         .map(|fixer| env.make_tuple(&[pid(fixer.process), env.make_uint64(fixer.count as u64)]))
         .collect();
-    if fixers.is_empty() {
-        return atoms().r#false;
-    }
     let time = match clock {
         Clock::Monotonic => env.make_int64(fixed.monotonic),
         Clock::Wall => {

@@ -18,13 +18,8 @@ use crate::results::Results;
 use crate::vm::{Env, VmTerm};
 
 raw_nif! {
-    /// `match_spec_compile(Spec)`. One without clauses is only good for tables, as in ETS.
-    fn match_spec_compile/1(env, &[spec]) {
-        if env.is_nil(spec) {
-            return Err(BADARG);
-        }
-        Compiled::parse(env, spec)?.into_term(env)
-    }
+    /// `match_spec_compile(Spec)`
+    fn match_spec_compile/1(env, &[spec]) { Compiled::parse(env, spec)?.into_term(env) }
 }
 
 raw_nif! {

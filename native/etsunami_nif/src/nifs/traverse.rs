@@ -14,8 +14,8 @@ use crate::codec::decode;
 use crate::error::{Cause, Raise};
 use crate::raw::Answer;
 use crate::raw_nif;
-use crate::resource;
 use crate::vm::{Env, VmTerm};
+use crate::{owner, resource};
 
 type Step = for<'g> fn(&Table, &'g Guard, Key<'_>) -> Result<Place<'g>>;
 type End = for<'g> fn(&Table, &'g Guard) -> Place<'g>;
@@ -47,7 +47,14 @@ fn step<'e>(
         // It ends a walk, so it is no place in one, even if it is a key.
         return Err(Cause::BadKey.into());
     }
-    with_key(env, key, |key| place(env, step(&handle.table, &guard, handle.table.key(key))?, want))
+    with_key(env, key, |key| {
+        let key = handle.table.key(key);
+        // A deleted key is a place while a living process has the table fixed.
+        if !ordered && handle.table.is_fixed() && handle.table.find(&guard, key).is_absent() {
+            owner::is_fixed(env, &guard, handle);
+        }
+        place(env, step(&handle.table, &guard, key)?, want)
+    })
 }
 
 fn place<'e>(env: Env<'e>, place: Place<'_>, want: Want) -> Answer<'e> {
