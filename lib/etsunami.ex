@@ -1603,7 +1603,7 @@ defmodule Etsunami do
 
   The table belongs to the calling process. Name, type, access, key position, `:named_table`,
   `:compressed`, `:read_concurrency` and `:write_concurrency` are those of the table that was
-  written; it has no heir.
+  written; it has no heir, and the default engine.
 
   Returns `{:error, :cannot_create_table}` if the name of a named table is in use,
   `{:error, {:read_error, reason}}` if the file cannot be read, and `{:error, :badfile}` if it is
