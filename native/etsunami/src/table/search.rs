@@ -13,7 +13,6 @@
 use std::cmp::Ordering;
 use std::ops::Bound;
 
-use crate::engine::ca_tree::CaTree;
 use crate::engine::hash::HashTable;
 use crate::engine::{Word, batch};
 use crate::error::Error;
@@ -27,6 +26,7 @@ use crate::term::view::Term;
 use super::generation::{Engine, Generation};
 use super::groups;
 use super::keys::{Held, Keys, held};
+use super::ordered::Ordered;
 use super::traverse::position_of;
 use super::{Cursor, Direction, Table};
 
@@ -107,13 +107,15 @@ impl Table {
         let generation = self.generation(guard)?;
         let mut search = Search { table: self, generation, guard, quota, visit };
         match (&generation.engine, access) {
-            (Engine::Tree(tree), Access::Ranges(ranges)) => {
+            (Engine::Ordered(tree), Access::Ranges(ranges)) => {
                 search.ranges(tree, ranges, cursor, direction)
             }
-            (Engine::Tree(tree), Access::Scan) => {
+            (Engine::Ordered(tree), Access::Scan) => {
                 search.ranges(tree, &[Interval::default()], cursor, direction)
             }
-            (Engine::Tree(_), Access::Keys(keys)) => search.ordered_keys(keys, cursor, direction),
+            (Engine::Ordered(_), Access::Keys(keys)) => {
+                search.ordered_keys(keys, cursor, direction)
+            }
             (Engine::Hash(_), Access::Keys(keys)) => search.hashed_keys(keys, cursor),
             (Engine::Hash(hash), _) => search.everywhere(hash, cursor),
         }
@@ -182,7 +184,7 @@ impl<E> Search<'_, '_, E> {
 impl<E> Search<'_, '_, E> {
     fn ranges(
         &mut self,
-        tree: &CaTree<Keys>,
+        tree: &Ordered,
         ranges: &[Interval],
         cursor: Cursor,
         direction: Direction,
@@ -199,7 +201,7 @@ impl<E> Search<'_, '_, E> {
     /// One range, behind what has been passed; false if the chunk ends in it.
     fn range<'k>(
         &mut self,
-        tree: &CaTree<Keys>,
+        tree: &Ordered,
         range: &'k Interval,
         passed: &mut Passed<'k>,
         direction: Direction,
