@@ -36,6 +36,11 @@ impl Retired {
     }
 }
 
+/// Is a bag of that many items and bytes to be handed in?
+pub(super) fn is_full(items: usize, bytes: usize) -> bool {
+    items >= BAG_ITEMS || bytes >= BAG_BYTES
+}
+
 /// Retired items that ripen together.
 #[derive(Default)]
 pub(super) struct Bag {
@@ -57,7 +62,7 @@ impl Bag {
     }
 
     pub fn is_full(&self) -> bool {
-        self.items.len() >= BAG_ITEMS || self.bytes >= BAG_BYTES
+        is_full(self.items.len(), self.bytes)
     }
 
     /// Moves the last `count` items into a bag of their own.

@@ -58,11 +58,18 @@ impl Guard {
     /// that has just dropped its last guard. It may pin and retire.
     ///
     /// # Safety
-    /// Nothing that is still shared leads to `ptr`. It is retired once. `drop` frees it, may run
+    /// Nothing that is still shared leads to `ptr` (after [`Guard::hold`]: nothing will when the
+    /// thread's last guard ends). It is retired once. `drop` frees it, may run
     /// on any thread, and takes no lock that a thread may hold while it drops a guard.
     #[inline]
     pub unsafe fn retire(&self, ptr: *mut u8, drop: unsafe fn(*mut u8), bytes: usize) {
         self.slot().retire(Retired { ptr, drop, bytes });
+    }
+
+    /// From now on and until the thread's last guard ends, what this thread retires may still be
+    /// reachable: its grace period begins then. For who has to retire before the store that unlinks.
+    pub fn hold(&self) {
+        self.slot().hold();
     }
 
     /// [`Guard::retire`] for a `Box`.

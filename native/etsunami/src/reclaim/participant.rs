@@ -2,7 +2,7 @@
 //!
 //! # Who may access what
 //!
-//! - `depth`, `help`: the owner only.
+//! - `depth`, `help`, `held`: the owner only.
 //! - `announced`: written by the owner, read by rounds of the collector.
 //! - `bag`: the owner, while pinned; a thief that has moved `stealing` to [`TAKING`].
 //! - `items`, `bytes`: the size of `bag`, written by whoever may access it, read by anybody.
@@ -23,7 +23,7 @@
 //! 3. the loser gives up: the thief at once, the owner after the few instructions that moving the
 //!    bag's three words takes.
 
-use super::bag::{Bag, Retired};
+use super::bag::{self, Bag, Retired};
 use super::collector::Shared;
 use super::epoch::{self, IDLE};
 use crate::sync::barrier::light_barrier;
@@ -45,6 +45,8 @@ pub(super) struct Participant {
     depth: Cell<u32>,
     /// The owner has been asked to help with freeing when it unpins.
     help: Cell<bool>,
+    /// The bag is kept until the owner's last guard ends.
+    held: Cell<bool>,
     stealing: AtomicU8,
     claimed: AtomicBool,
     items: AtomicUsize,
@@ -58,9 +60,9 @@ pub(super) struct Participant {
 }
 
 // SAFETY:
-// - the fields that are not atomic are accessed as the module documentation says: `depth` and
-//   `help` by the owner, `bag` under the biased lock, `next`, `index` and `shared` do not change
-//   after publication;
+// - the fields that are not atomic are accessed as the module documentation says: `depth`, `help`
+//   and `held` by the owner, `bag` under the biased lock, `next`, `index` and `shared` do not
+//   change after publication;
 // - ownership passes from thread to thread through `claimed` (Release and Acquire).
 unsafe impl Sync for Participant {}
 // SAFETY: as above; nothing is bound to the thread that allocated the slot.
@@ -73,6 +75,7 @@ impl Participant {
             announced: AtomicU64::new(IDLE),
             depth: Cell::new(0),
             help: Cell::new(false),
+            held: Cell::new(false),
             stealing: AtomicU8::new(OWNED),
             claimed: AtomicBool::new(true),
             items: AtomicUsize::new(0),
@@ -156,6 +159,9 @@ impl Participant {
     /// Ends one guard.
     #[inline(always)]
     pub fn unpin(&self) {
+        if self.held.get() {
+            self.let_go();
+        }
         let depth = self.depth.get() - 1;
         self.depth.set(depth);
         if depth == 0 {
@@ -164,6 +170,25 @@ impl Participant {
             if self.help.get() {
                 self.help_to_free();
             }
+        }
+    }
+
+    /// Keeps the bag until the owner's last guard ends: what is retired meanwhile may still be
+    /// reachable until then. For the owner, while it is pinned.
+    pub fn hold(&self) {
+        debug_assert!(self.is_pinned());
+        self.held.set(!cfg!(feature = "weaken_reclaim_hold"));
+    }
+
+    /// Ends a hold with the last guard: everything in the bag has been unlinked by now.
+    #[cold]
+    fn let_go(&self) {
+        if self.depth.get() > 1 {
+            return;
+        }
+        self.held.set(false);
+        if bag::is_full(self.items(), self.bytes()) {
+            self.seal();
         }
     }
 
@@ -198,7 +223,7 @@ impl Participant {
             self.note_size(bag);
             (bag.items.len(), bag.is_full())
         });
-        if full {
+        if full && !self.held.get() {
             self.hand_in();
         } else if items == 1 {
             self.shared().worker().rouse();

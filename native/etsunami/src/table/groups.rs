@@ -236,6 +236,8 @@ impl Owned {
     /// Takes back what an aborted list insert made of a key, under the key's lock. `visible` is
     /// what the key holds again.
     pub(crate) fn undo(&self, guard: &Guard, visible: Word, undone: Word) {
+        // The slot still leads to the node, and by it to a key in `undone`.
+        guard.hold();
         // SAFETY: nobody has seen `undone`; it was made from `visible` under a pending node, which
         // kept other writers away, and the caller holds the key's lock.
         unsafe {

@@ -202,6 +202,36 @@ fn loom_two_collectors_of_one_queue() {
 }
 
 #[test]
+fn loom_retire_before_the_store_that_unlinks() {
+    model(2, || {
+        let world = World::new(2);
+        let reader = {
+            let world = world.clone();
+            thread::spawn(move || {
+                world.collector.round();
+                world.read();
+            })
+        };
+        let local = world.collector.register();
+        let guard = local.pin();
+        guard.hold();
+        let first: *const Object = &*world.objects[0];
+        // SAFETY: unlinked before the guard ends; `mark` fits it and takes no lock.
+        unsafe { guard.retire(first.cast_mut().cast(), mark, 1) };
+        // The bag is full with the second.
+        world.retire_second(&local);
+        world.shared.store(null_mut(), Ordering::Release);
+        drop(guard);
+        world.collector.collect();
+        world.collector.collect();
+        reader.join().unwrap();
+        world.collector.collect();
+        world.collector.collect();
+        assert!(world.objects.iter().all(|object| object.freed.load(Ordering::Relaxed)));
+    });
+}
+
+#[test]
 fn loom_default_collector_of_an_execution() {
     model(2, || {
         let object = Arc::new(Object::new());
