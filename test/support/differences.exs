@@ -129,6 +129,13 @@
     reason: "the browser of i/1 in :ets takes a $ at the end of a regular expression away"
   },
   %{
+    name: :log_is_truncated,
+    before: "15.0.0",
+    reason:
+      "tab2file opens its log with {repair, truncate}, as newer releases do; it is seen in the " <>
+        "error that names the options"
+  },
+  %{
     name: :binary_part_of_bits,
     before: "15.0.0",
     reason: "binary_part took the whole bytes of a bit string; later it fails"
