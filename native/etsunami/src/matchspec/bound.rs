@@ -10,15 +10,17 @@ use std::cmp::Ordering;
 use crate::term::buffer::{Buffer, TooLarge};
 use crate::term::layout::immediate;
 use crate::term::order::compare;
-use crate::term::probe::OwnedKey;
+use crate::term::probe::Kept;
+use crate::term::stack::Stack;
 use crate::term::view::{Roots, Term, View};
 
+use super::few::Few;
 use super::names::Name;
 
 /// One end of a range.
 #[derive(Debug)]
 pub struct Bound {
-    pub(super) key: OwnedKey,
+    pub(super) key: Kept,
     pub(super) inclusive: bool,
 }
 
@@ -46,7 +48,7 @@ pub struct Interval {
 impl Interval {
     /// The range of one key.
     pub fn only(key: Term) -> Interval {
-        let bound = || Some(Bound { key: OwnedKey::new(key), inclusive: true });
+        let bound = || Some(Bound { key: Kept::new(key), inclusive: true });
         Interval { low: bound(), high: bound() }
     }
 
@@ -156,9 +158,12 @@ pub(super) struct Limit<'s> {
     pub inclusive: bool,
 }
 
+/// How many levels of a pattern are looked at.
+const LEVELS: usize = 16;
+
 /// The compounds of a pattern that hold the first thing that is not known, outermost first.
 pub(super) struct Spine<'s> {
-    levels: Vec<Level<'s>>,
+    levels: Few<Level<'s>>,
     /// What is not known, if it is a variable.
     pub variable: Option<u32>,
 }
@@ -175,8 +180,7 @@ impl<'s> Spine<'s> {
     /// The way to the first thing of a pattern that is not known; `known` tells constants. What is
     /// deeper than some levels is not known: each level is looked at as a whole.
     pub(super) fn of(pattern: Term<'s>, known: impl Fn(Term<'s>) -> bool) -> Spine<'s> {
-        const LEVELS: usize = 16;
-        let mut levels = Vec::new();
+        let mut levels = Few::new();
         let mut at = pattern;
         while levels.len() < LEVELS {
             let (elements, list) = match at.view() {
@@ -210,12 +214,18 @@ impl<'s> Spine<'s> {
     }
 
     /// One end of the range of the keys that fit, where `limit` limits the first thing unknown.
-    pub(super) fn bound(&self, side: Side, limit: Option<Limit>) -> Result<Bound, TooLarge> {
-        let mut buffer = Buffer::new();
+    /// The buffer is for its words meanwhile.
+    pub(super) fn bound(
+        &self,
+        side: Side,
+        limit: Option<Limit>,
+        buffer: &mut Buffer,
+    ) -> Result<Bound, TooLarge> {
+        buffer.clear();
         let mut at = buffer.reserve(1)?;
-        let mut open = Vec::new();
-        for level in &self.levels {
-            let block = level.open(&mut buffer, at)?;
+        let mut open: Stack<usize, LEVELS> = Stack::new();
+        for level in self.levels.iter() {
+            let block = level.open(buffer, at)?;
             at = block + 1 + level.known;
             open.push(block);
         }
@@ -227,14 +237,15 @@ impl<'s> Spine<'s> {
         };
         match limit {
             Some(limit) => _ = buffer.copy(at, limit.term)?,
-            None => extreme(&mut buffer, at, side)?,
+            None => extreme(buffer, at, side)?,
         }
-        for (level, block) in self.levels.iter().zip(open).rev() {
-            level.close(&mut buffer, block, fill)?;
+        for level in self.levels.iter().rev() {
+            let block = open.pop().expect("one was opened for each level");
+            level.close(buffer, block, fill)?;
         }
         let inclusive = limit.is_none_or(|limit| limit.inclusive);
         // SAFETY: word 0 and what belongs to it has been written above.
-        let key = OwnedKey::new(unsafe { Term::at(buffer.words(), 0) });
+        let key = Kept::new(unsafe { Term::at(buffer.words(), 0) });
         Ok(Bound { key, inclusive })
     }
 }

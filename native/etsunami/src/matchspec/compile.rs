@@ -7,7 +7,7 @@ use crate::term::view::{Roots, Term, View};
 use super::expr::{Compiler, Context};
 use super::fault::{Fault, Problem};
 use super::head;
-use super::program::{Atoms, Clause, Finish, Node, Op, Program, Span};
+use super::program::{Atoms, Clause, Finish, Node, Op, Parts, Program, Span};
 
 /// The specification is not valid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,19 +30,14 @@ impl Program {
         let clauses = clauses(spec).map_err(|problem| vec![Fault { problem, term: None }])?;
         let mut program = Program {
             spec: OwnedKey::new(spec),
-            constants: Vec::new(),
-            clauses: Vec::new(),
-            heads: Vec::new(),
-            code: Vec::new(),
-            nodes: Vec::new(),
-            needs: Vec::new(),
+            parts: Parts::take(),
             slots: 0,
             depth: 0,
             atoms: Atoms::new(),
         };
         for parts in clauses {
             let clause = program.clause([parts.get(0), parts.get(1), parts.get(2)], lint)?;
-            program.clauses.push(clause);
+            program.parts.clauses.push(clause);
         }
         program.depth = program.measure();
         Ok(program)
@@ -52,7 +47,7 @@ impl Program {
     /// it passes over would.
     fn measure(&self) -> usize {
         let (mut depth, mut most) = (0i64, 0);
-        for op in &self.code {
+        for op in &self.parts.code {
             depth += op.effect();
             most = most.max(depth);
         }
@@ -88,7 +83,7 @@ impl Program {
 
     /// How a body's code can be told without running it.
     fn shortcut(&mut self, code: Span) -> Finish {
-        match *code.of(&self.code) {
+        match *code.of(&self.parts.code) {
             [Op::Object] => Finish::Object,
             [Op::Var(var)] => Finish::Var(var),
             [Op::Constant(constant)] => Finish::Constant(constant),
@@ -102,7 +97,7 @@ impl Program {
         let nil = Node::Constant(super::program::Constant::Word(immediate::NIL));
         let simple = |node: &Node| matches!(node, Node::Constant(_) | Node::Var(_) | Node::Object);
         let (start, end) = (nodes.start + 1, nodes.end);
-        match *nodes.of(&self.nodes) {
+        match *nodes.of(&self.parts.nodes) {
             [Node::Tuple(n), ref parts @ ..]
                 if parts.len() == n as usize && parts.iter().all(simple) =>
             {
@@ -119,14 +114,23 @@ impl Program {
 }
 
 /// The clauses of a specification.
-pub(super) fn clauses<'s>(spec: Term<'s>) -> Result<Vec<Roots<'s>>, Problem> {
+pub(super) fn clauses<'s>(
+    spec: Term<'s>,
+) -> Result<impl ExactSizeIterator<Item = Roots<'s>>, Problem> {
     let View::List { elements, tail } = spec.view() else { return Err(Problem::NotAList) };
     if tail.root() != immediate::NIL {
         return Err(Problem::ImproperList);
     }
-    let parts = elements.map(|clause| match clause.view() {
-        View::Tuple(parts) if parts.len() == 3 => Ok(parts),
-        _ => Err(Problem::NotAClause),
-    });
-    parts.collect()
+    if elements.into_iter().any(|clause| parts(clause).is_none()) {
+        return Err(Problem::NotAClause);
+    }
+    Ok(elements.map(|clause| parts(clause).expect("all of them were looked at")))
+}
+
+/// The parts of a clause.
+fn parts<'s>(clause: Term<'s>) -> Option<Roots<'s>> {
+    match clause.view() {
+        View::Tuple(parts) if parts.len() == 3 => Some(parts),
+        _ => None,
+    }
 }

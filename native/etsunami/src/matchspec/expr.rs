@@ -7,12 +7,13 @@
 
 use crate::term::layout::immediate;
 use crate::term::probe::OwnedKey;
+use crate::term::stack::Stack;
 use crate::term::view::{Map, Roots, Term, View};
 
+use super::bindings::Bindings;
 use super::build::{Source, build};
 use super::fault::{Fault, Problem};
 use super::functions::Function;
-use super::head::Bindings;
 use super::heap::Heap;
 use super::names::{Form, Name};
 use super::program::{Constant, Node, Op, Operand, Program, Span, Var};
@@ -60,7 +61,7 @@ pub(super) struct Compiler<'p, 's> {
     pub faults: &'p mut Vec<Fault<'s>>,
     /// Go on behind a fault, to find more of them.
     pub lint: bool,
-    works: Vec<Work<'s>>,
+    works: Stack<Work<'s>, 8>,
     compounds: Vec<Compound>,
     /// For each open `andalso` or `orelse`, where its jumps are.
     jumps: Vec<Vec<usize>>,
@@ -76,7 +77,7 @@ impl<'p, 's> Compiler<'p, 's> {
         faults: &'p mut Vec<Fault<'s>>,
         lint: bool,
     ) -> Self {
-        let (works, compounds, jumps) = (Vec::new(), Vec::new(), Vec::new());
+        let (works, compounds, jumps) = (Stack::new(), Vec::new(), Vec::new());
         Compiler { program, bound, faults, lint, works, compounds, jumps }
     }
 
@@ -88,13 +89,13 @@ impl<'p, 's> Compiler<'p, 's> {
     /// Compiles a list of expressions: all guards, or the last expression of a body (the others
     /// have no effect, but must be valid).
     pub(super) fn list(&mut self, list: Term<'s>, context: Context) -> Result<Span, Stop> {
-        let mut start = self.program.code.len();
+        let mut start = self.program.parts.code.len();
         match list.view() {
             View::Nil => (),
             View::List { elements, tail } => {
                 for expression in elements {
                     if context == Context::Body {
-                        start = self.program.code.len();
+                        start = self.program.parts.code.len();
                     }
                     match context {
                         Context::Guard => self.guard(expression)?,
@@ -107,12 +108,13 @@ impl<'p, 's> Compiler<'p, 's> {
             }
             _ => self.fault(Problem::NotExpressions, None)?,
         }
-        Ok(Span { start: start as u32, end: self.program.code.len() as u32 })
+        Ok(Span { start: start as u32, end: self.program.parts.code.len() as u32 })
     }
 
     /// A guard must be true, and so must all that `and` and `andalso` join in it.
     fn guard(&mut self, guard: Term<'s>) -> Result<(), Stop> {
-        let mut guards = vec![guard];
+        let mut guards: Stack<Term, 8> = Stack::new();
+        guards.push(guard);
         while let Some(guard) = guards.pop() {
             let parts = match simple(guard) {
                 Simple::Call(Form::And | Form::AndAlso, parts) if parts.len() > 1 => parts,
@@ -124,9 +126,7 @@ impl<'p, 's> Compiler<'p, 's> {
             if self.lint {
                 self.condition(guard)?;
             } else {
-                let first = guards.len();
-                guards.extend(parts.skip(1));
-                guards[first..].reverse();
+                guards.extend(parts.skip(1).rev());
             }
         }
         Ok(())
@@ -162,7 +162,7 @@ impl<'p, 's> Compiler<'p, 's> {
             Simple::Call(Form::Const, parts) if parts.len() == 2 => {
                 Some(Known::Constant(parts.get(1)))
             }
-            Simple::Variable(number) => self.bound.get(&number).map(|&var| Known::Var(var)),
+            Simple::Variable(number) => self.bound.get(number).map(Known::Var),
             _ => None,
         }
     }
@@ -184,11 +184,11 @@ impl<'p, 's> Compiler<'p, 's> {
     }
 
     fn emit(&mut self, op: Op) {
-        self.program.code.push(op);
+        self.program.parts.code.push(op);
     }
 
     fn jump(&mut self, otherwise: bool) {
-        let at = self.program.code.len();
+        let at = self.program.parts.code.len();
         if let Some(jumps) = self.jumps.last_mut() {
             jumps.push(at);
         }
@@ -196,9 +196,9 @@ impl<'p, 's> Compiler<'p, 's> {
     }
 
     fn land(&mut self) {
-        let end = self.program.code.len() as u32;
+        let end = self.program.parts.code.len() as u32;
         for at in self.jumps.pop().unwrap_or_default() {
-            match &mut self.program.code[at] {
+            match &mut self.program.parts.code[at] {
                 Op::OrElse(target) | Op::AndAlso(target) => *target = end,
                 _ => (),
             }
@@ -213,8 +213,8 @@ impl<'p, 's> Compiler<'p, 's> {
                 self.emit(Op::Constant(constant));
             }
             Simple::Object => self.emit(Op::Object),
-            Simple::Variable(number) => match self.bound.get(&number) {
-                Some(&var) => self.emit(Op::Var(var)),
+            Simple::Variable(number) => match self.bound.get(number) {
+                Some(var) => self.emit(Op::Var(var)),
                 None => return self.fault(Problem::Unbound(number), None),
             },
             Simple::Compound => {
@@ -262,11 +262,11 @@ impl<'p, 's> Compiler<'p, 's> {
 
     /// Work to be done next, the first of it first. To look for faults it is done in ETS's order,
     /// last part first, in which ETS tells them.
-    fn schedule(&mut self, works: impl Iterator<Item = Work<'s>>) {
-        let first = self.works.len();
-        self.works.extend(works);
-        if !self.lint {
-            self.works[first..].reverse();
+    fn schedule(&mut self, works: impl DoubleEndedIterator<Item = Work<'s>>) {
+        if self.lint {
+            self.works.extend(works);
+        } else {
+            self.works.extend(works.rev());
         }
     }
 
@@ -312,8 +312,8 @@ impl<'s> Compiler<'_, 's> {
                 self.push(Node::Constant(constant), false);
             }
             Simple::Object => self.push(Node::Object, true),
-            Simple::Variable(number) => match self.bound.get(&number) {
-                Some(&var) => self.push(Node::Var(var), true),
+            Simple::Variable(number) => match self.bound.get(number) {
+                Some(var) => self.push(Node::Var(var), true),
                 None => return self.fault(Problem::Unbound(number), None),
             },
             Simple::Call(Form::Const, parts) if parts.len() == 2 => {
@@ -347,12 +347,12 @@ impl<'s> Compiler<'_, 's> {
 
     /// `'$$'`: the values of all variables.
     fn bindings(&mut self) {
-        let vars: Vec<Var> = self.bound.values().copied().collect();
-        if vars.is_empty() {
+        let bound = self.bound;
+        if bound.len() == 0 {
             return self.push(Node::Constant(Constant::Word(immediate::NIL)), false);
         }
-        self.push(Node::List(vars.len() as u32), true);
-        for var in vars {
+        self.push(Node::List(bound.len() as u32), true);
+        for var in bound.values() {
             self.push(Node::Var(var), true);
         }
         self.push(Node::Constant(Constant::Word(immediate::NIL)), false);
@@ -379,9 +379,7 @@ impl<'s> Compiler<'_, 's> {
             self.push(Node::ListTo { elements: n, leaf: 0 }, true);
             self.works.push(Work::Tail(tail, node));
         }
-        let first = self.works.len();
-        self.works.extend(elements.map(Work::Node));
-        self.works[first..].reverse();
+        self.works.extend(elements.rev().map(Work::Node));
     }
 
     fn tail(&mut self, term: Term<'s>, node: usize) {
@@ -404,16 +402,16 @@ impl<'s> Compiler<'_, 's> {
         {
             return self.emit(Op::Constant(constant));
         }
-        let start = self.program.nodes.len() as u32;
-        self.program.nodes.extend(compound.nodes);
-        let nodes = Span { start, end: self.program.nodes.len() as u32 };
+        let start = self.program.parts.nodes.len() as u32;
+        self.program.parts.nodes.extend(compound.nodes);
+        let nodes = Span { start, end: self.program.parts.nodes.len() as u32 };
         self.emit(Op::Build { nodes, leaves: compound.leaves });
     }
 
     /// Builds a compound of constants.
     fn fold(&mut self, nodes: &[Node]) -> Option<Constant> {
         let heap = Heap::default();
-        let constants = Constants(&self.program.constants);
+        let constants = Constants(&self.program.parts.constants);
         let built = heap.build(|buffer| build(buffer, 0, nodes, &[], &constants).map(|_| ()));
         match built.ok()? {
             Value::Word(word) => Some(Constant::Word(word)),

@@ -64,8 +64,8 @@ pub(super) struct Glance {
 impl Program {
     /// What can be seen at a glance of a clause's head and guards.
     pub(super) fn glance(&mut self, head: Span, guard: Span) -> Glance {
-        let start = self.needs.len() as u32;
-        let (ops, guards) = (head.of(&self.heads), guard.of(&self.code));
+        let start = self.parts.needs.len() as u32;
+        let (ops, guards) = (head.of(&self.parts.heads), guard.of(&self.parts.code));
         let Some((Fetch::Whole, Test::Tuple(arity))) = ops.first().map(|op| (op.fetch, op.test))
         else {
             return Glance::default();
@@ -77,9 +77,9 @@ impl Program {
             (0, Fetch::Nth(_), Test::Equal(_) | Test::Float(_) | Test::Same(_)) => Some(None),
             _ => None,
         });
-        self.needs.extend(own.flatten());
-        self.needs.extend(guards.iter().filter_map(|&op| need_of(op)));
-        let end = self.needs.len() as u32;
+        self.parts.needs.extend(own.flatten());
+        self.parts.needs.extend(guards.iter().filter_map(|&op| need_of(op)));
+        let end = self.parts.needs.len() as u32;
         let complete = (end - start) as usize == ops.len() - 1 + guards.len();
         Glance { arity: Some(arity), needs: Span { start, end }, complete }
     }
@@ -94,7 +94,7 @@ impl Program {
             return Seen::Mismatch;
         }
         let mut seen = if clause.glance.complete { Seen::Match } else { Seen::Unclear };
-        for need in clause.glance.needs.of(&self.needs) {
+        for need in clause.glance.needs.of(&self.parts.needs) {
             match need.of(subject.root(elements, need.element() as usize)) {
                 Seen::Mismatch => return Seen::Mismatch,
                 Seen::Unclear => seen = Seen::Unclear,

@@ -7,18 +7,19 @@
 //! What a list's pattern ends with tells its length: a pattern whose tail is a variable or `'_'`
 //! fits lists of at least its elements, any other lists of exactly them.
 
-use std::collections::BTreeMap;
-
+use crate::term::stack::Stack;
 use crate::term::view::{Map, Roots, Term, View};
 
+use super::bindings::Bindings;
 use super::fault::Problem;
 use super::names::Name;
 use super::program::{Constant, Fetch, HeadOp, Program, Span, Test, Var};
 
-/// The variables that a head binds, by their numbers.
-pub(super) type Bindings = BTreeMap<u32, Var>;
+/// What is left to do, the next on top.
+type Works<'s> = Stack<Work<'s>, 12>;
 
 /// What is left to do.
+#[derive(Clone, Copy)]
 enum Work<'s> {
     Visit { term: Term<'s>, fetch: Fetch, top: bool },
     Leave,
@@ -26,14 +27,14 @@ enum Work<'s> {
 
 /// Compiles a head; gives its steps and its variables.
 pub(super) fn compile(program: &mut Program, head: Term) -> Result<(Span, Bindings), Problem> {
-    let start = program.heads.len() as u32;
+    let start = program.parts.heads.len() as u32;
     let ground = Ground::of(head);
     let mut compiler =
         Compiler { program, ground, next: 0, bound: Bindings::new(), slots: 0, leave: 0 };
     compiler.walk(head)?;
     let (bound, slots) = (compiler.bound, compiler.slots);
     program.slots = program.slots.max(slots);
-    Ok((Span { start, end: program.heads.len() as u32 }, bound))
+    Ok((Span { start, end: program.parts.heads.len() as u32 }, bound))
 }
 
 struct Compiler<'p> {
@@ -49,7 +50,8 @@ struct Compiler<'p> {
 
 impl Compiler<'_> {
     fn walk(&mut self, head: Term) -> Result<(), Problem> {
-        let mut works = vec![Work::Visit { term: head, fetch: Fetch::Whole, top: false }];
+        let mut works = Works::new();
+        works.push(Work::Visit { term: head, fetch: Fetch::Whole, top: false });
         while let Some(work) = works.pop() {
             match work {
                 Work::Visit { term, fetch, top } => self.visit(term, fetch, top, &mut works)?,
@@ -61,7 +63,7 @@ impl Compiler<'_> {
 
     fn emit(&mut self, fetch: Fetch, test: Test) {
         let leave = std::mem::take(&mut self.leave);
-        self.program.heads.push(HeadOp { leave, fetch, test });
+        self.program.parts.heads.push(HeadOp { leave, fetch, test });
     }
 
     fn visit<'s>(
@@ -69,7 +71,7 @@ impl Compiler<'_> {
         term: Term<'s>,
         fetch: Fetch,
         top: bool,
-        works: &mut Vec<Work<'s>>,
+        works: &mut Works<'s>,
     ) -> Result<(), Problem> {
         match term.view() {
             View::Atom(atom) => self.atom(atom, fetch, top),
@@ -79,13 +81,7 @@ impl Compiler<'_> {
                 self.emit(fetch, Test::Tuple(elements.len() as u32));
                 works.push(Work::Leave);
                 let top = fetch == Fetch::Whole;
-                works.extend(elements.enumerate().map(|(i, term)| Work::Visit {
-                    term,
-                    fetch: Fetch::Nth(i as u32),
-                    top,
-                }));
-                let first = works.len() - elements.len();
-                works[first..].reverse();
+                visit_all(elements, top, works);
             }
             View::List { elements, tail } => self.list(elements, tail, fetch, works),
             View::Map(map) => self.map(map, fetch, works)?,
@@ -97,7 +93,7 @@ impl Compiler<'_> {
     /// True if the tuple or list that is met now is a constant; what is in it is then passed over.
     /// Not for the whole object, which is no term.
     fn constant(&mut self, fetch: Fetch) -> bool {
-        let (ground, behind) = self.ground.compounds[self.next];
+        let (ground, behind) = *self.ground.compounds.at(self.next);
         let constant = ground && fetch != Fetch::Whole;
         self.next = if constant { behind } else { self.next + 1 };
         constant
@@ -119,7 +115,7 @@ impl Compiler<'_> {
     }
 
     fn variable(&mut self, number: u32, fetch: Fetch, top: bool) {
-        if let Some(&var) = self.bound.get(&number) {
+        if let Some(var) = self.bound.get(number) {
             return self.emit(fetch, Test::Same(var));
         }
         let var = match fetch {
@@ -138,27 +134,21 @@ impl Compiler<'_> {
         elements: Roots<'s>,
         tail: Term<'s>,
         fetch: Fetch,
-        works: &mut Vec<Work<'s>>,
+        works: &mut Works<'s>,
     ) {
         let n = elements.len() as u32;
         let open = matches!(Name::of_term(tail), Name::Any | Name::Variable(_));
         self.emit(fetch, if open { Test::ListFrom(n) } else { Test::ListOf(n) });
         works.push(Work::Leave);
         works.push(Work::Visit { term: tail, fetch: Fetch::Tail(n), top: false });
-        let first = works.len();
-        works.extend(elements.enumerate().map(|(i, term)| Work::Visit {
-            term,
-            fetch: Fetch::Nth(i as u32),
-            top: false,
-        }));
-        works[first..].reverse();
+        visit_all(elements, false, works);
     }
 
     fn map<'s>(
         &mut self,
         map: Map<'s>,
         fetch: Fetch,
-        works: &mut Vec<Work<'s>>,
+        works: &mut Works<'s>,
     ) -> Result<(), Problem> {
         self.emit(fetch, Test::Map(map.len() as u32));
         works.push(Work::Leave);
@@ -175,14 +165,21 @@ impl Compiler<'_> {
     }
 }
 
+/// The elements of a tuple or list are to be visited next, the first of them first.
+fn visit_all<'s>(elements: Roots<'s>, top: bool, works: &mut Works<'s>) {
+    let visit = |(i, term)| Work::Visit { term, fetch: Fetch::Nth(i as u32), top };
+    works.extend(elements.enumerate().rev().map(visit));
+}
+
 /// Which tuples and lists of a head are constants: they hold no variable, no `'_'`, no map (which
 /// matches larger ones too) and no float zero (which is compared bit by bit).
 struct Ground {
     /// In depth-first order, tuples and lists only: whether it is constant, and the number of the
     /// next one that is not inside it.
-    compounds: Vec<(bool, usize)>,
+    compounds: Stack<(bool, usize), 6>,
 }
 
+#[derive(Clone, Copy)]
 enum Step<'s> {
     Enter(Term<'s>),
     Exit { at: usize, free: usize },
@@ -190,37 +187,33 @@ enum Step<'s> {
 
 impl Ground {
     fn of(head: Term) -> Ground {
-        let mut compounds = Vec::new();
+        let mut compounds = Stack::new();
         let mut free = 0;
-        let mut steps = vec![Step::Enter(head)];
+        let mut steps: Stack<Step, 12> = Stack::new();
+        steps.push(Step::Enter(head));
         while let Some(step) = steps.pop() {
             match step {
                 Step::Enter(term) => match term.view() {
                     View::Tuple(elements) => {
                         steps.push(Step::Exit { at: compounds.len(), free });
                         compounds.push((false, 0));
-                        let first = steps.len();
-                        steps.extend(elements.map(Step::Enter));
-                        steps[first..].reverse();
+                        steps.extend(elements.rev().map(Step::Enter));
                     }
                     View::List { elements, tail } => {
                         steps.push(Step::Exit { at: compounds.len(), free });
                         compounds.push((false, 0));
                         steps.push(Step::Enter(tail));
-                        let first = steps.len();
-                        steps.extend(elements.map(Step::Enter));
-                        steps[first..].reverse();
+                        steps.extend(elements.rev().map(Step::Enter));
                     }
                     View::Map(map) => {
                         free += 1;
-                        let first = steps.len();
-                        steps.extend(map.values().map(Step::Enter));
-                        steps[first..].reverse();
+                        steps.extend(map.values().rev().map(Step::Enter));
                     }
                     _ => free += usize::from(!is_constant(term)),
                 },
                 Step::Exit { at, free: before } => {
-                    compounds[at] = (free == before, compounds.len());
+                    let behind = compounds.len();
+                    *compounds.at(at) = (free == before, behind);
                 }
             }
         }
@@ -235,32 +228,23 @@ fn is_constant(term: Term) -> bool {
     }
 }
 
-/// True if a term holds a variable or `'_'`.
-pub(super) fn has_variable(term: Term) -> bool {
-    any(term, |term| matches!(Name::of_term(term), Name::Any | Name::Variable(_)))
-}
-
-/// True if a term is or holds a map.
-pub(super) fn has_map(term: Term) -> bool {
-    any(term, |term| matches!(term.view(), View::Map(_)))
-}
-
-/// True if a test holds for a term or anything in it.
-fn any<'s>(term: Term<'s>, test: impl Fn(Term<'s>) -> bool) -> bool {
-    let mut terms = vec![term];
+/// True if a part of a head matches one term only: it holds no variable, no `'_'` and no map.
+pub(super) fn is_known(term: Term) -> bool {
+    let mut terms: Stack<Term, 12> = Stack::new();
+    terms.push(term);
     while let Some(term) = terms.pop() {
-        if test(term) {
-            return true;
-        }
         match term.view() {
+            View::Atom(atom) if matches!(Name::of(atom), Name::Any | Name::Variable(_)) => {
+                return false;
+            }
             View::Tuple(elements) => terms.extend(elements),
             View::List { elements, tail } => {
-                terms.extend(elements);
                 terms.push(tail);
+                terms.extend(elements);
             }
-            View::Map(map) => terms.extend(map.keys().chain(map.values())),
+            View::Map(_) => return false,
             _ => (),
         }
     }
-    false
+    true
 }

@@ -18,22 +18,24 @@
 //! | file | what |
 //! | --- | --- |
 //! | `names` | the atoms that mean something |
-//! | `compile`, `head`, `expr` | from terms to instructions |
+//! | `compile`, `head`, `bindings`, `expr` | from terms to instructions |
 //! | `fault` | what is wrong with a specification |
 //! | `program` | the instructions |
 //! | `glance`, `run` | what shows without running, and the machine |
 //! | `functions`, `call`, `arith` | the functions that guards and bodies may call |
 //! | `build`, `heap`, `operands`, `value` | values, and how terms are built |
-//! | `plan`, `bound` | where the objects that can match are |
+//! | `plan`, `bound`, `few` | where the objects that can match are |
 //! | `replace` | whether a specification keeps keys |
 
 mod arith;
+mod bindings;
 mod bound;
 mod build;
 mod call;
 mod compile;
 mod expr;
 mod fault;
+mod few;
 mod functions;
 mod glance;
 mod head;
@@ -49,6 +51,7 @@ mod value;
 pub use bound::{Bound, Interval};
 pub use compile::Invalid;
 pub use fault::{Fault, Problem};
+pub use few::Few;
 pub use heap::SystemLimit;
 pub use plan::{Access, Plan, Reason};
 pub use program::Program;

@@ -11,16 +11,19 @@
 
 use std::cmp::Ordering;
 
+use crate::term::buffer::Buffer;
 use crate::term::equal::equal;
 use crate::term::order::compare;
-use crate::term::probe::OwnedKey;
+use crate::term::probe::Kept;
+use crate::term::stack::Stack;
 use crate::term::view::{Roots, Term, View};
 
 use super::bound::{Bound, Interval, Limit, Side, Spine, union};
 use super::compile::clauses;
 use super::expr::{Simple, simple};
+use super::few::Few;
 use super::functions::{Function, Relation};
-use super::head::{has_map, has_variable};
+use super::head::is_known;
 use super::names::{Form, Name};
 use super::program::Program;
 
@@ -28,9 +31,9 @@ use super::program::Program;
 #[derive(Debug)]
 pub enum Access {
     /// At these keys, all different. (In the term order if the table is ordered.)
-    Keys(Vec<OwnedKey>),
+    Keys(Few<Kept>),
     /// In these ranges: disjoint, in ascending order.
-    Ranges(Vec<Interval>),
+    Ranges(Few<Interval>),
     /// Everywhere.
     Scan,
 }
@@ -88,12 +91,12 @@ pub struct Plan {
     /// Where to look.
     pub access: Access,
     /// Why, for each clause.
-    pub reasons: Vec<Reason>,
+    pub reasons: Few<Reason>,
 }
 
 /// Where one clause looks.
 enum Place {
-    Key(OwnedKey),
+    Key(Kept),
     Range(Interval),
     Nowhere,
     Everywhere,
@@ -102,10 +105,27 @@ enum Place {
 impl Program {
     /// The plan for a table with this key position (from 1), ordered or hashed.
     pub fn plan(&self, keypos: usize, ordered: bool) -> Plan {
-        let clauses = clauses(self.spec()).unwrap_or_default();
-        let (places, reasons): (Vec<Place>, Vec<Reason>) =
-            clauses.iter().map(|parts| Judge::new(parts, keypos, ordered).judge()).unzip();
-        Plan { access: unite(places, ordered), reasons }
+        let (mut places, mut reasons) = (Few::new(), Few::new());
+        for parts in clauses(self.spec()).into_iter().flatten() {
+            let (place, reason) = Judge::new(&parts, keypos, ordered).judge();
+            places.push(place);
+            reasons.push(reason);
+        }
+        let access = match places {
+            Few::One(place) => alone(place),
+            Few::Many(places) => unite(places, ordered),
+        };
+        Plan { access, reasons }
+    }
+}
+
+/// What the only clause looks at.
+fn alone(place: Place) -> Access {
+    match place {
+        Place::Key(key) => Access::Keys(Few::One(key)),
+        Place::Range(interval) => Access::Ranges(Few::One(interval)),
+        Place::Nowhere => Access::Keys(Few::new()),
+        Place::Everywhere => Access::Scan,
     }
 }
 
@@ -115,20 +135,21 @@ fn unite(places: Vec<Place>, ordered: bool) -> Access {
         return Access::Scan;
     }
     if places.iter().any(|place| matches!(place, Place::Range(_))) {
-        return Access::Ranges(union(places.into_iter().filter_map(interval).collect()));
+        let intervals = places.into_iter().filter_map(interval).collect();
+        return Access::Ranges(union(intervals).into());
     }
-    let mut keys: Vec<OwnedKey> = Vec::new();
+    let mut keys: Vec<Kept> = Vec::new();
     for place in places {
         if let Place::Key(key) = place {
             keys.push(key);
         }
     }
-    Access::Keys(distinct(keys, ordered))
+    Access::Keys(distinct(keys, ordered).into())
 }
 
 /// Different keys. Hash tables tell `1` from `1.0`; sorting puts equal ones side by side there too,
 /// but for `==` ones that alternate, which a second look costs less than a search.
-fn distinct(mut keys: Vec<OwnedKey>, ordered: bool) -> Vec<OwnedKey> {
+fn distinct(mut keys: Vec<Kept>, ordered: bool) -> Vec<Kept> {
     keys.sort_by(|a, b| match compare(a.term(), b.term()) {
         Ordering::Equal if !ordered => crate::term::order::compare_exact(a.term(), b.term()),
         order => order,
@@ -184,7 +205,7 @@ impl<'s> Judge<'s> {
 
     fn judge_key(&self, key: Term<'s>) -> (Place, Reason) {
         if is_known(key) {
-            return (Place::Key(OwnedKey::new(key)), Reason::BoundKey);
+            return (Place::Key(Kept::new(key)), Reason::BoundKey);
         }
         match Name::of_term(key) {
             Name::Variable(number) => self.judge_unknown(Some(number)),
@@ -200,7 +221,7 @@ impl<'s> Judge<'s> {
                 || variable.is_some_and(|number| Name::of_term(term) == Name::Variable(number))
         });
         if let Some(exact) = limits.exact {
-            return (Place::Key(OwnedKey::new(exact)), Reason::KeyByGuard);
+            return (Place::Key(Kept::new(exact)), Reason::KeyByGuard);
         }
         if limits.low.is_none() && limits.high.is_none() {
             return (Place::Everywhere, Reason::Unbound);
@@ -208,8 +229,7 @@ impl<'s> Judge<'s> {
         if !self.ordered {
             return (Place::Everywhere, Reason::Hashed);
         }
-        let bound =
-            |limit: Limit| Bound { key: OwnedKey::new(limit.term), inclusive: limit.inclusive };
+        let bound = |limit: Limit| Bound { key: Kept::new(limit.term), inclusive: limit.inclusive };
         let interval = Interval { low: limits.low.map(bound), high: limits.high.map(bound) };
         place(interval, Reason::GuardedKey)
     }
@@ -219,7 +239,7 @@ impl<'s> Judge<'s> {
         let spine = Spine::of(key, is_known);
         let whole = self.limits(|term| self.is_key(term));
         if let Some(exact) = whole.exact {
-            return (Place::Key(OwnedKey::new(exact)), Reason::KeyByGuard);
+            return (Place::Key(Kept::new(exact)), Reason::KeyByGuard);
         }
         if !spine.is_bound() {
             return self.judge_unknown(None);
@@ -231,8 +251,9 @@ impl<'s> Judge<'s> {
             Some(number) => self.limits(|term| Name::of_term(term) == Name::Variable(number)),
             None => Limits::default(),
         };
-        let (low, high) =
-            (spine.bound(Side::Low, limits.low), spine.bound(Side::High, limits.high));
+        let mut buffer = Buffer::new();
+        let low = spine.bound(Side::Low, limits.low, &mut buffer);
+        let high = spine.bound(Side::High, limits.high, &mut buffer);
         let (Ok(low), Ok(high)) = (low, high) else { return (Place::Everywhere, Reason::Unbound) };
         let guarded = limits.low.is_some() || limits.high.is_some();
         let reason = match (spine.has_elements(), guarded) {
@@ -258,7 +279,8 @@ impl<'s> Judge<'s> {
     fn limits(&self, is: impl Fn(Term<'s>) -> bool) -> Limits<'s> {
         let mut limits = Limits::default();
         let View::List { elements, .. } = self.guards.view() else { return limits };
-        let mut guards: Vec<Term> = elements.collect();
+        let mut guards: Stack<Term, 8> = Stack::new();
+        guards.extend(elements);
         while let Some(guard) = guards.pop() {
             match simple(guard) {
                 Simple::Call(Form::And | Form::AndAlso, parts) => guards.extend(parts.skip(1)),
@@ -333,9 +355,4 @@ fn constant<'s>(term: Term<'s>) -> Option<Term<'s>> {
         Simple::Call(Form::Const, parts) if parts.len() == 2 => Some(parts.get(1)),
         _ => None,
     }
-}
-
-/// True if a part of a head matches one term only.
-fn is_known(term: Term) -> bool {
-    !has_variable(term) && !has_map(term)
 }

@@ -1,5 +1,6 @@
 //! The form in which a specification runs: flat vectors of instructions.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 
 use crate::term::host::host;
@@ -212,16 +213,69 @@ impl Atoms {
     }
 }
 
+/// The vectors of a program.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub constants: Vec<OwnedKey>,
+    pub clauses: Vec<Clause>,
+    pub heads: Vec<HeadOp>,
+    pub code: Vec<Op>,
+    pub nodes: Vec<Node>,
+    pub needs: Vec<Need>,
+}
+
+thread_local! {
+    /// Empty vectors of the last program that this thread has dropped.
+    static SPARE: Cell<Option<Parts>> = const { Cell::new(None) };
+}
+
+impl Parts {
+    /// The most elements that a thread keeps room for in a vector.
+    const SPARE_ROOM: usize = 64;
+
+    /// Empty vectors: short searches compile, and allocating would be the most of it.
+    pub(super) fn take() -> Parts {
+        SPARE.take().unwrap_or_default()
+    }
+
+    fn clear(&mut self) {
+        self.constants.clear();
+        self.clauses.clear();
+        self.heads.clear();
+        self.code.clear();
+        self.nodes.clear();
+        self.needs.clear();
+    }
+
+    fn is_small(&self) -> bool {
+        let room = [
+            self.constants.capacity(),
+            self.clauses.capacity(),
+            self.heads.capacity(),
+            self.code.capacity(),
+            self.nodes.capacity(),
+            self.needs.capacity(),
+        ];
+        room.into_iter().all(|room| room <= Parts::SPARE_ROOM)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if !cfg!(feature = "count_memory") && self.parts.is_small() {
+            let mut parts = std::mem::take(&mut self.parts);
+            parts.clear();
+            // After the thread's end there is nowhere to put them.
+            let _ = SPARE.try_with(|spare| spare.set(Some(parts)));
+        }
+    }
+}
+
 /// A compiled match specification. It owns all that it refers to.
 #[derive(Debug)]
 pub struct Program {
     pub(super) spec: OwnedKey,
-    pub(super) constants: Vec<OwnedKey>,
-    pub(super) clauses: Vec<Clause>,
-    pub(super) heads: Vec<HeadOp>,
-    pub(super) code: Vec<Op>,
-    pub(super) nodes: Vec<Node>,
-    pub(super) needs: Vec<Need>,
+    pub(super) parts: Parts,
     pub(super) slots: u32,
     /// The most values that are on the stack at once.
     pub(super) depth: usize,
@@ -236,19 +290,20 @@ impl Program {
 
     /// The words that the program occupies, roughly.
     pub fn words(&self) -> usize {
-        let constants: usize = self.constants.iter().map(|key| key.term().words()).sum();
-        let parts = 2 * self.heads.len() + 3 * self.code.len() + 2 * self.nodes.len();
-        self.spec.term().words() + constants + parts + 5 * self.clauses.len()
+        let constants: usize = self.parts.constants.iter().map(|key| key.term().words()).sum();
+        let parts =
+            2 * self.parts.heads.len() + 3 * self.parts.code.len() + 2 * self.parts.nodes.len();
+        self.spec.term().words() + constants + parts + 5 * self.parts.clauses.len()
     }
 
     /// True if [`Caller::node`](super::Caller::node) has to be known.
     pub fn asks_for_node(&self) -> bool {
-        self.code.iter().any(|op| matches!(op, Op::Call(Function::Node)))
+        self.parts.code.iter().any(|op| matches!(op, Op::Call(Function::Node)))
     }
 
     /// A constant's term; none for an immediate.
     pub(super) fn constant(&self, id: ConstId) -> Term<'_> {
-        self.constants[id as usize].term()
+        self.parts.constants[id as usize].term()
     }
 
     /// A term becomes a constant.
@@ -257,7 +312,8 @@ impl Program {
         if layout::is_immediate(root) {
             return Constant::Word(root);
         }
-        self.constants.push(OwnedKey::new(term));
-        Constant::Term(self.constants.len() as u32 - 1)
+        let constants = &mut self.parts.constants;
+        constants.push(OwnedKey::new(term));
+        Constant::Term(constants.len() as u32 - 1)
     }
 }

@@ -17,7 +17,7 @@ impl Program {
     /// count from 1.
     pub fn keeps_key(&self, keypos: usize) -> bool {
         clauses(self.spec())
-            .is_ok_and(|clauses| clauses.iter().all(|parts| clause_keeps_key(parts, keypos)))
+            .is_ok_and(|mut clauses| clauses.all(|parts| clause_keeps_key(&parts, keypos)))
     }
 }
 

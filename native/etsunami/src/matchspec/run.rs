@@ -90,7 +90,7 @@ impl Program {
         subject: Subject<'r>,
         machine: &'r mut Machine,
     ) -> Result<Option<Outcome<'r>>, SystemLimit> {
-        for (at, clause) in self.clauses.iter().enumerate() {
+        for (at, clause) in self.parts.clauses.iter().enumerate() {
             match self.look(clause, &subject) {
                 Seen::Mismatch => (),
                 Seen::Match => match self.simple_result(clause.finish, &subject) {
@@ -133,7 +133,7 @@ impl Program {
             inner: Compound::Subject,
             outer: Stack::new(),
         };
-        run.first_match(&self.clauses[first..])
+        run.first_match(&self.parts.clauses[first..])
     }
 
     /// Runs over one object: true if the first clause that matches gives `true`.
@@ -164,7 +164,7 @@ impl<'r> Run<'r> {
         // What a clause has entered before it failed.
         while self.outer.pop().is_some() {}
         self.inner = Compound::Subject;
-        for op in clause.head.of(&self.program.heads) {
+        for op in clause.head.of(&self.program.parts.heads) {
             if !self.step(op)? {
                 return Ok(false);
             }
@@ -322,7 +322,7 @@ impl<'r> Run<'r> {
         let program = self.program;
         let (mut at, end) = (span.start as usize, span.end as usize);
         while at < end {
-            let op = program.code[at];
+            let op = program.parts.code[at];
             at += 1;
             let done = match op {
                 Op::AndAlso(to) => {
@@ -426,7 +426,7 @@ impl<'r> Run<'r> {
     }
 
     fn compound(&self, nodes: Span, leaves: &[Value<'r>]) -> Result<Value<'r>, Failure> {
-        let nodes = nodes.of(&self.program.nodes);
+        let nodes = nodes.of(&self.program.parts.nodes);
         Ok(self.heap.build(|buffer| build(buffer, 0, nodes, leaves, self).map(|_| ()))?)
     }
 
@@ -447,7 +447,7 @@ impl<'r> Run<'r> {
     }
 
     fn row(&self, nodes: Span) -> Result<&'r [Part<'r>], SystemLimit> {
-        let nodes = nodes.of(&self.program.nodes);
+        let nodes = nodes.of(&self.program.parts.nodes);
         self.heap.row(nodes.iter().map(|node| {
             self.part(match *node {
                 Node::Var(var) => self.var(var),

@@ -20,7 +20,7 @@ use crate::matchspec::{Access, Interval};
 use crate::reclaim::Guard;
 use crate::term::object::ObjectPtr;
 use crate::term::order::compare_exact;
-use crate::term::probe::OwnedKey;
+use crate::term::probe::{Kept, OwnedKey};
 use crate::term::view::Term;
 
 use super::generation::{Engine, Generation};
@@ -244,12 +244,7 @@ impl<E> Search<'_, '_, E> {
         }
     }
 
-    fn ordered_keys(
-        &mut self,
-        keys: &[OwnedKey],
-        cursor: Cursor,
-        direction: Direction,
-    ) -> Ended<E> {
+    fn ordered_keys(&mut self, keys: &[Kept], cursor: Cursor, direction: Direction) -> Ended<E> {
         let mut passed = Passed::until(&cursor);
         for key in in_direction(keys, direction) {
             let key = key.term();
@@ -330,7 +325,7 @@ fn beginning<'k>(
 
 /// Hash tables.
 impl<E> Search<'_, '_, E> {
-    fn hashed_keys(&mut self, keys: &[OwnedKey], cursor: Cursor) -> Ended<E> {
+    fn hashed_keys(&mut self, keys: &[Kept], cursor: Cursor) -> Ended<E> {
         let (first, number) = match cursor {
             Cursor::Position(index) => (index as usize, 0),
             Cursor::Member(index, _, number) => (index as usize, number),

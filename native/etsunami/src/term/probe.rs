@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 
 use super::equal::equal;
 use super::hash::hash;
+use super::layout;
 use super::object::{copy_term, release, retain};
 use super::order::compare;
 use super::prefix::prefix;
@@ -82,12 +83,11 @@ impl<'a> OrderProbe<'a> {
 /// A copy of a key, with its own count of the keepers in it.
 #[derive(Debug)]
 pub struct OwnedKey {
-    /// A box of words, held by a pointer because `probe` points to the same words.
+    /// A box of words, held by a pointer because separators point to the same words.
     words: NonNull<[u64]>,
-    probe: OrderProbe<'static>,
 }
 
-// SAFETY: the words are owned and do not change once they are made; `probe` points to them.
+// SAFETY: the words are owned and do not change once they are made.
 unsafe impl Send for OwnedKey {}
 // SAFETY: shared access only reads.
 unsafe impl Sync for OwnedKey {}
@@ -95,43 +95,60 @@ unsafe impl Sync for OwnedKey {}
 impl OwnedKey {
     /// A copy of the term.
     pub fn new(term: Term) -> OwnedKey {
-        let words = NonNull::from(Box::leak(vec![0; term.words()].into_boxed_slice()));
+        let room = Box::<[u64]>::new_uninit_slice(term.words());
+        let words = NonNull::from(Box::leak(room));
         let root: NonNull<u64> = words.cast();
         // SAFETY: the words have room for the root word and the blocks behind it.
         unsafe { copy_term(term, root, root.add(1)) };
         retain(term);
-        // SAFETY: a well-formed copy that lives until `drop`; `probe` is handed out only for the
-        // life of `self`.
-        let copy = unsafe { Term::new(root.as_ptr()) };
-        OwnedKey { words, probe: OrderProbe::new(copy) }
+        // The copy has written them all.
+        OwnedKey { words: NonNull::slice_from_raw_parts(root, words.len()) }
     }
 
     /// The term.
     #[inline(always)]
     pub fn term(&self) -> Term<'_> {
-        self.probe.term
+        // SAFETY: a well-formed copy that lives until `drop`.
+        unsafe { Term::new(self.words.cast().as_ptr()) }
     }
 
-    /// The key.
-    #[inline(always)]
-    pub fn probe(&self) -> &OrderProbe<'_> {
-        &self.probe
-    }
-
-    /// The key without its lifetime, see [`Probe::erase`].
-    ///
-    /// # Safety
-    /// What is copied from the result is not used after `self` is dropped.
-    #[inline(always)]
-    pub unsafe fn erased(&self) -> &OrderProbe<'static> {
-        &self.probe
+    /// The key, with its prefix.
+    pub fn probe(&self) -> OrderProbe<'_> {
+        OrderProbe::new(self.term())
     }
 }
 
 impl Drop for OwnedKey {
     fn drop(&mut self) {
-        release(self.probe.term);
+        release(self.term());
         // SAFETY: leaked by `new`, and nothing borrows it any more.
         drop(unsafe { Box::from_raw(self.words.as_ptr()) });
+    }
+}
+
+/// A copy of a term that is not pointed to where it stands, so that an immediate costs no
+/// allocation.
+#[derive(Debug)]
+pub enum Kept {
+    /// An immediate.
+    Word(u64),
+    /// Any other term.
+    Block(OwnedKey),
+}
+
+impl Kept {
+    /// A copy of the term.
+    pub fn new(term: Term) -> Kept {
+        let root = term.root();
+        if layout::is_immediate(root) { Kept::Word(root) } else { Kept::Block(OwnedKey::new(term)) }
+    }
+
+    /// The term.
+    #[inline]
+    pub fn term(&self) -> Term<'_> {
+        match self {
+            Kept::Word(word) => Term::immediate(word),
+            Kept::Block(key) => key.term(),
+        }
     }
 }

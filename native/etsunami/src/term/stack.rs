@@ -30,6 +30,33 @@ impl<T: Copy, const N: usize> Stack<T, N> {
         self.len += 1;
     }
 
+    /// Puts elements on top, the last of them topmost.
+    #[inline]
+    pub fn extend(&mut self, values: impl Iterator<Item = T>) {
+        values.for_each(|value| self.push(value));
+    }
+
+    /// How many there are.
+    #[inline(always)]
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The place of an element, from 0 at the bottom.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[inline]
+    pub fn at(&mut self, i: usize) -> &mut T {
+        assert!(i < self.len, "element {i} of {}", self.len);
+        match self.inline.get_mut(i) {
+            // SAFETY: `push` wrote every slot below `len`.
+            Some(slot) => unsafe { slot.assume_init_mut() },
+            None => &mut self.spill[i - N],
+        }
+    }
+
     /// Takes the top element.
     #[inline(always)]
     pub fn pop(&mut self) -> Option<T> {

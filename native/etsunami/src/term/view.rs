@@ -360,6 +360,16 @@ impl<'a> Iterator for Roots<'a> {
     }
 }
 
+impl<'a> DoubleEndedIterator for Roots<'a> {
+    #[inline(always)]
+    fn next_back(&mut self) -> Option<Term<'a>> {
+        let last = self.len.checked_sub(1)?;
+        let term = self.get(last);
+        self.len = last;
+        Some(term)
+    }
+}
+
 impl ExactSizeIterator for Roots<'_> {}
 
 impl std::fmt::Debug for Roots<'_> {

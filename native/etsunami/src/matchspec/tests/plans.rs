@@ -60,7 +60,7 @@ fn bound_keys_are_looked_up() {
         let plan = plan("[{{{a,1},'$1'},[],['$_']},{{b,'_'},[],['$_']}]", 1, ordered);
         let Access::Keys(keys) = plan.access else { panic!("no lookup") };
         assert_eq!(keys.len(), 2);
-        assert_eq!(plan.reasons, [Reason::BoundKey; 2]);
+        assert_eq!(*plan.reasons, [Reason::BoundKey; 2]);
     }
     let reason = ranges("[{{'$1','_'},[{'=:=',5,'$1'}],['$_']}]", &["5"], &["6", "a"]);
     assert_eq!(reason, Reason::KeyByGuard);
@@ -73,7 +73,7 @@ fn a_hash_table_tells_numbers_apart() {
     let plan_of = |guard: &str| plan(&format!("[{{{{'$1'}},[{guard}],[true]}}]"), 1, false);
     assert!(matches!(plan_of("{'==','$1',1}").access, Access::Scan));
     assert!(matches!(plan_of("{'=:=','$1',1}").access, Access::Keys(_)));
-    assert_eq!(plan_of("{'>','$1',1}").reasons, [Reason::Hashed]);
+    assert_eq!(*plan_of("{'>','$1',1}").reasons, [Reason::Hashed]);
     let both = plan("[{{1},[],[true]},{{1.0},[],[true]},{{1},[],[true]}]", 1, false);
     let Access::Keys(keys) = both.access else { panic!("no lookup") };
     assert_eq!(keys.len(), 2);
@@ -87,7 +87,7 @@ fn guards_limit_the_key() {
     ranges("[{{'$1'},[{'>',a,'$1'}],[true]}]", &["1", "'A'"], &["a0", "{}"]);
     let none = plan("[{{'$1'},[{'>','$1',4},{'<','$1',4}],[true]}]", 1, true);
     assert!(matches!(none.access, Access::Keys(keys) if keys.is_empty()));
-    assert_eq!(none.reasons, [Reason::Contradiction]);
+    assert_eq!(*none.reasons, [Reason::Contradiction]);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn several_clauses_are_a_union() {
 fn what_cannot_match_is_nowhere() {
     let plan = plan("[{{a},[],[true]},{x,[],[true]}]", 2, true);
     assert!(matches!(plan.access, Access::Keys(keys) if keys.is_empty()));
-    assert_eq!(plan.reasons, [Reason::TooSmall; 2]);
+    assert_eq!(*plan.reasons, [Reason::TooSmall; 2]);
 }
 
 #[test]
