@@ -72,8 +72,7 @@ defmodule Etsunami do
 
   Besides,
 
-    * `new/2` knows the additional option `:engine`, and `info/2` the item `:stats` with figures
-      of its own
+    * `new/2` knows the additional option `:engine`, and `info/2` the items `:engine` and `:stats`
     * `:ets` knows nothing of the tables here: they appear neither in `:ets.all/0` nor in the
       memory that `:erlang.memory(:ets)` counts
     * an heir may get `:"ETS-TRANSFER"` after the `:EXIT` or `:DOWN` of the owner instead of before;
@@ -114,7 +113,7 @@ defmodule Etsunami do
           | {:read_concurrency, boolean}
           | {:decentralized_counters, boolean}
           | :compressed
-          | {:engine, :ca_tree}
+          | {:engine, :ca_tree | :skip_list}
 
   @typedoc """
   Adds to the element at a position. A sum beyond the threshold (below it, if the increment is
@@ -191,8 +190,14 @@ defmodule Etsunami do
       `{:"ETS-TRANSFER", table, owner, data}`
     * `{:heir, pid}` - the same, without a message
     * `{:heir, :none}` - no heir; the default
-    * `{:engine, :ca_tree}` - the data structure of an `:ordered_set`, a contention-adapting
-      search tree; the default
+    * `{:engine, :ca_tree | :skip_list}` - the data structure of an `:ordered_set`. It does not
+      change what a table does, only how long it takes:
+        * `:ca_tree` - a contention-adapting search tree, the default. Keys lie side by side in
+          leaves, so looking up and walking is fast and takes little memory. Writers of
+          neighbouring keys may wait for each other
+        * `:skip_list` - a lock-free skip list. Writers of different keys do not wait for each
+          other, whatever thread is suspended; but every key is a node of its own, so looking up,
+          walking and above all `prev/2`, `last/1` and searches backwards touch more memory
 
   Checked and reported by `info/2`, but without effect, as a table adapts by itself, are
   `{:write_concurrency, boolean | :auto}`, `{:read_concurrency, boolean}`,
@@ -1458,6 +1463,7 @@ defmodule Etsunami do
     * `:fixed` - whether the table is fixed by some process
     * `:safe_fixed`, `:safe_fixed_monotonic_time` - `{time, [{pid, count}]}` with the time of the
       first fixation and the processes that hold the table, or `false`
+    * `:engine` - the data structure: `:hash_table`, or that of an `:ordered_set`, see `new/2`
     * `:stats` - figures of the implementation, as they may change with any version
 
   ## Examples
@@ -1597,7 +1603,7 @@ defmodule Etsunami do
 
   The table belongs to the calling process. Name, type, access, key position, `:named_table`,
   `:compressed`, `:read_concurrency` and `:write_concurrency` are those of the table that was
-  written; it has no heir.
+  written; it has no heir, and the default engine.
 
   Returns `{:error, :cannot_create_table}` if the name of a named table is in use,
   `{:error, {:read_error, reason}}` if the file cannot be read, and `{:error, :badfile}` if it is

@@ -11,7 +11,17 @@ defmodule Etsunami.LinearizabilityTest do
     "ordered_set, write_concurrency": [:ordered_set, write_concurrency: true]
   ]
 
-  for module <- [:ets, Etsunami], {kind, options} <- @kinds do
+  @engines [
+    "ordered_set, skip list": [:ordered_set, engine: :skip_list],
+    "ordered_set, skip list, write_concurrency": [
+      :ordered_set,
+      engine: :skip_list,
+      write_concurrency: true
+    ]
+  ]
+
+  for {module, kinds} <- [{:ets, @kinds}, {Etsunami, @kinds ++ @engines}],
+      {kind, options} <- kinds do
     @tag subject: module
     test "#{inspect(module)}, #{kind}: every history is linearizable" do
       for history <- histories(unquote(module), unquote(options)) do

@@ -74,9 +74,6 @@ defmodule Etsunami.ErrorInfo do
     for {1, error} <- as_ets(:first, [table], info), into: %{}, do: {3, error}
   end
 
-  # The call that the formatter knows has another name and arguments in each release.
-  defp explain(:select_delete, args, info), do: as_ets(:select_count, args, info)
-
   defp explain(function, args, info), do: as_ets(function, args, info)
 
   # OTP 27 brought `update_element/4`, and with it a cause of its own for positions.

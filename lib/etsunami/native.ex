@@ -12,6 +12,7 @@ defmodule Etsunami.Native do
   @type access :: :public | :protected | :private
   @type heir :: :none | {pid} | {pid, term}
   @type options :: %{
+          engine: :default | :ca_tree | :skip_list,
           read_concurrency: boolean,
           write_concurrency: boolean | :auto | {:debug_hash_fixed_number_of_locks, pos_integer},
           decentralized_counters: boolean,

@@ -29,7 +29,7 @@ defmodule Etsunami.Options do
           named?: boolean,
           keypos: pos_integer,
           heir: Etsunami.Native.heir(),
-          engine: :default | :ca_tree,
+          engine: :default | :ca_tree | :skip_list,
           read_concurrency: boolean,
           write_concurrency: boolean | :auto | {:debug_hash_fixed_number_of_locks, pos_integer},
           decentralized_counters: :default | boolean,
@@ -44,7 +44,7 @@ defmodule Etsunami.Options do
   def new(options), do: options |> reduce(%__MODULE__{}) |> check()
 
   @doc """
-  What the native library wants to know about concurrency and compression.
+  What the native library wants to know about the engine, concurrency and compression.
   """
   @spec native(t) :: Etsunami.Native.options()
   def native(%__MODULE__{} = options) do
@@ -52,6 +52,7 @@ defmodule Etsunami.Options do
     write_concurrency = if shared?, do: locks(options.write_concurrency), else: false
 
     %{
+      engine: options.engine,
       read_concurrency: options.access != :private and options.read_concurrency,
       write_concurrency: write_concurrency,
       decentralized_counters: write_concurrency != false and decentralized?(options),
@@ -126,7 +127,10 @@ defmodule Etsunami.Options do
   end
 
   defp put({:write_concurrency, write}, options), do: put_write_concurrency(write, options)
-  defp put({:engine, :ca_tree}, options), do: %{options | engine: :ca_tree}
+
+  defp put({:engine, engine}, options) when engine in [:ca_tree, :skip_list] do
+    %{options | engine: engine}
+  end
 
   defp put(option, options) do
     with {:ok, heir} <- heir(option), do: %{options | heir: heir}
@@ -165,7 +169,7 @@ defmodule Etsunami.Options do
 
   # A number of locks means nothing to an ordered_set, an engine nothing to the other types.
   defp check(%{type: :ordered_set, write_concurrency: {_locks, _number}}), do: :error
-  defp check(%{type: type, engine: :ca_tree}) when type != :ordered_set, do: :error
+  defp check(%{type: type, engine: e}) when type != :ordered_set and e != :default, do: :error
   defp check(%__MODULE__{} = options), do: {:ok, options}
   defp check(:error), do: :error
 

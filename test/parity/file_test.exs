@@ -35,7 +35,9 @@ defmodule Etsunami.Parity.FileTest do
       file = Files.path()
       :ok = ets.tab2file(table, file)
       {:ok, copy} = read(ets, ets, table, file, [])
-      assert ets.info(copy, :memory) == ets.info(table, :memory)
+      # A file does not tell the engine, and the engines take different memory.
+      second_engine? = List.keymember?(context.options, :engine, 0)
+      assert second_engine? or ets.info(copy, :memory) == ets.info(table, :memory)
       ets.delete(copy)
     end
 

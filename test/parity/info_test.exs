@@ -173,9 +173,16 @@ defmodule Etsunami.Parity.InfoTest do
 
   describe "stats" do
     @tag subject: Etsunami
-    test "are there for each type" do
-      for type <- [:set, :ordered_set, :bag, :duplicate_bag] do
-        table = Etsunami.new(:table, [type])
+    test "are there for each engine" do
+      for {options, engine} <- [
+            {[:set], :hash_table},
+            {[:bag], :hash_table},
+            {[:duplicate_bag], :hash_table},
+            {[:ordered_set, engine: :ca_tree], :ca_tree},
+            {[:ordered_set, engine: :skip_list], :skip_list}
+          ] do
+        table = Etsunami.new(:table, options)
+        assert Etsunami.info(table, :engine) == engine
         Etsunami.insert(table, for(n <- 1..1000, do: {n}))
         assert Etsunami.info(table, :stats) not in [nil, :undefined]
         Etsunami.delete(table)

@@ -189,19 +189,27 @@ defmodule Etsunami.Parity.LifecycleTest do
 
     @tag subject: Etsunami
     test "may choose the engine of an ordered_set" do
-      for options <- [
-            [:ordered_set, engine: :ca_tree],
-            [{:engine, :ca_tree}, :ordered_set],
-            [:bag, {:engine, :ca_tree}, :ordered_set, :public]
+      for {options, engine} <- [
+            {[:ordered_set, engine: :ca_tree], :ca_tree},
+            {[:ordered_set, engine: :skip_list], :skip_list},
+            {[{:engine, :skip_list}, :ordered_set], :skip_list},
+            {[:bag, {:engine, :ca_tree}, :ordered_set, :public], :ca_tree},
+            {[:ordered_set, engine: :skip_list, engine: :ca_tree], :ca_tree}
           ] do
         table = Etsunami.new(:table, options)
         assert Etsunami.info(table, :type) == :ordered_set
+        assert Etsunami.info(table, :engine) == engine
+        refute List.keymember?(Etsunami.info(table), :engine, 0)
         Etsunami.delete(table)
       end
 
       for options <- [
             [engine: :ca_tree],
             [:bag, engine: :ca_tree],
+            [engine: :skip_list],
+            [:duplicate_bag, engine: :skip_list],
+            [:ordered_set, {:engine, :skip_list}, :set, :bag],
+            [:ordered_set, engine: :default],
             [:ordered_set, engine: :other],
             [:ordered_set, engine: nil],
             [:ordered_set, :engine],

@@ -32,7 +32,7 @@ defmodule Etsunami.Parity.QlcTest do
   table_test "queries have the same answers and plans", [variants: [[:named_table]]], context do
     %{ets: ets, table: table} = context
     fill(ets, table)
-    reference = :ets.new(unique_name(), context.options)
+    reference = :ets.new(unique_name(), List.keydelete(context.options, :engine, 0))
     fill(:ets, reference)
 
     for options <- @options, query <- @queries do

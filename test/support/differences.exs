@@ -120,7 +120,8 @@
   %{
     name: :engine,
     before: :never,
-    reason: "the option {engine, Engine} and the item stats of info/2 are Etsunami's own"
+    reason:
+      "the option {engine, Engine} and the items engine and stats of info/2 are Etsunami's own"
   },
   %{
     name: :browser_expression_end,

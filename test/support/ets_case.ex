@@ -9,8 +9,9 @@ defmodule Etsunami.EtsCase do
         assert ets.lookup(table, :key) == [{:key, 1}]
       end
 
-  becomes one test per module and type; each goes over the variants of `variants/0` and gets a
-  fresh table for each of them. Options of `table_test/3` are
+  becomes one test per module and type; each goes over the variants of `variants/0` (an
+  `ordered_set` of `Etsunami` over those with its second engine, too) and gets a fresh table for
+  each of them. Options of `table_test/3` are
 
     * `:types` - the types it is about, all four by default
     * `:variants` - the options to go over, those of `variants/0` by default
@@ -98,9 +99,18 @@ defmodule Etsunami.EtsCase do
     ]
   end
 
+  @doc """
+  The same options with the second engine of an `ordered_set`, where there is one.
+  """
+  def with_engines(variants, Etsunami, :ordered_set) do
+    variants ++ Enum.map(variants, &(&1 ++ [engine: :skip_list]))
+  end
+
+  def with_engines(variants, _ets, _type), do: variants
+
   @doc false
   def each_variant(ets, type, variants, test) do
-    for variant <- variants do
+    for variant <- with_engines(variants, ets, type) do
       before = tables(ets)
       run(ets, type, variant, test)
       assert tables(ets) == before, "tables are left over with #{inspect(variant)}"

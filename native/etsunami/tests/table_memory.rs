@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicI64, AtomicIsize, Ordering};
 
 use etsunami::reclaim::{self, Flushed, pin};
-use etsunami::table::options::{Kind, Spec};
+use etsunami::table::options::{Kind, OrderedEngine, Spec};
 use etsunami::table::{CounterOp, Cursor, Detached, Direction, Draft, Key, ListInsert, Table};
 use etsunami::term::buffer::Buffer;
 use etsunami::term::host::{self, Host};
@@ -52,7 +52,16 @@ static HOST: Host = Host {
     ..host::DEFAULT
 };
 
-const KINDS: [Kind; 4] = [Kind::Set, Kind::OrderedSet, Kind::Bag, Kind::DuplicateBag];
+/// A type of table, and of an `ordered_set` the engine.
+type Form = (Kind, OrderedEngine);
+
+const FORMS: [Form; 5] = [
+    (Kind::Set, OrderedEngine::CaTree),
+    (Kind::OrderedSet, OrderedEngine::CaTree),
+    (Kind::OrderedSet, OrderedEngine::SkipList),
+    (Kind::Bag, OrderedEngine::CaTree),
+    (Kind::DuplicateBag, OrderedEngine::CaTree),
+];
 
 fn small(n: i64) -> u64 {
     immediate::small(n).unwrap()
@@ -111,8 +120,8 @@ fn draft(buffer: &Buffer) -> Draft<'_> {
     unsafe { Draft::new(buffer.words(), ARITY) }
 }
 
-fn table(kind: Kind) -> Table {
-    Table::new(Spec { kind, keypos: 2, ..Spec::default() }, 5)
+fn table((kind, engine): Form) -> Table {
+    Table::new(Spec { kind, engine, keypos: 2, ..Spec::default() }, 5)
 }
 
 fn insert(table: &Table, n: i64, value: i64) {
@@ -133,8 +142,8 @@ fn flush() {
     assert_eq!(reclaim::flush(), Flushed::Done);
 }
 
-fn singles(kind: Kind) {
-    let table = table(kind);
+fn singles(form: Form) {
+    let table = table(form);
     for n in 0..300 {
         insert(&table, n, 0);
         insert(&table, n, n % 2);
@@ -147,8 +156,8 @@ fn singles(kind: Kind) {
     }
 }
 
-fn counters(kind: Kind) {
-    let table = table(kind);
+fn counters(form: Form) {
+    let table = table(form);
     let big = Int::from(i64::MAX);
     let steps = [Ok(CounterOp { position: 1, increment: big, limit: None })];
     let wrong = [Ok(CounterOp { position: 3, increment: Int::from(1), limit: None })];
@@ -168,8 +177,8 @@ fn counters(kind: Kind) {
     }
 }
 
-fn clears(kind: Kind) {
-    let table = table(kind);
+fn clears(form: Form) {
+    let table = table(form);
     for fixed in [false, true, true] {
         (0..200).for_each(|n| insert(&table, n, 1));
         if fixed {
@@ -185,8 +194,8 @@ fn clears(kind: Kind) {
     }
 }
 
-fn ghosts(kind: Kind) {
-    let table = table(kind);
+fn ghosts(form: Form) {
+    let table = table(form);
     table.fix(1, 0);
     for n in 0..700 {
         insert(&table, n, 1);
@@ -201,8 +210,8 @@ fn ghosts(kind: Kind) {
     table.unfix(&pin(), 1);
 }
 
-fn lists(kind: Kind) {
-    let table = table(kind);
+fn lists(form: Form) {
+    let table = table(form);
     insert(&table, 50, 1);
     // Each key twice, one object of which a bag has already; then refused, aborted, thrown away.
     list(&table, (0..100).chain(0..100), 1).insert(|| true).unwrap();
@@ -217,11 +226,11 @@ fn lists(kind: Kind) {
 }
 
 /// The table is cleared or deleted while a list is published.
-fn lost_lists(kind: Kind) {
+fn lost_lists(form: Form) {
     for end in
         [|table: &Table| table.clear(&pin()), |table: &Table| _ = table.drop_contents(&pin())]
     {
-        let table = table(kind);
+        let table = table(form);
         (0..100).for_each(|n| insert(&table, n, 1));
         let asked = std::cell::Cell::new(0);
         let done = list(&table, 0..2500, 2).insert(|| {
@@ -236,8 +245,8 @@ fn lost_lists(kind: Kind) {
 }
 
 /// The objects of a list, and with them its keys, may be freed before the list is cleaned away.
-fn freed_keys(kind: Kind) {
-    let table = table(kind);
+fn freed_keys(form: Form) {
+    let table = table(form);
     let asked = std::cell::Cell::new(0);
     let new = list(&table, 0..3000, 1);
     new.insert(|| {
@@ -269,8 +278,8 @@ fn freed_keys(kind: Kind) {
 }
 
 /// Borrowed results outlive the table, if not the guard.
-fn dropped_tables(kind: Kind) {
-    let table = table(kind);
+fn dropped_tables(form: Form) {
+    let table = table(form);
     insert(&table, 1, 77);
     let guard = pin();
     let key = key(1);
@@ -282,8 +291,8 @@ fn dropped_tables(kind: Kind) {
 }
 
 /// A panic of the caller's question leaves the list to the background thread.
-fn panics(kind: Kind) {
-    let table = table(kind);
+fn panics(form: Form) {
+    let table = table(form);
     let asked = std::cell::Cell::new(0);
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));
@@ -304,7 +313,7 @@ fn panics(kind: Kind) {
 }
 
 /// What is done to a table of a type.
-type Scenario = fn(Kind);
+type Scenario = fn(Form);
 
 #[test]
 fn everything_comes_back_once() {
@@ -321,17 +330,17 @@ fn everything_comes_back_once() {
         ("panics", panics),
     ];
     for (name, scenario) in scenarios {
-        for kind in KINDS {
+        for form in FORMS {
             // What is made once, or kept for the next time, does not come back at once. But what a
             // scenario leaks, it leaks each time.
             let whole = (0..8).any(|_| {
                 let before = LIVE.load(Ordering::Relaxed);
-                scenario(kind);
+                scenario(form);
                 flush();
                 LIVE.load(Ordering::Relaxed) == before
             });
-            assert!(whole, "{name}, {kind:?}: not all memory comes back");
-            assert_eq!(HOLDERS.load(Ordering::Relaxed), 0, "{name}, {kind:?}");
+            assert!(whole, "{name}, {form:?}: not all memory comes back");
+            assert_eq!(HOLDERS.load(Ordering::Relaxed), 0, "{name}, {form:?}");
         }
     }
 }

@@ -106,6 +106,19 @@ impl Compiled {
         }
     }
 
+    /// How a program that has just been compiled runs over a table. Kept with it only by
+    /// [`Compiled::keep`]: most searches end in the call that they begin in.
+    pub fn fresh_plan(&self, table: &Table) -> TablePlan {
+        let (keypos, ordered) = shape(table);
+        TablePlan { keypos, ordered, plan: table.plan(&self.program) }
+    }
+
+    /// The reference to it and a plan.
+    pub fn keep<'e>(mut self, plan: TablePlan, env: Env<'e>) -> Result<VmTerm<'e>, Raise<'e>> {
+        self.plan = Mutex::new(Some(Arc::new(plan)));
+        self.into_term(env)
+    }
+
     /// The reference to it.
     pub fn into_term<'e>(self, env: Env<'e>) -> Result<VmTerm<'e>, Raise<'e>> {
         const { assert!(align_of::<Compiled>() <= 8) };
@@ -135,14 +148,11 @@ impl Compiled {
 
     /// How it runs over a table.
     pub fn plan(&self, table: &Table) -> Arc<TablePlan> {
-        let (keypos, ordered) = (table.spec().keypos, table.spec().kind == Kind::OrderedSet);
+        let (keypos, ordered) = shape(table);
         let mut kept = self.plan.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match &*kept {
             Some(plan) if plan.keypos == keypos && plan.ordered == ordered => plan.clone(),
-            _ => {
-                let plan = TablePlan { keypos, ordered, plan: table.plan(&self.program) };
-                kept.insert(Arc::new(plan)).clone()
-            }
+            _ => kept.insert(Arc::new(self.fresh_plan(table))).clone(),
         }
     }
 
@@ -152,6 +162,11 @@ impl Compiled {
         let node = if self.program.asks_for_node() { node(env) } else { 0 };
         Machine::new(Caller { pid, node })
     }
+}
+
+/// What a plan depends on: the key position, and whether the table is ordered.
+fn shape(table: &Table) -> (usize, bool) {
+    (table.spec().keypos, table.spec().kind == Kind::OrderedSet)
 }
 
 fn node(env: Env) -> u64 {

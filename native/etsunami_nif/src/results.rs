@@ -14,6 +14,9 @@ const WORDS_PER_RESULT: usize = 4;
 /// The words of results that one chunk may bring from a dirty scheduler.
 const DIRTY_WORDS: usize = 1 << 20;
 
+/// The results that there is room for from the first one on.
+const FIRST_RESULTS: usize = 64;
+
 /// The elements of a row that need no allocation.
 const INLINE: usize = 16;
 
@@ -58,6 +61,10 @@ impl<'e> Results<'e> {
         let forced = self.terms.is_empty() && self.most == DIRTY_WORDS;
         self.refused = self.words > self.most && !forced;
         if !self.refused {
+            if self.terms.capacity() == 0 {
+                // As dear as a place for one, and enough for most searches.
+                self.terms.reserve(FIRST_RESULTS);
+            }
             self.terms.push(term(self.env, outcome, whole));
         }
         !self.refused

@@ -7,7 +7,8 @@ defmodule Etsunami.Held do
 
   alias Etsunami.Native
 
-  # How often the figures are taken while they change.
+  # How often the figures are taken while they change. Each look waits for garbage by itself, some
+  # seconds at most, which a loaded machine may need for a large table.
   @attempts 50
 
   @doc """
@@ -20,9 +21,9 @@ defmodule Etsunami.Held do
   defp settle(figures, 0), do: figures
 
   defp settle(figures, attempts) do
-    case look() do
-      ^figures -> figures
-      others -> settle(others, attempts - 1)
+    case {look(), figures[:garbage]} do
+      {^figures, 0} -> figures
+      {others, _garbage} -> settle(others, attempts - 1)
     end
   end
 

@@ -1,6 +1,6 @@
 %% The suites, where they stand in OTP's source, and which of their cases are to be run.
 -module(etsconf_cases).
--export([source/2, transform_options/1, all/1, wanted/2, inapplicable/3, open/1]).
+-export([source/2, transform_options/1, all/1, wanted/2, inapplicable/3]).
 
 %% {directory, cases or all, options of the parse transform}
 suite(ets_SUITE) -> {"lib/stdlib/test", all, []};
@@ -58,10 +58,6 @@ inapplicable(_, _, #{all := true}) -> [];
 inapplicable(Suite, Wanted, Options) ->
     [{Case, Reason} || {S, Case, Reason} <- listed("inapplicable.terms", Options),
                        S =:= Suite, lists:member(Case, Wanted)].
-
-%% The cases that are not held against the exit status, unless they are named or run on ets.
-open(#{target := Target, cases := Cases}) when Target =:= ets; Cases =/= [] -> [];
-open(Options) -> [{Suite, Case} || {Suite, Case, _Reason} <- listed("open.terms", Options)].
 
 listed(File, #{home := Home}) ->
     {ok, Terms} = file:consult(filename:join(Home, File)),

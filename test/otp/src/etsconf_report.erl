@@ -2,28 +2,21 @@
 -module(etsconf_report).
 -export([write/2]).
 
-%% Returns the number of cases that failed, open ones aside.
-write(Results, #{out := Out, target := Target} = Options) ->
+%% Returns the number of cases that failed.
+write(Results, #{out := Out, target := Target}) ->
     Rows = [{Suite, Case, Verdict, Took, Reason}
             || {Suite, Verdicts} <- Results, {Case, Verdict, Took, Reason} <- Verdicts],
     Summary = [summary(Suite, Verdicts) || {Suite, Verdicts} <- Results],
     Bad = [{Suite, Case} || {Suite, Case, Verdict, _, _} <- Rows, bad(Verdict)],
-    Open = etsconf_cases:open(Options),
     File = filename:join(Out, "verdicts.md"),
     ok = file:write_file(File, unicode:characters_to_binary(
                                  [head(Target), Summary, "\n", table(Rows)])),
     io:format("~n~ts", [Summary]),
-    note("failed", Bad -- Open),
-    note("open", [Case || Case <- Bad, lists:member(Case, Open)]),
-    note("open, but pass", [{Suite, Case} || {Suite, Case, passed, _, _} <- Rows,
-                                             lists:member({Suite, Case}, Open)]),
+    [io:format("failed: ~0p~n", [Bad]) || Bad =/= []],
     io:format("table: ~ts~n", [File]),
-    length(Bad -- Open).
+    length(Bad).
 
 bad(Verdict) -> lists:member(Verdict, [failed, crashed, timeout]).
-
-note(_, []) -> ok;
-note(What, Cases) -> io:format("~s: ~0p~n", [What, Cases]).
 
 summary(Suite, Verdicts) ->
     Count = fun(Wanted) -> length([x || {_, Verdict, _, _} <- Verdicts, Verdict =:= Wanted]) end,

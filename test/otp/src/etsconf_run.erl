@@ -3,7 +3,7 @@
 -module(etsconf_run).
 -export([suites/1]).
 
-%% Returns the number of cases that failed, open ones aside.
+%% Returns the number of cases that failed.
 suites(#{suite := []} = Options) ->
     suites(Options#{suite := [ets_SUITE]});
 suites(#{suite := Suites, list := true} = Options) ->

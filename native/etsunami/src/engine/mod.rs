@@ -20,10 +20,14 @@
 pub mod ca_tree;
 pub mod group;
 pub mod hash;
+pub mod skip_list;
 
 use std::cmp::Ordering;
 
 pub mod batch;
+
+#[cfg(test)]
+mod ordered_tests;
 
 /// What an engine stores for a key: a tagged pointer, never zero while stored.
 ///

@@ -7,7 +7,6 @@
 use std::ops::Bound;
 
 use crate::engine::batch::{self, Settled};
-use crate::engine::ca_tree::CaTree;
 use crate::engine::hash::HashTable;
 use crate::engine::{Change, Delta, Direction, Word};
 use crate::reclaim::Guard;
@@ -16,13 +15,14 @@ use crate::sync::{Arc, AtomicBool, Counters, Ordering};
 use super::groups::Owned;
 use super::keys::{GHOST, Held, Key, Keys, ghost_stamp, held, is_ghost};
 use super::options::{Kind, Spec, WriteConcurrency};
+use super::ordered::Ordered;
 
 /// The engine of a table, by type.
 pub(crate) enum Engine {
     /// `set`, `bag`, `duplicate_bag`.
     Hash(HashTable<Keys>),
     /// `ordered_set`.
-    Tree(CaTree<Keys>),
+    Ordered(Ordered),
 }
 
 /// See the module's documentation.
@@ -64,7 +64,7 @@ impl Generation {
         let keys = Keys { keypos: spec.keypos, owned: Owned::new(spec.kind, seed) };
         let counters = Counters::new(stripes(spec));
         let engine = match spec.kind {
-            Kind::OrderedSet => Engine::Tree(CaTree::new(keys, counters)),
+            Kind::OrderedSet => Engine::Ordered(Ordered::new(spec.engine, keys, counters)),
             _ => Engine::Hash(HashTable::new(keys, counters)),
         };
         Arc::new(Generation { engine, closed: AtomicBool::new(false) })
@@ -85,7 +85,7 @@ impl Generation {
     pub(crate) fn keys(&self) -> &Keys {
         match &self.engine {
             Engine::Hash(table) => table.schema(),
-            Engine::Tree(tree) => tree.schema(),
+            Engine::Ordered(tree) => tree.schema(),
         }
     }
 
@@ -93,8 +93,17 @@ impl Generation {
     pub(crate) fn counters(&self) -> &Counters {
         match &self.engine {
             Engine::Hash(table) => table.counters(),
-            Engine::Tree(tree) => tree.counters(),
+            Engine::Ordered(tree) => tree.counters(),
         }
+    }
+
+    /// Memory words of the contents.
+    pub(crate) fn memory_words(&self) -> u64 {
+        let extra = match &self.engine {
+            Engine::Hash(_) => 0,
+            Engine::Ordered(ordered) => ordered.extra_words() * self.counters().objects(),
+        };
+        self.counters().words() + extra
     }
 
     /// What the key holds now.
@@ -114,7 +123,7 @@ impl Generation {
         let key = unsafe { key.erase() };
         match &self.engine {
             Engine::Hash(table) => table.get(guard, &key),
-            Engine::Tree(tree) => tree.get(guard, &key),
+            Engine::Ordered(tree) => tree.get(guard, &key),
         }
     }
 
@@ -130,7 +139,7 @@ impl Generation {
         let key = unsafe { key.erase() };
         match &self.engine {
             Engine::Hash(table) => table.update(guard, &key, f),
-            Engine::Tree(tree) => tree.update(guard, &key, f),
+            Engine::Ordered(tree) => tree.update(guard, &key, f),
         }
     }
 
@@ -229,7 +238,7 @@ impl Generation {
         let after = after.map(|key| unsafe { key.erase() });
         match &self.engine {
             Engine::Hash(table) => table.next(guard, after.as_ref(), visible),
-            Engine::Tree(tree) => {
+            Engine::Ordered(tree) => {
                 tree.next(guard, after.as_ref().map_or(Bound::Unbounded, Bound::Excluded), visible)
             }
         }
@@ -245,7 +254,7 @@ impl Generation {
     ) -> Option<Word> {
         match &self.engine {
             Engine::Hash(_) => self.next(guard, before, visible),
-            Engine::Tree(tree) => {
+            Engine::Ordered(tree) => {
                 // SAFETY: the engine does not keep the key after the call.
                 let before = before.map(|key| unsafe { key.erase() });
                 tree.prev(guard, before.as_ref().map_or(Bound::Unbounded, Bound::Excluded), visible)
@@ -256,7 +265,7 @@ impl Generation {
     /// Raw words of an ordered engine in key order.
     pub(crate) fn scan_tree(
         &self,
-        tree: &CaTree<Keys>,
+        tree: &Ordered,
         guard: &Guard,
         from: Option<Key<'_>>,
         direction: Direction,

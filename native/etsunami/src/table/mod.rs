@@ -9,6 +9,7 @@
 //! | [`options`] | what is fixed when a table is made |
 //! | `keys` | how engines read keys out of slot words |
 //! | `generation` | the contents between two clears; deciding and changing one key atomically |
+//! | `ordered` | the two engines of an `ordered_set` |
 //! | `groups` | what a slot word owns, and who frees it |
 //! | `draft` | an encoded object before it is stored |
 //! | `read`, `write`, `update`, `list` | the operations |
@@ -31,6 +32,7 @@ mod groups;
 mod keys;
 mod list;
 pub mod options;
+mod ordered;
 mod read;
 mod search;
 pub mod select;
@@ -184,7 +186,7 @@ impl Table {
 
     /// Memory words, a function of the contents: see the module `groups`.
     pub fn memory_words(&self, guard: &Guard) -> u64 {
-        TABLE_WORDS + self.generation(guard).map_or(0, |generation| generation.counters().words())
+        TABLE_WORDS + self.generation(guard).map_or(0, Generation::memory_words)
     }
 
     fn require_unique(&self) -> Result<(), Stop> {
@@ -229,18 +231,7 @@ fn generation_figures(generation: &Generation) -> Vec<(&'static str, u64)> {
                 ("engine_bytes", shape.bytes),
             ]
         }
-        Engine::Tree(tree) => {
-            let shape = tree.shape();
-            vec![
-                ("base_nodes", shape.leaves),
-                ("route_nodes", shape.routes),
-                ("depth", shape.depth),
-                ("splits", shape.splits),
-                ("joins", shape.joins),
-                ("contended_locks", shape.waits),
-                ("engine_bytes", shape.bytes),
-            ]
-        }
+        Engine::Ordered(ordered) => ordered.statistics(),
     }
 }
 

@@ -23,6 +23,15 @@ impl Kind {
     }
 }
 
+/// The data structures for an `ordered_set`: its meaning is the same with each of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OrderedEngine {
+    /// A contention-adapting search tree, see [`crate::engine::ca_tree`].
+    CaTree,
+    /// A lock-free skip list, see [`crate::engine::skip_list`].
+    SkipList,
+}
+
 /// Who may do what to a table besides its owner.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -64,6 +73,8 @@ pub enum WriteConcurrency {
 pub struct Spec {
     /// The table type.
     pub kind: Kind,
+    /// The data structure, if it is an `ordered_set`.
+    pub engine: OrderedEngine,
     /// The 1-based position of the key element.
     pub keypos: usize,
     /// Reported by `info`.
@@ -81,6 +92,7 @@ impl Default for Spec {
     fn default() -> Spec {
         Spec {
             kind: Kind::Set,
+            engine: OrderedEngine::CaTree,
             keypos: 1,
             read_concurrency: false,
             write_concurrency: WriteConcurrency::Off,

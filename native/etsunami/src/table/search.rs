@@ -13,7 +13,6 @@
 use std::cmp::Ordering;
 use std::ops::Bound;
 
-use crate::engine::ca_tree::CaTree;
 use crate::engine::hash::HashTable;
 use crate::engine::{Word, batch};
 use crate::error::Error;
@@ -27,6 +26,7 @@ use crate::term::view::Term;
 use super::generation::{Engine, Generation};
 use super::groups;
 use super::keys::{Held, Keys, held};
+use super::ordered::Ordered;
 use super::traverse::position_of;
 use super::{Cursor, Direction, Table};
 
@@ -66,8 +66,8 @@ impl Quota {
 
 /// The most words that are asked of an engine at once.
 const BATCH: usize = 128;
-/// The words that are asked for first, because a range may be narrow; then twice as many, …
-const FIRST_BATCH: usize = 8;
+/// The words that are asked for first, because a range may be narrow.
+const FIRST_BATCH: usize = 32;
 /// How many words ahead objects are asked of memory.
 const AHEAD: usize = 6;
 /// The number behind all members of a key.
@@ -107,13 +107,15 @@ impl Table {
         let generation = self.generation(guard)?;
         let mut search = Search { table: self, generation, guard, quota, visit };
         match (&generation.engine, access) {
-            (Engine::Tree(tree), Access::Ranges(ranges)) => {
+            (Engine::Ordered(tree), Access::Ranges(ranges)) => {
                 search.ranges(tree, ranges, cursor, direction)
             }
-            (Engine::Tree(tree), Access::Scan) => {
+            (Engine::Ordered(tree), Access::Scan) => {
                 search.ranges(tree, &[Interval::default()], cursor, direction)
             }
-            (Engine::Tree(_), Access::Keys(keys)) => search.ordered_keys(keys, cursor, direction),
+            (Engine::Ordered(_), Access::Keys(keys)) => {
+                search.ordered_keys(keys, cursor, direction)
+            }
             (Engine::Hash(_), Access::Keys(keys)) => search.hashed_keys(keys, cursor),
             (Engine::Hash(hash), _) => search.everywhere(hash, cursor),
         }
@@ -182,7 +184,7 @@ impl<E> Search<'_, '_, E> {
 impl<E> Search<'_, '_, E> {
     fn ranges(
         &mut self,
-        tree: &CaTree<Keys>,
+        tree: &Ordered,
         ranges: &[Interval],
         cursor: Cursor,
         direction: Direction,
@@ -199,7 +201,7 @@ impl<E> Search<'_, '_, E> {
     /// One range, behind what has been passed; false if the chunk ends in it.
     fn range<'k>(
         &mut self,
-        tree: &CaTree<Keys>,
+        tree: &Ordered,
         range: &'k Interval,
         passed: &mut Passed<'k>,
         direction: Direction,
@@ -208,14 +210,14 @@ impl<E> Search<'_, '_, E> {
         Self: 'k,
     {
         let Some(mut from) = beginning(range, passed.0, direction) else { return Ok(true) };
-        let (mut words, mut batch_size) = (Vec::new(), FIRST_BATCH);
+        let (mut words, mut batch_size) = (Vec::with_capacity(BATCH), FIRST_BATCH);
         loop {
             words.clear();
             // SAFETY: the engine does not keep the key after the call.
             let key = from.map(|term| unsafe { self.table.key(term).erase() });
             let limit = self.quota.visits.min(batch_size);
             let more = tree.scan(self.guard, key.as_ref(), direction, limit, &mut words);
-            batch_size = BATCH.min(2 * batch_size);
+            batch_size = BATCH;
             // SAFETY: the words were loaded under this guard.
             let key_of = |word| unsafe { self.generation.keys().key_of(word) };
             let inside = |&word: &Word| !passes(range, key_of(word), direction).is_gt();

@@ -124,7 +124,9 @@ impl Table {
     ) -> Option<Cursor> {
         let generation = self.generation(guard).ok()?;
         match &generation.engine {
-            Engine::Tree(_) => self.scan_tree(guard, generation, cursor, direction, limit, visit),
+            Engine::Ordered(_) => {
+                self.scan_tree(guard, generation, cursor, direction, limit, visit)
+            }
             Engine::Hash(table) => self.scan_hash(guard, table, cursor, limit, &mut visit),
         }
     }
@@ -138,7 +140,7 @@ impl Table {
         limit: usize,
         mut visit: impl FnMut(ObjectPtr) -> bool,
     ) -> Option<Cursor> {
-        let Engine::Tree(tree) = &generation.engine else { return None };
+        let Engine::Ordered(tree) = &generation.engine else { return None };
         let from = match &cursor {
             Cursor::After(key) => Some(self.key(key.term())),
             _ => None,
@@ -203,7 +205,7 @@ impl Table {
     /// positions in hash tables. `None` at the index behind the last slot; an error beyond it.
     pub fn slot(&self, guard: &Guard, index: u64) -> Result<Option<Vec<ObjectPtr>>> {
         match &self.generation(guard)?.engine {
-            Engine::Tree(_) => self.slot_ordered(guard, index),
+            Engine::Ordered(_) => self.slot_ordered(guard, index),
             Engine::Hash(table) => self.slot_hashed(guard, table, index),
         }
     }

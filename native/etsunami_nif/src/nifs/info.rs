@@ -3,7 +3,7 @@
 use std::time::UNIX_EPOCH;
 
 use etsunami::reclaim::{self, Guard, pin};
-use etsunami::table::options::{Access, Kind, Need, WriteConcurrency};
+use etsunami::table::options::{Access, Kind, Need, OrderedEngine, Spec, WriteConcurrency};
 
 use crate::args::Parsed;
 use crate::atoms::{atoms, boolean};
@@ -84,6 +84,7 @@ fn fact<'e>(env: Env<'e>, guard: &Guard, handle: &Handle, item: VmTerm<'e>) -> O
         () if is(atoms.r#type) => kind(spec.kind),
         () if is(atoms.keypos) => env.make_uint64(spec.keypos as u64),
         () if is(atoms.protection) => protection(handle.access()),
+        () if is(atoms.engine) => engine(spec),
         () if is(atoms.fixed) => boolean(owner::is_fixed(env, guard, handle)),
         () if is(atoms.safe_fixed) => safe_fixed(env, guard, handle, Clock::Wall),
         () if is(atoms.safe_fixed_monotonic_time) => {
@@ -105,6 +106,15 @@ fn kind(kind: Kind) -> VmTerm<'static> {
         Kind::OrderedSet => atoms().ordered_set,
         Kind::Bag => atoms().bag,
         Kind::DuplicateBag => atoms().duplicate_bag,
+    }
+}
+
+/// The data structure behind a table.
+fn engine(spec: &Spec) -> VmTerm<'static> {
+    match (spec.kind, spec.engine) {
+        (Kind::OrderedSet, OrderedEngine::CaTree) => atoms().ca_tree,
+        (Kind::OrderedSet, OrderedEngine::SkipList) => atoms().skip_list,
+        _ => atoms().hash_table,
     }
 }
 

@@ -1,10 +1,11 @@
 //! Making, dropping, naming, owning and fixing tables.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
 
 use etsunami::reclaim::pin;
 use etsunami::table::Table;
-use etsunami::table::options::{Access, Kind, Need, Spec, WriteConcurrency};
+use etsunami::table::options::{Access, Kind, Need, OrderedEngine, Spec, WriteConcurrency};
 
 use super::owned;
 use crate::args::{self, Parsed};
@@ -50,6 +51,7 @@ fn own_pid<'e>(env: Env<'e>) -> Parsed<'e, u64> {
 fn options_of<'e>(env: Env<'e>, keypos: VmTerm<'e>, options: VmTerm<'e>) -> Parsed<'e, Spec> {
     let option = |key| env.map_get(options, key).ok_or(BADARG);
     Ok(Spec {
+        engine: engine_of(option(atoms().engine)?)?,
         keypos: args::position(env, keypos)?,
         read_concurrency: args::boolean(option(atoms().read_concurrency)?)?,
         write_concurrency: write_concurrency_of(env, option(atoms().write_concurrency)?)?,
@@ -68,6 +70,26 @@ fn kind_of<'e>(term: VmTerm<'e>) -> Parsed<'e, Kind> {
         (atoms.duplicate_bag, Kind::DuplicateBag),
     ];
     choose(term, &kinds)
+}
+
+fn engine_of<'e>(term: VmTerm<'e>) -> Parsed<'e, OrderedEngine> {
+    let atoms = atoms();
+    let engines = [
+        (atoms.default, default_engine()),
+        (atoms.ca_tree, OrderedEngine::CaTree),
+        (atoms.skip_list, OrderedEngine::SkipList),
+    ];
+    choose(term, &engines)
+}
+
+/// The engine of an `ordered_set` that is made without the option. `ETSUNAMI_ENGINE=skip_list` in
+/// the environment runs whole test suites with the other one.
+fn default_engine() -> OrderedEngine {
+    static DEFAULT: OnceLock<OrderedEngine> = OnceLock::new();
+    *DEFAULT.get_or_init(|| match std::env::var_os("ETSUNAMI_ENGINE") {
+        Some(name) if name == "skip_list" => OrderedEngine::SkipList,
+        _ => OrderedEngine::CaTree,
+    })
 }
 
 fn access_of<'e>(term: VmTerm<'e>) -> Parsed<'e, Access> {

@@ -60,7 +60,8 @@ raw_nif! {
         let compiled = Compiled::parse(env, spec)?;
         let search = Search { env, guard: &guard, handle, wanted };
         let so_far = SoFar { cursor: Cursor::Start, list: env.make_list(&[]), got: 0 };
-        search.run(&compiled, so_far)?.answer(&search, |env| compiled.into_term(env))
+        let plan = compiled.fresh_plan(&handle.table);
+        search.run(&compiled, &plan, so_far)?.answer(&search, |env| compiled.keep(plan, env))
     }
 }
 
@@ -78,7 +79,8 @@ raw_nif! {
         let compiled = Compiled::find(env, term).ok_or(BADARG)?;
         compiled.require_short()?;
         let search = Search { env, guard: &guard, handle, wanted };
-        search.run(compiled, so_far)?.answer(&search, |_| Ok(term))
+        let plan = compiled.plan(&handle.table);
+        search.run(compiled, &plan, so_far)?.answer(&search, |_| Ok(term))
     }
 }
 
@@ -177,18 +179,21 @@ impl<'e> Search<'e, '_> {
         }
     }
 
-    fn run(&self, compiled: &Compiled, so_far: SoFar<'e>) -> Result<Found<'e>, Raise<'e>> {
-        let plan = compiled.plan(&self.handle.table);
+    fn run(
+        &self,
+        compiled: &Compiled,
+        plan: &TablePlan,
+        so_far: SoFar<'e>,
+    ) -> Result<Found<'e>, Raise<'e>> {
         let mut machine = compiled.machine(self.env);
         let mut results = Results::new(self.env);
-        let mut pace = Pace::start();
+        let mut pace = Pace::of_program(compiled.program.words());
         let SoFar { mut cursor, list, got } = so_far;
         let largest = budget::largest_object();
         let next = loop {
             let matches = self.left(got + results.terms.len());
             let mut quota = Quota { matches, visits: pace.step(), largest, ..Quota::default() };
-            let next =
-                self.step(compiled, &plan, cursor, &mut quota, &mut machine, &mut results)?;
+            let next = self.step(compiled, plan, cursor, &mut quota, &mut machine, &mut results)?;
             if results.is_too_long() || pace.is_stuck(&quota) {
                 return Err(Raise::Dirty);
             }

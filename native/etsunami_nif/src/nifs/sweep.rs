@@ -86,8 +86,9 @@ fn begin<'e>(env: Env<'e>, sweep: Sweep, table: VmTerm<'e>, spec: VmTerm<'e>) ->
         return Ok(env.make_uint64(0));
     }
     let compiled = Compiled::parse(env, spec)?;
-    let (next, number) = run(env, sweep, &guard, handle, &compiled, Cursor::Start, 0)?;
-    answer(env, handle, next, number, |env| compiled.into_term(env))
+    let plan = compiled.fresh_plan(&handle.table);
+    let (next, number) = run(env, sweep, &guard, handle, (&compiled, &plan), Cursor::Start, 0)?;
+    answer(env, handle, next, number, |env| compiled.keep(plan, env))
 }
 
 fn go_on<'e>(
@@ -104,7 +105,8 @@ fn go_on<'e>(
     let (term, before) = (compiled, args::natural(env, number)?);
     let compiled = Compiled::find(env, term).ok_or(BADARG)?;
     compiled.require_short()?;
-    let (next, number) = run(env, sweep, &guard, handle, compiled, cursor, before)?;
+    let plan = compiled.plan(&handle.table);
+    let (next, number) = run(env, sweep, &guard, handle, (compiled, &plan), cursor, before)?;
     answer(env, handle, next, number, |_| Ok(term))
 }
 
@@ -127,18 +129,17 @@ fn run<'e>(
     sweep: Sweep,
     guard: &Guard,
     handle: &Handle,
-    compiled: &Compiled,
+    (compiled, plan): (&Compiled, &TablePlan),
     mut cursor: Cursor,
     mut number: u64,
 ) -> Result<(Option<Cursor>, u64), Raise<'e>> {
-    let plan = compiled.plan(&handle.table);
     let mut machine = compiled.machine(env);
-    let (mut pace, largest) = (Pace::start(), budget::largest_object());
+    let (mut pace, largest) =
+        (Pace::of_program(compiled.program.words()), budget::largest_object());
     let next = loop {
         let mut quota = Quota { visits: pace.step(), largest, ..Quota::default() };
         let (quota, machine) = (&mut quota, &mut machine);
-        let next =
-            step(sweep, guard, handle, compiled, &plan, cursor, quota, machine, &mut number)?;
+        let next = step(sweep, guard, handle, compiled, plan, cursor, quota, machine, &mut number)?;
         if pace.is_stuck(quota) {
             return Err(Raise::Dirty);
         }

@@ -8,18 +8,59 @@ mod threads;
 
 use num_bigint::BigInt;
 
-use super::options::{Kind, Spec};
+use super::options::{Kind, OrderedEngine, Spec};
 use super::{Draft, Key, Table};
 use crate::term::buffer::Buffer;
 use crate::term::object::ObjectPtr;
 use crate::term::testing::{Place, Sample, encode, encode_object, term};
 
-const KINDS: [Kind; 4] = [Kind::Set, Kind::OrderedSet, Kind::Bag, Kind::DuplicateBag];
+/// A type of table, and of an `ordered_set` the engine too.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Form {
+    kind: Kind,
+    engine: OrderedEngine,
+}
+
+impl Form {
+    const LIST: Form = Form { kind: Kind::OrderedSet, engine: OrderedEngine::SkipList };
+
+    const fn of(kind: Kind) -> Form {
+        Form { kind, engine: OrderedEngine::CaTree }
+    }
+
+    fn is_unique(self) -> bool {
+        self.kind.is_unique()
+    }
+
+    fn spec(self) -> Spec {
+        Spec { kind: self.kind, engine: self.engine, ..Spec::default() }
+    }
+}
+
+impl From<Kind> for Form {
+    fn from(kind: Kind) -> Form {
+        Form::of(kind)
+    }
+}
+
+impl PartialEq<Kind> for Form {
+    fn eq(&self, kind: &Kind) -> bool {
+        self.kind == *kind
+    }
+}
+
+const KINDS: [Form; 5] = [
+    Form::of(Kind::Set),
+    Form::of(Kind::OrderedSet),
+    Form::LIST,
+    Form::of(Kind::Bag),
+    Form::of(Kind::DuplicateBag),
+];
 const SEED: u64 = 7;
 
-fn table(kind: Kind, keypos: usize) -> Table {
+fn table(form: impl Into<Form>, keypos: usize) -> Table {
     crate::term::testing::install();
-    Table::new(Spec { kind, keypos, ..Spec::default() }, SEED)
+    Table::new(Spec { keypos, ..form.into().spec() }, SEED)
 }
 
 fn int(n: i64) -> Sample {

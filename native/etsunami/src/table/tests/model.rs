@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use num_bigint::BigInt;
 
-use super::super::options::Kind;
+use super::super::options::{Kind, OrderedEngine};
 use super::super::{TABLE_WORDS, Table};
 use super::operations::Step;
 use super::{Object, key_buffer};
@@ -220,10 +220,13 @@ impl<'t> Model<'t> {
         self.entries.iter().map(|entry| entry.objects.len() as u64).sum()
     }
 
-    /// Header, slot and rounding of each object, and what groups take.
+    /// What objects take, and groups.
     pub fn memory_words(&self) -> u64 {
+        // Header, slot and rounding; a node of a skip list is a word larger than a tree's share.
+        let each = 4 + usize::from(self.table.spec().engine == OrderedEngine::SkipList);
         let words = |entry: &Entry| {
-            let objects: usize = entry.objects.iter().map(|object| object.words.len() + 4).sum();
+            let objects = entry.objects.iter().map(|object| object.words.len() + each);
+            let objects: usize = objects.sum();
             objects + overhead_words(entry.objects.len())
         };
         TABLE_WORDS + self.entries.iter().map(words).sum::<usize>() as u64

@@ -5,17 +5,16 @@ use std::collections::BTreeMap;
 use crate::matchspec::tests::erl;
 use crate::matchspec::{Access, Caller, Machine, Outcome, Part, Plan, Program, Subject};
 use crate::reclaim::pin;
-use crate::table::options::{Kind, Spec};
+use crate::table::options::Kind;
+use crate::table::tests::{Form, KINDS};
 use crate::table::{Cursor, Direction, Draft, Quota, Table};
 use crate::term::object::ObjectPtr;
 use crate::term::testing::{Place as Stands, Sample, encode_object, install, term};
 use crate::term::view::View;
 
-const KINDS: [Kind; 4] = [Kind::Set, Kind::OrderedSet, Kind::Bag, Kind::DuplicateBag];
-
-fn table(kind: Kind) -> Table {
+fn table(form: impl Into<Form>) -> Table {
     install();
-    Table::new(Spec { kind, ..Spec::default() }, 12345)
+    Table::new(form.into().spec(), 12345)
 }
 
 fn insert(table: &Table, object: &str) {
@@ -27,8 +26,8 @@ fn insert(table: &Table, object: &str) {
 }
 
 /// `{K, V}` for many K, among them equal numbers of both types; in bags three of each.
-fn filled(kind: Kind) -> Table {
-    let table = table(kind);
+fn filled(form: impl Into<Form>) -> Table {
+    let table = table(form);
     for i in 0..150 {
         for v in 0..3 {
             insert(&table, &format!("{{{i},{v}}}"));
@@ -245,7 +244,12 @@ fn replace_all(table: &Table, program: &Program) -> u64 {
 
 #[test]
 fn replaces_under_the_same_key() {
-    for (kind, integers) in [(Kind::Set, 150), (Kind::OrderedSet, 145), (Kind::DuplicateBag, 450)] {
+    for (kind, integers) in [
+        (Form::of(Kind::Set), 150),
+        (Form::of(Kind::OrderedSet), 145),
+        (Form::LIST, 145),
+        (Form::of(Kind::DuplicateBag), 450),
+    ] {
         let table = filled(kind);
         let before = table.size(&pin());
         let (program, _) =

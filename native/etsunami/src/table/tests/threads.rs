@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use super::super::{CounterOp, Cursor, Direction, ListInsert, Table};
-use super::{KINDS, Object, int, key, key_buffer, table};
+use super::{Form, KINDS, Object, int, key, key_buffer, table};
 use crate::error::{Error, Stop};
 use crate::reclaim::{Guard, pin};
 use crate::table::options::{Kind, Spec, WriteConcurrency};
@@ -13,9 +13,9 @@ use crate::term::object::ObjectPtr;
 
 const ROUNDS: i64 = 150;
 
-fn shared(kind: Kind) -> Table {
+fn shared(form: Form) -> Table {
     crate::term::testing::install();
-    let spec = Spec { kind, write_concurrency: WriteConcurrency::On, ..Spec::default() };
+    let spec = Spec { write_concurrency: WriteConcurrency::On, ..form.spec() };
     Table::new(spec, 3)
 }
 
@@ -184,7 +184,7 @@ fn a_melee_leaves_the_counters_right() {
 /// Sums are exact, `insert_new` has one winner, the size only grows, stayers are seen once.
 #[test]
 fn counters_winners_and_stayers() {
-    for kind in [Kind::Set, Kind::OrderedSet] {
+    for kind in [Form::of(Kind::Set), Form::of(Kind::OrderedSet), Form::LIST] {
         let table = &shared(kind);
         let (winners, writing) = (&AtomicU64::new(0), &AtomicU64::new(3));
         insert_list(table, (0..100).map(|k| pair(-k - 1, 0)));

@@ -1,4 +1,4 @@
-//! The tree over integers: keys are numbers, words point to counted boxes of key and value.
+//! The tree over integers.
 
 #[cfg(loom)]
 mod races;
@@ -8,22 +8,10 @@ mod adaptation;
 #[cfg(not(loom))]
 mod balance;
 #[cfg(not(loom))]
-mod model;
-#[cfg(not(loom))]
-mod ownership;
-#[cfg(not(loom))]
-mod stress;
-#[cfg(not(loom))]
-mod timing;
+mod contract;
 
 use super::{CaTree, Geometry};
-use crate::engine::{Change, Delta, Direction, OrderSchema, Word};
-use crate::reclaim::{self, Guard};
-use crate::sync::Counters;
-use std::cmp::Ordering as Order;
-use std::ops::Bound;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use crate::engine::ordered_tests::{Integers, Map};
 
 /// Leaves and routing nodes as small as they may be.
 pub struct Narrow;
@@ -33,167 +21,5 @@ impl Geometry for Narrow {
     const FANOUT: usize = if cfg!(loom) { 3 } else { 4 };
 }
 
-/// A key and a value.
-pub struct Item {
-    pub key: u64,
-    pub value: u64,
-    live: Arc<AtomicI64>,
-}
-
-impl Drop for Item {
-    fn drop(&mut self) {
-        // So that a reader that comes too late is noticed.
-        self.key = u64::MAX - 1;
-        self.live.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Integers in their order. Only the bits above `coarse` go into the prefix. A stem is a number of
-/// leading bits.
-pub struct Integers {
-    pub coarse: u32,
-}
-
-/// The item behind a word.
-pub fn item(word: Word) -> &'static Item {
-    // SAFETY: the tests follow a word only under the guard that they got it with.
-    unsafe { &*(word.0 as *const Item) }
-}
-
-// SAFETY: keys are integers in their natural order, and dropping low bits is monotone.
-unsafe impl OrderSchema for Integers {
-    type Key = u64;
-    type Separator = u64;
-
-    fn prefix(&self, key: &u64) -> u64 {
-        key.checked_shr(self.coarse).unwrap_or(0)
-    }
-    unsafe fn prefix_of(&self, word: Word) -> u64 {
-        self.prefix(&item(word).key)
-    }
-    type Stem = u32;
-    fn stem(&self, low: &u64, high: &u64) -> Option<u32> {
-        Some((low ^ high).leading_zeros().min(63))
-    }
-    fn compare_stem(&self, key: &u64, with: &u64, stem: u32) -> Order {
-        let shared = |key: &u64| key.checked_shr(64 - stem).unwrap_or(0);
-        shared(key).cmp(&shared(with))
-    }
-    fn prefix_behind(&self, key: &u64, stem: u32) -> u64 {
-        self.prefix(&(key << stem))
-    }
-    unsafe fn prefix_of_behind(&self, word: Word, stem: u32) -> u64 {
-        self.prefix_behind(&item(word).key, stem)
-    }
-    unsafe fn compare(&self, key: &u64, word: Word) -> Order {
-        key.cmp(&item(word).key)
-    }
-    unsafe fn compare_words(&self, a: Word, b: Word) -> Order {
-        item(a).key.cmp(&item(b).key)
-    }
-    fn compare_keys(&self, a: &u64, b: &u64) -> Order {
-        a.cmp(b)
-    }
-    unsafe fn separator(&self, word: Word) -> u64 {
-        item(word).key
-    }
-    fn separator_key<'a>(&self, separator: &'a u64) -> &'a u64 {
-        separator
-    }
-    unsafe fn release(&self, word: Word) {
-        // SAFETY: the tree gives each word away once.
-        unsafe { free(word.0 as *mut u8) };
-    }
-}
-
-/// # Safety
-/// `item` came from [`Tree::make`] and is freed once.
-unsafe fn free(item: *mut u8) {
-    // SAFETY: promised by the caller.
-    drop(unsafe { Box::from_raw(item.cast::<Item>()) });
-}
-
 /// A tree of integers with the operations of a map.
-pub struct Tree<G: Geometry> {
-    pub map: CaTree<Integers, G>,
-    pub live: Arc<AtomicI64>,
-}
-
-impl<G: Geometry> Tree<G> {
-    pub fn new(coarse: u32) -> Self {
-        let live = Arc::new(AtomicI64::new(0));
-        let schema = Integers { coarse };
-        Tree { map: CaTree::new(schema, Counters::new(2)), live }
-    }
-
-    fn make(&self, key: u64, value: u64) -> Word {
-        self.live.fetch_add(1, Ordering::Relaxed);
-        let live = self.live.clone();
-        Word(Box::into_raw(Box::new(Item { key, value, live })) as usize)
-    }
-
-    fn retire(&self, guard: &Guard, word: Word) {
-        // SAFETY: an update has taken the word out of the tree, and only its caller retires it.
-        unsafe { guard.retire(word.0 as *mut u8, free, size_of::<Item>()) };
-    }
-
-    /// Inserts or replaces; gives the old value.
-    pub fn put(&self, key: u64, value: u64) -> Option<u64> {
-        let guard = reclaim::pin();
-        let word = self.make(key, value);
-        let old = self.map.update(&guard, &key, |old| {
-            let objects = i64::from(old.is_none());
-            (Change::Put(word), Delta { objects, words: 3 * objects }, old)
-        });
-        let old = old?;
-        let value = item(old).value;
-        self.retire(&guard, old);
-        Some(value)
-    }
-
-    /// Removes; gives the value.
-    pub fn take(&self, key: u64) -> Option<u64> {
-        let guard = reclaim::pin();
-        let old = self.map.update(&guard, &key, |old| {
-            let objects = -i64::from(old.is_some());
-            (Change::Remove, Delta { objects, words: 3 * objects }, old)
-        })?;
-        let value = item(old).value;
-        self.retire(&guard, old);
-        Some(value)
-    }
-
-    pub fn get(&self, key: u64) -> Option<u64> {
-        let guard = reclaim::pin();
-        let word = self.map.get(&guard, &key)?;
-        assert_eq!(item(word).key, key);
-        Some(item(word).value)
-    }
-
-    pub fn next(&self, from: Bound<u64>) -> Option<u64> {
-        let guard = reclaim::pin();
-        self.map.next(&guard, from.as_ref(), |_| true).map(|word| item(word).key)
-    }
-
-    pub fn prev(&self, from: Bound<u64>) -> Option<u64> {
-        let guard = reclaim::pin();
-        self.map.prev(&guard, from.as_ref(), |_| true).map(|word| item(word).key)
-    }
-
-    /// All keys, read in chunks of `limit`.
-    pub fn keys(&self, direction: Direction, limit: usize) -> Vec<u64> {
-        let mut keys = Vec::new();
-        let mut from = Bound::Unbounded;
-        loop {
-            let guard = reclaim::pin();
-            let mut words = Vec::new();
-            let more = self.map.scan(&guard, from.as_ref(), direction, limit, &mut words);
-            keys.extend(words.iter().map(|&word| item(word).key));
-            if !more {
-                return keys;
-            }
-            assert_eq!(words.len(), limit, "a scan that ends early has nothing more");
-            from = Bound::Excluded(*keys.last().expect("a limit above zero"));
-        }
-    }
-}
+pub type Tree<G> = Map<CaTree<Integers, G>>;

@@ -1,8 +1,9 @@
 //! Figures for steering, not checks:
-//! `cargo test -p etsunami --lib --release tree_figures -- --ignored --nocapture`.
+//! `cargo test -p etsunami --lib --release ordered_figures -- --ignored --nocapture`.
 
-use super::{Integers, Tree};
+use super::{Integers, Map, Ordered};
 use crate::engine::ca_tree::{CaTree, Wide};
+use crate::engine::skip_list::SkipList;
 use crate::engine::{Change, Delta, Direction, Word};
 use crate::reclaim;
 use crate::sync::Counters;
@@ -49,29 +50,35 @@ fn baseline(n: u64, key: impl Fn(u64) -> u64 + Copy, words: &[Word]) {
     });
 }
 
-fn put(map: &CaTree<Integers>, key: u64, word: Word) {
+fn put(map: &impl Ordered, key: u64, word: Word) {
     let guard = reclaim::pin();
     map.update(&guard, &key, |_| (Change::Put(word), Delta { objects: 1, words: 3 }, ()));
 }
 
-fn take(map: &CaTree<Integers>, key: u64) {
+fn take(map: &impl Ordered, key: u64) {
     let guard = reclaim::pin();
     map.update(&guard, &key, |_| (Change::Remove, Delta { objects: -1, words: -3 }, ()));
 }
 
 fn figures(n: u64, key: impl Fn(u64) -> u64 + Copy) {
-    let map = CaTree::<Integers, Wide>::new(Integers { coarse: 0 }, Counters::new(4));
-    let keeper = Tree::<Wide>::new(0);
+    let keeper = Map::<CaTree<Integers, Wide>>::new(0);
     let words: Vec<Word> = (0..n).map(|i| keeper.make(key(i), i)).collect();
     baseline(n, key, &words);
+    println!("- contention-adapting tree");
+    figures_of::<CaTree<Integers, Wide>>(n, key, &words);
+    println!("- skip list");
+    figures_of::<SkipList<Integers>>(n, key, &words);
+}
+
+fn figures_of<M: Ordered>(n: u64, key: impl Fn(u64) -> u64 + Copy, words: &[Word]) {
+    let map = M::new(Integers { coarse: 0 }, Counters::new(4));
     let fill = || (0..n).for_each(|i| put(&map, key(i), words[i as usize]));
     let empty = || (0..n).for_each(|i| take(&map, key(i * 40503 % n)));
     timed("insert, first", n, 1, fill);
     empty();
     let _ = reclaim::flush();
     timed("insert, again", n, 1, fill);
-    let bytes = map.shape().bytes as f64 / n as f64;
-    println!("{:?}, {bytes:.1} bytes per entry", map.shape());
+    println!("{:.1} bytes per entry", map.bytes() as f64 / n as f64);
     points(n, key, &map);
     timed("replace", n, 10, || {
         for i in 0..n {
@@ -81,10 +88,9 @@ fn figures(n: u64, key: impl Fn(u64) -> u64 + Copy) {
     });
     scans(n, key, &map);
     timed("remove", n, 1, empty);
-    println!("{:?}\n", map.shape());
 }
 
-fn points(n: u64, key: impl Fn(u64) -> u64, map: &CaTree<Integers>) {
+fn points(n: u64, key: impl Fn(u64) -> u64, map: &impl Ordered) {
     timed("get", n, 10, || {
         for i in 0..n {
             let guard = reclaim::pin();
@@ -106,7 +112,7 @@ fn points(n: u64, key: impl Fn(u64) -> u64, map: &CaTree<Integers>) {
     });
 }
 
-fn scans(n: u64, key: impl Fn(u64) -> u64, map: &CaTree<Integers>) {
+fn scans(n: u64, key: impl Fn(u64) -> u64, map: &impl Ordered) {
     let mut out = Vec::with_capacity(10_000);
     for limit in [100, 2_000] {
         // Twice as much as there is, because a scan that begins near the end is short.
@@ -130,7 +136,7 @@ fn scans(n: u64, key: impl Fn(u64) -> u64, map: &CaTree<Integers>) {
 
 #[test]
 #[ignore = "figures for steering"]
-fn tree_figures() {
+fn ordered_figures() {
     println!("4 Ki random");
     figures(1 << 12, shuffled);
     if std::env::var_os("TREE_FIGURES_SHORT").is_some() {

@@ -1,14 +1,14 @@
 //! Any sequence of operations behaves as on a `BTreeMap`.
 
-use super::{Narrow, Tree};
+use super::{Map, Ordered};
 use crate::engine::Direction;
-use crate::engine::ca_tree::{Geometry, Wide};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+/// An operation.
 #[derive(Clone, Debug)]
-enum Op {
+pub enum Op {
     Put(u64),
     Take(u64),
     Get(u64),
@@ -28,7 +28,8 @@ fn bound(keys: u64) -> impl Strategy<Value = Bound<u64>> {
     ]
 }
 
-fn op(keys: u64) -> impl Strategy<Value = Op> {
+/// Operations on this many keys.
+pub fn op(keys: u64) -> impl Strategy<Value = Op> {
     prop_oneof![
         8 => (0..keys).prop_map(Op::Put),
         6 => (0..keys).prop_map(Op::Take),
@@ -56,74 +57,55 @@ fn neighbour(
     keys.into_iter()
 }
 
-fn scan<G: Geometry>(
-    tree: &Tree<G>,
+fn scan<M: Ordered>(
+    map: &Map<M>,
     from: Bound<u64>,
     direction: Direction,
     limit: usize,
 ) -> (Vec<u64>, bool) {
     let guard = crate::reclaim::pin();
     let mut words = Vec::new();
-    let more = tree.map.scan(&guard, from.as_ref(), direction, limit, &mut words);
+    let more = map.map.scan(&guard, from.as_ref(), direction, limit, &mut words);
     (words.iter().map(|&word| super::item(word).key).collect(), more)
 }
 
-fn apply<G: Geometry>(tree: &Tree<G>, model: &mut BTreeMap<u64, u64>, op: &Op, turn: u64) {
+fn apply<M: Ordered>(map: &Map<M>, model: &mut BTreeMap<u64, u64>, op: &Op, turn: u64) {
     match *op {
-        Op::Put(key) => assert_eq!(tree.put(key, turn), model.insert(key, turn)),
-        Op::Take(key) => assert_eq!(tree.take(key), model.remove(&key)),
-        Op::Get(key) => assert_eq!(tree.get(key), model.get(&key).copied()),
+        Op::Put(key) => assert_eq!(map.put(key, turn), model.insert(key, turn)),
+        Op::Take(key) => assert_eq!(map.take(key), model.remove(&key)),
+        Op::Get(key) => assert_eq!(map.get(key), model.get(&key).copied()),
         Op::Next(from) => {
-            assert_eq!(tree.next(from), neighbour(model, from, Direction::Ascending).next());
+            assert_eq!(map.next(from), neighbour(model, from, Direction::Ascending).next());
         }
         Op::Prev(from) => {
-            assert_eq!(tree.prev(from), neighbour(model, from, Direction::Descending).next());
+            assert_eq!(map.prev(from), neighbour(model, from, Direction::Descending).next());
         }
         Op::Scan(from, limit) => {
             for direction in [Direction::Ascending, Direction::Descending] {
                 let all: Vec<u64> = neighbour(model, from, direction).collect();
-                let (keys, more) = scan(tree, from, direction, limit);
+                let (keys, more) = scan(map, from, direction, limit);
                 assert_eq!(keys, all[..limit.min(all.len())]);
                 assert!(more || keys.len() == all.len());
             }
         }
         Op::TakeRun(from, n) => (from..from + n).for_each(|key| {
-            assert_eq!(tree.take(key), model.remove(&key));
+            assert_eq!(map.take(key), model.remove(&key));
         }),
         Op::PutRun(from, n) => (from..from + n).for_each(|key| {
-            assert_eq!(tree.put(key, turn), model.insert(key, turn));
+            assert_eq!(map.put(key, turn), model.insert(key, turn));
         }),
     }
 }
 
-fn behaves_as_btreemap<G: Geometry>(coarse: u32, ops: &[Op]) {
-    let tree = Tree::<G>::new(coarse);
+/// Runs the operations on an engine and on a `BTreeMap`.
+pub fn behaves_as_btreemap<M: Ordered>(coarse: u32, ops: &[Op]) {
+    let map = Map::<M>::new(coarse);
     let mut model = BTreeMap::new();
     for (turn, op) in ops.iter().enumerate() {
-        apply(&tree, &mut model, op, turn as u64);
-        assert_eq!(tree.map.counters().objects(), model.len() as u64);
+        apply(&map, &mut model, op, turn as u64);
+        assert_eq!(map.map.counters().objects(), model.len() as u64);
     }
     let keys: Vec<u64> = model.keys().copied().collect();
-    assert_eq!(tree.keys(Direction::Ascending, 7), keys);
-    assert_eq!(tree.keys(Direction::Descending, 3), keys.into_iter().rev().collect::<Vec<_>>());
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
-
-    #[test]
-    fn narrow_trees_behave_as_btreemap(
-        coarse in prop_oneof![Just(0), Just(3), Just(64)],
-        ops in prop::collection::vec(op(60), 0..200),
-    ) {
-        behaves_as_btreemap::<Narrow>(coarse, &ops);
-    }
-
-    #[test]
-    fn wide_trees_behave_as_btreemap(
-        coarse in prop_oneof![Just(0), Just(5), Just(64)],
-        ops in prop::collection::vec(op(600), 0..100),
-    ) {
-        behaves_as_btreemap::<Wide>(coarse, &ops);
-    }
+    assert_eq!(map.keys(Direction::Ascending, 7), keys);
+    assert_eq!(map.keys(Direction::Descending, 3), keys.into_iter().rev().collect::<Vec<_>>());
 }
