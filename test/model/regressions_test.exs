@@ -43,6 +43,43 @@ defmodule Etsunami.Model.RegressionsTest do
     assert ets.select_replace(table, []) == 0
   end
 
+  table_test "the node of a local process is known to a specification", %{
+    ets: ets,
+    table: table
+  } do
+    ets.insert(table, {1, self()})
+    assert ets.select(table, [{{1, :"$1"}, [], [{:node, :"$1"}]}]) == [node()]
+    assert ets.select(table, [{{1, :_}, [], [{:node, {:self}}]}]) == [node()]
+  end
+
+  @tag subject: Etsunami
+  test "a reader does not find less in a table that is being deleted" do
+    for _round <- 1..2000 do
+      table = Etsunami.new(:table, [:public])
+      Etsunami.insert(table, {1})
+      parent = self()
+
+      reader =
+        :erlang.spawn_opt(fn -> send(parent, {self(), read(table)}) end, [
+          {:scheduler, :erlang.system_info(:schedulers_online)}
+        ])
+
+      Etsunami.delete(table)
+      assert_receive {^reader, seen}
+      assert Enum.all?(seen, &(&1 in [[{1}], :badarg]))
+    end
+  end
+
+  defp read(table) do
+    for _time <- 1..20, do: lookup(table)
+  end
+
+  defp lookup(table) do
+    Etsunami.lookup(table, 1)
+  rescue
+    ArgumentError -> :badarg
+  end
+
   table_test "a table is not given to what is no process, and that is the first complaint",
              [variants: [[:public]]],
              %{ets: ets, table: table} do

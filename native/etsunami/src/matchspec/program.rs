@@ -298,7 +298,9 @@ impl Program {
 
     /// True if [`Caller::node`](super::Caller::node) has to be known.
     pub fn asks_for_node(&self) -> bool {
-        self.parts.code.iter().any(|op| matches!(op, Op::Call(Function::Node)))
+        // What is local is of the caller's node.
+        let asks = |op: &Op| matches!(op, Op::Call(Function::Node | Function::NodeOf));
+        self.parts.code.iter().any(asks)
     }
 
     /// A constant's term; none for an immediate.

@@ -193,6 +193,7 @@ fn assign<'e>(
     let (guard, table) = (pin(), &handle.table);
     let unique = table.spec().kind.is_unique();
     if unique && default.is_none() && table.find(&guard, key).is_absent() {
+        handle.require_there()?;
         return Ok(boolean(false));
     }
     let mut stop = None;
