@@ -59,8 +59,9 @@ pub fn largest_object() -> usize {
     if on_normal_scheduler() { INDIVISIBLE_WORDS } else { usize::MAX }
 }
 
-/// How long a chunk of a search may take, on a normal and on a dirty scheduler.
-const CHUNK_TIME: [Duration; 2] = [Duration::from_micros(500), Duration::from_millis(4)];
+/// How long a chunk of a search may take, on a normal and on a dirty scheduler. Two chunks and what
+/// a process does between them are one stay on a scheduler, of less than a millisecond.
+const CHUNK_TIME: [Duration; 2] = [Duration::from_micros(400), Duration::from_millis(4)];
 
 /// The objects of the first step.
 const FIRST_STEP: usize = 16;
@@ -126,9 +127,9 @@ impl Pace {
         self.step > 0
     }
 
-    /// Charges the calling process for the time.
+    /// Charges the calling process for the time: half of its stay for a whole chunk.
     pub fn charge(&self, env: Env) {
-        let percent = (self.spent.as_micros() / 10).clamp(1, 100);
+        let percent = (50 * self.spent.as_micros() / CHUNK_TIME[0].as_micros()).clamp(1, 100);
         // SAFETY: a valid environment; a percentage from 1 to 100.
         unsafe { sys::enif_consume_timeslice(env.raw(), percent as i32) };
     }

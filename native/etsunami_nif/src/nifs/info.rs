@@ -52,7 +52,7 @@ raw_nif! {
         ];
         let pair = |item| Some(env.make_tuple(&[item, fact(env, &guard, handle, item)?]));
         let pairs: Vec<_> = items.into_iter().filter_map(pair).collect();
-        Ok(env.make_list(&pairs))
+        Ok(if_there(handle, env.make_list(&pairs)))
     }
 }
 
@@ -61,8 +61,13 @@ raw_nif! {
     fn info_item as ("info")/2(env, &[table, item]) {
         let guard = pin();
         let Some(handle) = subject(env, &guard, table)? else { return Ok(atoms().undefined) };
-        fact(env, &guard, handle, item).ok_or(BADARG)
+        Ok(if_there(handle, fact(env, &guard, handle, item).ok_or(BADARG)?))
     }
+}
+
+/// What was read of the table, unless it was deleted meanwhile: then it may be read as empty.
+fn if_there<'e>(handle: &Handle, facts: VmTerm<'e>) -> VmTerm<'e> {
+    if handle.require_there().is_ok() { facts } else { atoms().undefined }
 }
 
 fn fact<'e>(env: Env<'e>, guard: &Guard, handle: &Handle, item: VmTerm<'e>) -> Option<VmTerm<'e>> {

@@ -68,6 +68,9 @@ fn owned<'e>(env: Env<'e>, term: VmTerm<'e>, role: Role) -> Result<OwnedKey, Rai
     Ok(copy)
 }
 
+/// What finding and listing an object costs beside its words, in words.
+const WORDS_PER_OBJECT: usize = 16;
+
 /// An answer of so many words may be made on this thread.
 #[inline(always)]
 fn require_short<'e>(words: usize) -> Result<(), Raise<'e>> {

@@ -3,7 +3,7 @@
 use etsunami::reclaim::pin;
 use etsunami::table::options::{Kind, Need};
 
-use super::{objects, require_short, with_key};
+use super::{WORDS_PER_OBJECT, objects, require_short, with_key};
 use crate::args;
 use crate::atoms::{atoms, boolean};
 use crate::codec::decode;
@@ -83,6 +83,8 @@ fn element_or<'e>(
             require_short(element.words())?;
             return Ok(decode::term(env, element));
         }
+        // Looking at each object takes time by itself.
+        require_short(hit.len() * WORDS_PER_OBJECT)?;
         let elements = hit.elements(position)?;
         require_short(elements.iter().map(|element| element.words()).sum())?;
         let terms: Vec<_> =

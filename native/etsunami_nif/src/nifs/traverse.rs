@@ -6,7 +6,7 @@ use etsunami::table::options::{Kind, Need};
 use etsunami::table::{Direction, Key, Place, Table};
 
 use super::cursor::{cursor_of, cursor_term};
-use super::{objects, require_short, with_key};
+use super::{WORDS_PER_OBJECT, objects, require_short, with_key};
 use crate::args;
 use crate::atoms::atoms;
 use crate::budget;
@@ -154,9 +154,6 @@ raw_nif! {
         Ok(env.make_tuple(&[env.make_list(&terms), cursor]))
     }
 }
-
-/// What finding and listing an object costs beside its words, in words.
-const WORDS_PER_OBJECT: usize = 16;
 
 /// The most objects of one chunk.
 const MOST_AT_ONCE: usize = 1000;
