@@ -2,7 +2,8 @@
 //!
 //! A head is walked in depth-first order with an explicit stack. A subterm without variables is one
 //! comparison; what is left are steps that go from compound to compound. A variable that is an
-//! element of the object itself needs no step at all, and `'_'` never does.
+//! element of the object itself, or of a tuple that is one, needs no step at all, and `'_'` never
+//! does.
 //!
 //! What a list's pattern ends with tells its length: a pattern whose tail is a variable or `'_'`
 //! fits lists of at least its elements, any other lists of exactly them.
@@ -21,8 +22,30 @@ type Works<'s> = Stack<Work<'s>, 12>;
 /// What is left to do.
 #[derive(Clone, Copy)]
 enum Work<'s> {
-    Visit { term: Term<'s>, fetch: Fetch, top: bool },
+    Visit { term: Term<'s>, fetch: Fetch, home: Home },
     Leave,
+}
+
+/// What a subterm is a part of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Home {
+    /// The object.
+    Object,
+    /// A tuple that is this element of the object.
+    Element(u32),
+    /// Anything else.
+    Deeper,
+}
+
+impl Home {
+    /// What the elements of a tuple are parts of.
+    fn of_elements(self, fetch: Fetch) -> Home {
+        match (self, fetch) {
+            (_, Fetch::Whole) => Home::Object,
+            (Home::Object, Fetch::Nth(i)) => Home::Element(i),
+            _ => Home::Deeper,
+        }
+    }
 }
 
 /// Compiles a head; gives its steps and its variables.
@@ -51,10 +74,10 @@ struct Compiler<'p> {
 impl Compiler<'_> {
     fn walk(&mut self, head: Term) -> Result<(), Problem> {
         let mut works = Works::new();
-        works.push(Work::Visit { term: head, fetch: Fetch::Whole, top: false });
+        works.push(Work::Visit { term: head, fetch: Fetch::Whole, home: Home::Deeper });
         while let Some(work) = works.pop() {
             match work {
-                Work::Visit { term, fetch, top } => self.visit(term, fetch, top, &mut works)?,
+                Work::Visit { term, fetch, home } => self.visit(term, fetch, home, &mut works)?,
                 Work::Leave => self.leave += 1,
             }
         }
@@ -70,18 +93,17 @@ impl Compiler<'_> {
         &mut self,
         term: Term<'s>,
         fetch: Fetch,
-        top: bool,
+        home: Home,
         works: &mut Works<'s>,
     ) -> Result<(), Problem> {
         match term.view() {
-            View::Atom(atom) => self.atom(atom, fetch, top),
+            View::Atom(atom) => self.atom(atom, fetch, home),
             View::Float(value) => self.emit(fetch, Test::Float(value.to_bits())),
             View::Tuple(_) | View::List { .. } if self.constant(fetch) => self.equal(term, fetch),
             View::Tuple(elements) => {
                 self.emit(fetch, Test::Tuple(elements.len() as u32));
                 works.push(Work::Leave);
-                let top = fetch == Fetch::Whole;
-                visit_all(elements, top, works);
+                visit_all(elements, home.of_elements(fetch), works);
             }
             View::List { elements, tail } => self.list(elements, tail, fetch, works),
             View::Map(map) => self.map(map, fetch, works)?,
@@ -104,22 +126,23 @@ impl Compiler<'_> {
         self.emit(fetch, Test::Equal(constant));
     }
 
-    fn atom(&mut self, atom: u64, fetch: Fetch, top: bool) {
+    fn atom(&mut self, atom: u64, fetch: Fetch, home: Home) {
         match Name::of(atom) {
             // A key whose value may be anything still has to be there.
             Name::Any if matches!(fetch, Fetch::Key(_)) => self.emit(fetch, Test::Any),
             Name::Any => (),
-            Name::Variable(number) => self.variable(number, fetch, top),
+            Name::Variable(number) => self.variable(number, fetch, home),
             _ => self.emit(fetch, Test::Equal(Constant::Word(atom))),
         }
     }
 
-    fn variable(&mut self, number: u32, fetch: Fetch, top: bool) {
+    fn variable(&mut self, number: u32, fetch: Fetch, home: Home) {
         if let Some(var) = self.bound.get(number) {
             return self.emit(fetch, Test::Same(var));
         }
-        let var = match fetch {
-            Fetch::Nth(i) if top => Var::Element(i),
+        let var = match (home, fetch) {
+            (Home::Object, Fetch::Nth(i)) => Var::Element(i),
+            (Home::Element(element), Fetch::Nth(i)) => Var::Inner(element, i),
             _ => {
                 self.slots += 1;
                 self.emit(fetch, Test::Bind(self.slots - 1));
@@ -140,8 +163,8 @@ impl Compiler<'_> {
         let open = matches!(Name::of_term(tail), Name::Any | Name::Variable(_));
         self.emit(fetch, if open { Test::ListFrom(n) } else { Test::ListOf(n) });
         works.push(Work::Leave);
-        works.push(Work::Visit { term: tail, fetch: Fetch::Tail(n), top: false });
-        visit_all(elements, false, works);
+        works.push(Work::Visit { term: tail, fetch: Fetch::Tail(n), home: Home::Deeper });
+        visit_all(elements, Home::Deeper, works);
     }
 
     fn map<'s>(
@@ -159,15 +182,19 @@ impl Compiler<'_> {
                 _ => (),
             }
             let key = self.program.intern(map.key(i));
-            works.push(Work::Visit { term: map.value(i), fetch: Fetch::Key(key), top: false });
+            works.push(Work::Visit {
+                term: map.value(i),
+                fetch: Fetch::Key(key),
+                home: Home::Deeper,
+            });
         }
         Ok(())
     }
 }
 
 /// The elements of a tuple or list are to be visited next, the first of them first.
-fn visit_all<'s>(elements: Roots<'s>, top: bool, works: &mut Works<'s>) {
-    let visit = |(i, term)| Work::Visit { term, fetch: Fetch::Nth(i as u32), top };
+fn visit_all<'s>(elements: Roots<'s>, home: Home, works: &mut Works<'s>) {
+    let visit = |(i, term)| Work::Visit { term, fetch: Fetch::Nth(i as u32), home };
     works.extend(elements.enumerate().rev().map(visit));
 }
 
