@@ -129,8 +129,5 @@ pub(super) fn clauses<'s>(
 
 /// The parts of a clause.
 fn parts<'s>(clause: Term<'s>) -> Option<Roots<'s>> {
-    match clause.view() {
-        View::Tuple(parts) if parts.len() == 3 => Some(parts),
-        _ => None,
-    }
+    clause.tuple().filter(|parts| parts.len() == 3)
 }

@@ -323,6 +323,11 @@ impl Program {
         self.parts.code.iter().any(|op| matches!(op, Op::Call(Function::Node)))
     }
 
+    /// True if [`Caller::pid`](super::Caller::pid) has to be known.
+    pub fn asks_for_self(&self) -> bool {
+        self.parts.code.contains(&Op::SelfPid)
+    }
+
     /// A constant's term; none for an immediate.
     pub(super) fn constant(&self, id: ConstId) -> Term<'_> {
         self.parts.constants[id as usize].term()
