@@ -55,8 +55,8 @@ pub fn consume(env: Env, words: usize) -> bool {
 }
 
 /// The words that an object may have for a program to run over it on this thread.
-pub fn largest_object() -> usize {
-    if on_normal_scheduler() { INDIVISIBLE_WORDS } else { usize::MAX }
+pub fn largest_object(normal: bool) -> usize {
+    if normal { INDIVISIBLE_WORDS } else { usize::MAX }
 }
 
 /// How long a chunk of a search may take, on a normal and on a dirty scheduler. Two chunks and what
@@ -87,17 +87,21 @@ pub struct Pace {
 
 impl Pace {
     /// Starts the clock.
-    pub fn start() -> Pace {
-        Pace::with(Some(Instant::now()), FIRST_STEP)
+    pub fn start(normal: bool) -> Pace {
+        Pace::with(normal, Some(Instant::now()), FIRST_STEP)
     }
 
     /// Starts for a program of so many words.
-    pub fn of_program(words: usize) -> Pace {
-        if words > SHORT_PROGRAM { Pace::start() } else { Pace::with(None, FIRST_SHORT_STEP) }
+    pub fn of_program(normal: bool, words: usize) -> Pace {
+        if words > SHORT_PROGRAM {
+            Pace::start(normal)
+        } else {
+            Pace::with(normal, None, FIRST_SHORT_STEP)
+        }
     }
 
-    fn with(started: Option<Instant>, step: usize) -> Pace {
-        let limit = CHUNK_TIME[usize::from(!on_normal_scheduler())];
+    fn with(normal: bool, started: Option<Instant>, step: usize) -> Pace {
+        let limit = CHUNK_TIME[usize::from(!normal)];
         Pace { started, limit, spent: Duration::ZERO, done: 0, step, first: true }
     }
 

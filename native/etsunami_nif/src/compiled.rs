@@ -158,7 +158,8 @@ impl Compiled {
 
     /// A machine to run it for the calling process.
     pub fn machine(&self, env: Env) -> Machine {
-        let pid = env.self_pid().map_or(0, VmTerm::word);
+        let asks = self.program.asks_for_self();
+        let pid = if asks { env.self_pid().map_or(0, VmTerm::word) } else { 0 };
         let node = if self.program.asks_for_node() { node(env) } else { 0 };
         Machine::new(Caller { pid, node })
     }

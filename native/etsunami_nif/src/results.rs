@@ -32,9 +32,8 @@ pub struct Results<'e> {
 }
 
 impl<'e> Results<'e> {
-    /// None yet.
-    pub fn new(env: Env<'e>) -> Results<'e> {
-        let normal = budget::on_normal_scheduler();
+    /// None yet, on a normal scheduler or not.
+    pub fn new(env: Env<'e>, normal: bool) -> Results<'e> {
         let most = if normal { budget::INDIVISIBLE_WORDS } else { DIRTY_WORDS };
         Results { env, terms: Vec::new(), words: 0, most, refused: false }
     }

@@ -1,7 +1,8 @@
 //! Compiles specifications: what is accepted, and what is said of the rest, is as in ETS.
 
+use std::mem::ManuallyDrop;
+
 use crate::term::layout::immediate;
-use crate::term::probe::OwnedKey;
 use crate::term::view::{Roots, Term, View};
 
 use super::expr::{Compiler, Context};
@@ -29,8 +30,7 @@ impl Program {
     fn build<'s>(spec: Term<'s>, lint: bool) -> Result<Program, Vec<Fault<'s>>> {
         let clauses = clauses(spec).map_err(|problem| vec![Fault { problem, term: None }])?;
         let mut program = Program {
-            spec: OwnedKey::new(spec),
-            parts: Parts::take(),
+            parts: ManuallyDrop::new(Parts::of_spec(spec)),
             slots: 0,
             depth: 0,
             atoms: Atoms::new(),
@@ -129,8 +129,5 @@ pub(super) fn clauses<'s>(
 
 /// The parts of a clause.
 fn parts<'s>(clause: Term<'s>) -> Option<Roots<'s>> {
-    match clause.view() {
-        View::Tuple(parts) if parts.len() == 3 => Some(parts),
-        _ => None,
-    }
+    clause.tuple().filter(|parts| parts.len() == 3)
 }

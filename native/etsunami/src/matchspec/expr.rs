@@ -168,7 +168,7 @@ impl<'p, 's> Compiler<'p, 's> {
     }
 
     fn expression(&mut self, term: Term<'s>) -> Result<(), Stop> {
-        self.works.push(Work::Value(term));
+        self.value(term)?;
         while let Some(work) = self.works.pop() {
             match work {
                 Work::Value(term) => self.value(term)?,

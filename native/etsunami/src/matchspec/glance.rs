@@ -7,18 +7,32 @@
 //! does not rule out is run as if there had been none.
 
 use crate::term::layout::immediate;
+use crate::term::view::Roots;
 
 use super::functions::Relation;
-use super::program::{Clause, Constant, Fetch, Op, Operand, Program, Span, Test, Var};
-use super::value::Subject;
+use super::program::{
+    Clause, Constant, Fetch, HeadOp, Op, Operand, Parts, Program, Span, Test, Var,
+};
+use super::value::{Part, Subject};
 
-/// Something that has to be so.
+/// Where an element stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Spot {
+    /// In the object.
+    Own(u32),
+    /// In a tuple that is an element of the object.
+    Inner(u32, u32),
+}
+
+/// Something that has to be so. What is said of the elements of a tuple comes behind the tuple.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Need {
     /// An element is this immediate.
-    Word { element: u32, word: u64 },
+    Word { at: Spot, word: u64 },
     /// An element, if it is a small integer, has this relation to one.
-    Small { element: u32, relation: Relation, word: u64 },
+    Small { at: Spot, relation: Relation, word: u64 },
+    /// An element is a tuple of this arity.
+    Tuple { element: u32, arity: u32 },
 }
 
 /// What can be seen.
@@ -32,20 +46,46 @@ pub(super) enum Seen {
     Unclear,
 }
 
-impl Need {
-    fn element(self) -> u32 {
+impl Spot {
+    /// The root word of the element, if it is there.
+    #[inline(always)]
+    fn root(self, subject: &Subject, elements: Roots) -> Option<u64> {
         match self {
-            Need::Word { element, .. } | Need::Small { element, .. } => element,
+            Spot::Own(element) => Some(subject.root(elements, element as usize)),
+            Spot::Inner(element, i) => {
+                let inner = inner(subject, element)?;
+                (inner.len() > i as usize).then(|| inner.get(i as usize).root())
+            }
         }
     }
+}
 
-    /// What the element's root word tells.
+/// The elements of a tuple that is an element of the object.
+#[inline(always)]
+fn inner<'r>(subject: &Subject<'r>, element: u32) -> Option<Roots<'r>> {
+    match subject.element(element as usize) {
+        Part::Term(term) => term.tuple(),
+        _ => None,
+    }
+}
+
+impl Need {
+    /// What can be seen of it.
     #[inline(always)]
-    fn of(self, root: u64) -> Seen {
+    fn of(self, subject: &Subject, elements: Roots) -> Seen {
+        let root = |at: Spot| at.root(subject, elements);
         let holds = match self {
-            Need::Word { word, .. } => root == word,
-            Need::Small { .. } if !immediate::is_small(root) => return Seen::Unclear,
-            Need::Small { relation, word, .. } => relation.of((root as i64).cmp(&(word as i64))),
+            Need::Word { at, word } => root(at) == Some(word),
+            Need::Small { at, relation, word } => match root(at) {
+                Some(root) if immediate::is_small(root) => {
+                    relation.of((root as i64).cmp(&(word as i64)))
+                }
+                Some(_) => return Seen::Unclear,
+                None => false,
+            },
+            Need::Tuple { element, arity } => {
+                inner(subject, element).is_some_and(|inner| inner.len() == arity as usize)
+            }
         };
         if holds { Seen::Match } else { Seen::Mismatch }
     }
@@ -64,22 +104,26 @@ pub(super) struct Glance {
 impl Program {
     /// What can be seen at a glance of a clause's head and guards.
     pub(super) fn glance(&mut self, head: Span, guard: Span) -> Glance {
-        let start = self.parts.needs.len() as u32;
-        let (ops, guards) = (head.of(&self.parts.heads), guard.of(&self.parts.code));
+        let Parts { heads, code, needs, .. } = &mut **self.parts;
+        let start = needs.len() as u32;
+        let (ops, guards) = (head.of(heads), guard.of(code));
         let Some((Fetch::Whole, Test::Tuple(arity))) = ops.first().map(|op| (op.fetch, op.test))
         else {
             return Glance::default();
         };
-        let own = ops[1..].iter().map_while(|op| match (op.leave, op.fetch, op.test) {
-            (0, Fetch::Nth(element), Test::Equal(Constant::Word(word))) => {
-                Some(Some(Need::Word { element, word }))
+        let mut inside = None;
+        for op in &ops[1..] {
+            inside = match op.leave {
+                0 => inside,
+                _ => None,
+            };
+            match need_of_step(op, &mut inside) {
+                Ok(need) => needs.extend(need),
+                Err(NotSeen) => break,
             }
-            (0, Fetch::Nth(_), Test::Equal(_) | Test::Float(_) | Test::Same(_)) => Some(None),
-            _ => None,
-        });
-        self.parts.needs.extend(own.flatten());
-        self.parts.needs.extend(guards.iter().filter_map(|&op| need_of(op)));
-        let end = self.parts.needs.len() as u32;
+        }
+        needs.extend(guards.iter().filter_map(|&op| need_of(op)));
+        let end = needs.len() as u32;
         let complete = (end - start) as usize == ops.len() - 1 + guards.len();
         Glance { arity: Some(arity), needs: Span { start, end }, complete }
     }
@@ -95,7 +139,7 @@ impl Program {
         }
         let mut seen = if clause.glance.complete { Seen::Match } else { Seen::Unclear };
         for need in clause.glance.needs.of(&self.parts.needs) {
-            match need.of(subject.root(elements, need.element() as usize)) {
+            match need.of(subject, elements) {
                 Seen::Mismatch => return Seen::Mismatch,
                 Seen::Unclear => seen = Seen::Unclear,
                 Seen::Match => (),
@@ -105,21 +149,43 @@ impl Program {
     }
 }
 
+/// A step goes where nothing is seen, and so may all behind it.
+struct NotSeen;
+
+/// What a step of a head needs, if it can be seen. `inside` is the element that the step before has
+/// looked into, if it is one of the object.
+fn need_of_step(op: &HeadOp, inside: &mut Option<u32>) -> Result<Option<Need>, NotSeen> {
+    let Fetch::Nth(i) = op.fetch else { return Err(NotSeen) };
+    match op.test {
+        Test::Equal(Constant::Word(word)) => {
+            let at = inside.map_or(Spot::Own(i), |element| Spot::Inner(element, i));
+            Ok(Some(Need::Word { at, word }))
+        }
+        Test::Tuple(arity) if inside.is_none() => {
+            *inside = Some(i);
+            Ok(Some(Need::Tuple { element: i, arity }))
+        }
+        Test::Equal(_) | Test::Float(_) | Test::Same(_) => Ok(None),
+        _ => Err(NotSeen),
+    }
+}
+
 /// What a guard needs, if it compares an element with a small integer.
 fn need_of(op: Op) -> Option<Need> {
     let Op::Holds { relation, a, b } = op else { return None };
-    let (element, relation, constant) = match (a, b) {
-        (Operand::Var(Var::Element(element)), Operand::Constant(constant)) => {
-            (element, relation, constant)
-        }
-        (Operand::Constant(constant), Operand::Var(Var::Element(element))) => {
-            (element, relation.turned(), constant)
-        }
+    let (var, relation, constant) = match (a, b) {
+        (Operand::Var(var), Operand::Constant(constant)) => (var, relation, constant),
+        (Operand::Constant(constant), Operand::Var(var)) => (var, relation.turned(), constant),
         _ => return None,
+    };
+    let at = match var {
+        Var::Element(element) => Spot::Own(element),
+        Var::Inner(element, i) => Spot::Inner(element, i),
+        Var::Slot(_) => return None,
     };
     match constant {
         Constant::Word(word) if immediate::is_small(word) => {
-            Some(Need::Small { element, relation, word })
+            Some(Need::Small { at, relation, word })
         }
         _ => None,
     }

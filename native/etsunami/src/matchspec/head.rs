@@ -2,7 +2,8 @@
 //!
 //! A head is walked in depth-first order with an explicit stack. A subterm without variables is one
 //! comparison; what is left are steps that go from compound to compound. A variable that is an
-//! element of the object itself needs no step at all, and `'_'` never does.
+//! element of the object itself, or of a tuple that is one, needs no step at all, and `'_'` never
+//! does.
 //!
 //! What a list's pattern ends with tells its length: a pattern whose tail is a variable or `'_'`
 //! fits lists of at least its elements, any other lists of exactly them.
@@ -21,25 +22,65 @@ type Works<'s> = Stack<Work<'s>, 12>;
 /// What is left to do.
 #[derive(Clone, Copy)]
 enum Work<'s> {
-    Visit { term: Term<'s>, fetch: Fetch, top: bool },
+    Visit {
+        term: Term<'s>,
+        fetch: Fetch,
+        home: Home,
+    },
+    /// Visit the elements of a tuple or list that are left, from this one on.
+    Elements {
+        rest: Roots<'s>,
+        next: u32,
+        home: Home,
+    },
     Leave,
+}
+
+/// What a subterm is a part of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Home {
+    /// The object.
+    Object,
+    /// A tuple that is this element of the object.
+    Element(u32),
+    /// Anything else.
+    Deeper,
+}
+
+impl Home {
+    /// What the elements of a tuple are parts of.
+    fn of_elements(self, fetch: Fetch) -> Home {
+        match (self, fetch) {
+            (_, Fetch::Whole) => Home::Object,
+            (Home::Object, Fetch::Nth(i)) => Home::Element(i),
+            _ => Home::Deeper,
+        }
+    }
 }
 
 /// Compiles a head; gives its steps and its variables.
 pub(super) fn compile(program: &mut Program, head: Term) -> Result<(Span, Bindings), Problem> {
     let start = program.parts.heads.len() as u32;
-    let ground = Ground::of(head);
-    let mut compiler =
-        Compiler { program, ground, next: 0, bound: Bindings::new(), slots: 0, leave: 0 };
-    compiler.walk(head)?;
+    let mut compiler = Compiler {
+        program,
+        head,
+        ground: None,
+        next: 0,
+        bound: Bindings::new(),
+        slots: 0,
+        leave: 0,
+    };
+    compiler.walk()?;
     let (bound, slots) = (compiler.bound, compiler.slots);
     program.slots = program.slots.max(slots);
     Ok((Span { start, end: program.parts.heads.len() as u32 }, bound))
 }
 
-struct Compiler<'p> {
+struct Compiler<'p, 's> {
     program: &'p mut Program,
-    ground: Ground,
+    head: Term<'s>,
+    /// Not looked for in a head that holds no other tuple or list.
+    ground: Option<Ground>,
     /// The number of the next tuple or list, in depth-first order.
     next: usize,
     bound: Bindings,
@@ -48,14 +89,40 @@ struct Compiler<'p> {
     leave: u32,
 }
 
-impl Compiler<'_> {
-    fn walk(&mut self, head: Term) -> Result<(), Problem> {
+impl<'s> Compiler<'_, 's> {
+    fn walk(&mut self) -> Result<(), Problem> {
         let mut works = Works::new();
-        works.push(Work::Visit { term: head, fetch: Fetch::Whole, top: false });
+        works.push(Work::Visit { term: self.head, fetch: Fetch::Whole, home: Home::Deeper });
         while let Some(work) = works.pop() {
             match work {
-                Work::Visit { term, fetch, top } => self.visit(term, fetch, top, &mut works)?,
+                Work::Visit { term, fetch, home } => self.visit(term, fetch, home, &mut works)?,
+                Work::Elements { rest, next, home } => {
+                    self.elements(rest, next, home, &mut works)?;
+                }
                 Work::Leave => self.leave += 1,
+            }
+        }
+        Ok(())
+    }
+
+    /// Visits elements up to the first that has parts to be visited before the others.
+    fn elements(
+        &mut self,
+        mut rest: Roots<'s>,
+        mut next: u32,
+        home: Home,
+        works: &mut Works<'s>,
+    ) -> Result<(), Problem> {
+        while let Some(term) = rest.next() {
+            let fetch = Fetch::Nth(next);
+            next += 1;
+            match term.view() {
+                View::Atom(atom) => self.atom(atom, fetch, home),
+                View::Tuple(_) | View::List { .. } | View::Map(_) => {
+                    works.push(Work::Elements { rest, next, home });
+                    return self.visit(term, fetch, home, works);
+                }
+                _ => self.visit(term, fetch, home, works)?,
             }
         }
         Ok(())
@@ -66,22 +133,22 @@ impl Compiler<'_> {
         self.program.parts.heads.push(HeadOp { leave, fetch, test });
     }
 
-    fn visit<'s>(
+    fn visit(
         &mut self,
         term: Term<'s>,
         fetch: Fetch,
-        top: bool,
+        home: Home,
         works: &mut Works<'s>,
     ) -> Result<(), Problem> {
         match term.view() {
-            View::Atom(atom) => self.atom(atom, fetch, top),
+            View::Atom(atom) => self.atom(atom, fetch, home),
             View::Float(value) => self.emit(fetch, Test::Float(value.to_bits())),
             View::Tuple(_) | View::List { .. } if self.constant(fetch) => self.equal(term, fetch),
             View::Tuple(elements) => {
                 self.emit(fetch, Test::Tuple(elements.len() as u32));
                 works.push(Work::Leave);
-                let top = fetch == Fetch::Whole;
-                visit_all(elements, top, works);
+                let home = home.of_elements(fetch);
+                works.push(Work::Elements { rest: elements, next: 0, home });
             }
             View::List { elements, tail } => self.list(elements, tail, fetch, works),
             View::Map(map) => self.map(map, fetch, works)?,
@@ -93,8 +160,12 @@ impl Compiler<'_> {
     /// True if the tuple or list that is met now is a constant; what is in it is then passed over.
     /// Not for the whole object, which is no term.
     fn constant(&mut self, fetch: Fetch) -> bool {
-        let (ground, behind) = *self.ground.compounds.at(self.next);
-        let constant = ground && fetch != Fetch::Whole;
+        if fetch == Fetch::Whole {
+            self.next += 1;
+            return false;
+        }
+        let ground = self.ground.get_or_insert_with(|| Ground::of(self.head));
+        let (constant, behind) = *ground.compounds.at(self.next);
         self.next = if constant { behind } else { self.next + 1 };
         constant
     }
@@ -104,22 +175,23 @@ impl Compiler<'_> {
         self.emit(fetch, Test::Equal(constant));
     }
 
-    fn atom(&mut self, atom: u64, fetch: Fetch, top: bool) {
+    fn atom(&mut self, atom: u64, fetch: Fetch, home: Home) {
         match Name::of(atom) {
             // A key whose value may be anything still has to be there.
             Name::Any if matches!(fetch, Fetch::Key(_)) => self.emit(fetch, Test::Any),
             Name::Any => (),
-            Name::Variable(number) => self.variable(number, fetch, top),
+            Name::Variable(number) => self.variable(number, fetch, home),
             _ => self.emit(fetch, Test::Equal(Constant::Word(atom))),
         }
     }
 
-    fn variable(&mut self, number: u32, fetch: Fetch, top: bool) {
+    fn variable(&mut self, number: u32, fetch: Fetch, home: Home) {
         if let Some(var) = self.bound.get(number) {
             return self.emit(fetch, Test::Same(var));
         }
-        let var = match fetch {
-            Fetch::Nth(i) if top => Var::Element(i),
+        let var = match (home, fetch) {
+            (Home::Object, Fetch::Nth(i)) => Var::Element(i),
+            (Home::Element(element), Fetch::Nth(i)) => Var::Inner(element, i),
             _ => {
                 self.slots += 1;
                 self.emit(fetch, Test::Bind(self.slots - 1));
@@ -129,27 +201,16 @@ impl Compiler<'_> {
         self.bound.insert(number, var);
     }
 
-    fn list<'s>(
-        &mut self,
-        elements: Roots<'s>,
-        tail: Term<'s>,
-        fetch: Fetch,
-        works: &mut Works<'s>,
-    ) {
+    fn list(&mut self, elements: Roots<'s>, tail: Term<'s>, fetch: Fetch, works: &mut Works<'s>) {
         let n = elements.len() as u32;
         let open = matches!(Name::of_term(tail), Name::Any | Name::Variable(_));
         self.emit(fetch, if open { Test::ListFrom(n) } else { Test::ListOf(n) });
         works.push(Work::Leave);
-        works.push(Work::Visit { term: tail, fetch: Fetch::Tail(n), top: false });
-        visit_all(elements, false, works);
+        works.push(Work::Visit { term: tail, fetch: Fetch::Tail(n), home: Home::Deeper });
+        works.push(Work::Elements { rest: elements, next: 0, home: Home::Deeper });
     }
 
-    fn map<'s>(
-        &mut self,
-        map: Map<'s>,
-        fetch: Fetch,
-        works: &mut Works<'s>,
-    ) -> Result<(), Problem> {
+    fn map(&mut self, map: Map<'s>, fetch: Fetch, works: &mut Works<'s>) -> Result<(), Problem> {
         self.emit(fetch, Test::Map(map.len() as u32));
         works.push(Work::Leave);
         for i in (0..map.len()).rev() {
@@ -159,16 +220,14 @@ impl Compiler<'_> {
                 _ => (),
             }
             let key = self.program.intern(map.key(i));
-            works.push(Work::Visit { term: map.value(i), fetch: Fetch::Key(key), top: false });
+            works.push(Work::Visit {
+                term: map.value(i),
+                fetch: Fetch::Key(key),
+                home: Home::Deeper,
+            });
         }
         Ok(())
     }
-}
-
-/// The elements of a tuple or list are to be visited next, the first of them first.
-fn visit_all<'s>(elements: Roots<'s>, top: bool, works: &mut Works<'s>) {
-    let visit = |(i, term)| Work::Visit { term, fetch: Fetch::Nth(i as u32), top };
-    works.extend(elements.enumerate().rev().map(visit));
 }
 
 /// Which tuples and lists of a head are constants: they hold no variable, no `'_'`, no map (which
@@ -230,19 +289,25 @@ fn is_constant(term: Term) -> bool {
 
 /// True if a part of a head matches one term only: it holds no variable, no `'_'` and no map.
 pub(super) fn is_known(term: Term) -> bool {
+    match term.view() {
+        View::Atom(atom) => !matches!(Name::of(atom), Name::Any | Name::Variable(_)),
+        View::Tuple(_) | View::List { .. } => is_known_compound(term),
+        View::Map(_) => false,
+        _ => true,
+    }
+}
+
+fn is_known_compound(term: Term) -> bool {
     let mut terms: Stack<Term, 12> = Stack::new();
     terms.push(term);
     while let Some(term) = terms.pop() {
         match term.view() {
-            View::Atom(atom) if matches!(Name::of(atom), Name::Any | Name::Variable(_)) => {
-                return false;
-            }
             View::Tuple(elements) => terms.extend(elements),
             View::List { elements, tail } => {
                 terms.push(tail);
                 terms.extend(elements);
             }
-            View::Map(_) => return false,
+            _ if !is_known(term) => return false,
             _ => (),
         }
     }

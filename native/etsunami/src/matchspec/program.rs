@@ -1,10 +1,12 @@
 //! The form in which a specification runs: flat vectors of instructions.
 
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::sync::OnceLock;
 
 use crate::term::host::host;
-use crate::term::layout;
+use crate::term::layout::{self, Kind, block_ref};
+use crate::term::object::{release, retain};
 use crate::term::probe::OwnedKey;
 use crate::term::view::Term;
 
@@ -16,6 +18,8 @@ use super::glance::{Glance, Need};
 pub(super) enum Var {
     /// It is this element of the object, from 0: nothing has to be stored.
     Element(u32),
+    /// It is this element of the tuple that is this element of the object.
+    Inner(u32, u32),
     /// The head stored it in this slot.
     Slot(u32),
 }
@@ -216,6 +220,8 @@ impl Atoms {
 /// The vectors of a program.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
+    /// The words of the specification; none if it has not been copied.
+    spec: Vec<u64>,
     pub constants: Vec<OwnedKey>,
     pub clauses: Vec<Clause>,
     pub heads: Vec<HeadOp>,
@@ -226,19 +232,34 @@ pub(super) struct Parts {
 
 thread_local! {
     /// Empty vectors of the last program that this thread has dropped.
-    static SPARE: Cell<Option<Parts>> = const { Cell::new(None) };
+    static SPARE: Cell<Option<Box<Parts>>> = const { Cell::new(None) };
 }
 
 impl Parts {
     /// The most elements that a thread keeps room for in a vector.
     const SPARE_ROOM: usize = 64;
 
-    /// Empty vectors: short searches compile, and allocating would be the most of it.
-    pub(super) fn take() -> Parts {
-        SPARE.take().unwrap_or_default()
+    /// A copy of a specification, and nothing else yet. The vectors are used again, because short
+    /// searches compile, and allocating would be the most of it.
+    pub(super) fn of_spec(spec: Term) -> Box<Parts> {
+        let mut parts = SPARE.take().unwrap_or_default();
+        let root = spec.root();
+        let immediate = layout::is_immediate(root);
+        parts.spec.push(if immediate { root } else { block_ref(Kind::of(root), 1) });
+        parts.spec.extend_from_slice(spec.block_words());
+        retain(spec);
+        parts
     }
 
+    fn spec(&self) -> Term<'_> {
+        // SAFETY: `of_spec` has copied a well-formed encoding, the block right behind the root word.
+        unsafe { Term::at(&self.spec, 0) }
+    }
+
+    /// Forgets everything, keeps the memory.
     fn clear(&mut self) {
+        release(self.spec());
+        self.spec.clear();
         self.constants.clear();
         self.clauses.clear();
         self.heads.clear();
@@ -249,6 +270,7 @@ impl Parts {
 
     fn is_small(&self) -> bool {
         let room = [
+            self.spec.capacity(),
             self.constants.capacity(),
             self.clauses.capacity(),
             self.heads.capacity(),
@@ -262,9 +284,10 @@ impl Parts {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        if !cfg!(feature = "count_memory") && self.parts.is_small() {
-            let mut parts = std::mem::take(&mut self.parts);
-            parts.clear();
+        // SAFETY: nobody looks at them any more.
+        let mut parts = unsafe { ManuallyDrop::take(&mut self.parts) };
+        parts.clear();
+        if !cfg!(feature = "count_memory") && parts.is_small() {
             // After the thread's end there is nowhere to put them.
             let _ = SPARE.try_with(|spare| spare.set(Some(parts)));
         }
@@ -274,8 +297,7 @@ impl Drop for Program {
 /// A compiled match specification. It owns all that it refers to.
 #[derive(Debug)]
 pub struct Program {
-    pub(super) spec: OwnedKey,
-    pub(super) parts: Parts,
+    pub(super) parts: ManuallyDrop<Box<Parts>>,
     pub(super) slots: u32,
     /// The most values that are on the stack at once.
     pub(super) depth: usize,
@@ -285,7 +307,7 @@ pub struct Program {
 impl Program {
     /// The specification that was compiled.
     pub fn spec(&self) -> Term<'_> {
-        self.spec.term()
+        self.parts.spec()
     }
 
     /// The words that the program occupies, roughly.
@@ -293,7 +315,7 @@ impl Program {
         let constants: usize = self.parts.constants.iter().map(|key| key.term().words()).sum();
         let parts =
             2 * self.parts.heads.len() + 3 * self.parts.code.len() + 2 * self.parts.nodes.len();
-        self.spec.term().words() + constants + parts + 5 * self.parts.clauses.len()
+        self.spec().words() + constants + parts + 5 * self.parts.clauses.len()
     }
 
     /// True if [`Caller::node`](super::Caller::node) has to be known.
@@ -301,6 +323,11 @@ impl Program {
         // What is local is of the caller's node.
         let asks = |op: &Op| matches!(op, Op::Call(Function::Node | Function::NodeOf));
         self.parts.code.iter().any(asks)
+    }
+
+    /// True if [`Caller::pid`](super::Caller::pid) has to be known.
+    pub fn asks_for_self(&self) -> bool {
+        self.parts.code.contains(&Op::SelfPid)
     }
 
     /// A constant's term; none for an immediate.

@@ -109,6 +109,9 @@ impl Program {
         match finish {
             Finish::Object => Some(Part::Object),
             Finish::Var(Var::Element(i)) => Some(subject.element(i as usize)),
+            Finish::Var(Var::Inner(element, i)) => {
+                Some(subject.inner(element as usize, i as usize))
+            }
             Finish::Constant(Constant::Word(word)) => Some(Part::Word(word)),
             _ => None,
         }
@@ -184,6 +187,7 @@ impl<'r> Run<'r> {
     fn var(&self, var: Var) -> Value<'r> {
         match var {
             Var::Element(i) => self.subject.element(i as usize).into(),
+            Var::Inner(element, i) => self.subject.inner(element as usize, i as usize).into(),
             Var::Slot(slot) => self.slots.all()[slot as usize],
         }
     }

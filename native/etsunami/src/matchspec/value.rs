@@ -68,6 +68,18 @@ impl<'r> Subject<'r> {
         }
     }
 
+    /// Element `i` of the tuple that is an element of a tuple, from 0.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[inline(always)]
+    pub(super) fn inner(&self, element: usize, i: usize) -> Part<'r> {
+        match self.element(element) {
+            Part::Term(term) => Part::of(term.tuple().expect("a tuple").get(i)),
+            _ => panic!("element {element} is no tuple"),
+        }
+    }
+
     /// The elements of a stored object.
     #[inline(always)]
     pub(super) fn stored(&self) -> Option<Roots<'r>> {

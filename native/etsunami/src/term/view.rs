@@ -167,6 +167,17 @@ impl<'a> Term<'a> {
         1 + self.block_words().len()
     }
 
+    /// The elements of a tuple; none for other terms.
+    #[inline(always)]
+    pub fn tuple(self) -> Option<Roots<'a>> {
+        let root = self.root();
+        if layout::is_immediate(root) || Kind::of(root) != Kind::Tuple {
+            return None;
+        }
+        let block = self.block(root);
+        Some(block.roots(0, layout::count(block.head())))
+    }
+
     /// What the term is.
     #[inline]
     pub fn view(self) -> View<'a> {

@@ -7,7 +7,7 @@ use etsunami::term::view::Term;
 
 use crate::args;
 use crate::atoms::{atoms, boolean};
-use crate::budget::Pace;
+use crate::budget::{self, Pace};
 use crate::codec::encode::{self, Keep, Role, Scratch};
 use crate::codec::{bounds, decode};
 use crate::compiled::Compiled;
@@ -36,8 +36,9 @@ raw_nif! {
         }
         let compiled = Compiled::find(env, compiled).ok_or(BADARG)?;
         compiled.require_short()?;
-        let (mut machine, mut pace) = (compiled.machine(env), Pace::start());
-        let (mut results, mut buffer) = (Results::new(env), Scratch::take());
+        let normal = budget::on_normal_scheduler();
+        let (mut machine, mut pace) = (compiled.machine(env), Pace::start(normal));
+        let (mut results, mut buffer) = (Results::new(env, normal), Scratch::take());
         let (mut rest, mut left) = (terms, pace.step());
         while let Some((head, tail)) = env.cell(rest) {
             if left == 0 {

@@ -185,11 +185,12 @@ impl<'e> Search<'e, '_> {
         plan: &TablePlan,
         so_far: SoFar<'e>,
     ) -> Result<Found<'e>, Raise<'e>> {
+        let normal = budget::on_normal_scheduler();
         let mut machine = compiled.machine(self.env);
-        let mut results = Results::new(self.env);
-        let mut pace = Pace::of_program(compiled.program.words());
+        let mut results = Results::new(self.env, normal);
+        let mut pace = Pace::of_program(normal, compiled.program.words());
         let SoFar { mut cursor, list, got } = so_far;
-        let largest = budget::largest_object();
+        let largest = budget::largest_object(normal);
         let next = loop {
             let matches = self.left(got + results.terms.len());
             let mut quota = Quota { matches, visits: pace.step(), largest, ..Quota::default() };

@@ -133,9 +133,10 @@ fn run<'e>(
     mut cursor: Cursor,
     mut number: u64,
 ) -> Result<(Option<Cursor>, u64), Raise<'e>> {
+    let normal = budget::on_normal_scheduler();
     let mut machine = compiled.machine(env);
     let (mut pace, largest) =
-        (Pace::of_program(compiled.program.words()), budget::largest_object());
+        (Pace::of_program(normal, compiled.program.words()), budget::largest_object(normal));
     let next = loop {
         let mut quota = Quota { visits: pace.step(), largest, ..Quota::default() };
         let (quota, machine) = (&mut quota, &mut machine);
