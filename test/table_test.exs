@@ -42,16 +42,18 @@ defmodule Etsunami.TableTest do
   test "a small table of atoms is traversed in one order" do
     objects = for key <- [:key1, :key2, :key3, :key2_wannabe], do: {key, 1}
 
-    orders =
-      for type <- [:set, :bag, :duplicate_bag], _ <- 1..10 do
-        table = Etsunami.new(:atoms, [type])
-        Etsunami.insert(table, Enum.shuffle(objects))
-        order = Etsunami.tab2list(table)
-        assert Enum.sort(order) == Enum.sort(objects)
-        Etsunami.delete(table)
-        order
-      end
+    for type <- [:set, :bag, :duplicate_bag] do
+      orders =
+        for _ <- 1..10 do
+          table = Etsunami.new(:atoms, [type])
+          Etsunami.insert(table, Enum.shuffle(objects))
+          order = Etsunami.tab2list(table)
+          assert Enum.sort(order) == Enum.sort(objects)
+          Etsunami.delete(table)
+          order
+        end
 
-    assert [_] = Enum.uniq(orders)
+      assert [_] = Enum.uniq(orders)
+    end
   end
 end

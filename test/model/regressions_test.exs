@@ -3,7 +3,7 @@ defmodule Etsunami.Model.RegressionsTest do
   What random programs (`ci/model.sh`) have found, each as small as it can be.
   """
 
-  use Etsunami.EtsCase, async: true
+  use Etsunami.EtsCase, async: false
 
   @sets [:set, :ordered_set]
   @hashed [:set, :bag, :duplicate_bag]
