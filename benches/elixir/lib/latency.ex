@@ -7,7 +7,7 @@ defmodule Bench.Latency do
   virtual machine's turn-taking.
   """
 
-  alias Bench.{Attempt, Data, Load, Pairs, Plan, Progress}
+  alias Bench.{Attempt, Data, Load, Plan, Progress}
 
   @size 100_000
   @each 40_000
@@ -49,15 +49,22 @@ defmodule Bench.Latency do
     # The first run warms up.
     [ets, other] = runs |> tl() |> Enum.zip_with(&Enum.concat/1)
 
-    for {operation, sign} <- [lookup: 1, insert: -1], {share, number} <- @shares do
-      [a, b] =
-        for times <- [ets, other] do
-          Pairs.quantile(for(time <- times, time * sign > 0, do: time * sign), number)
-        end
-
-      {operation, share, a, b}
+    for {operation, sign} <- [lookup: 1, insert: -1],
+        row <- percentiles(operation, sign, ets, other) do
+      row
     end
   end
+
+  defp percentiles(operation, sign, ets, other) do
+    [a, b] =
+      for times <- [ets, other] do
+        List.to_tuple(Enum.sort(for time <- times, time * sign > 0, do: time * sign))
+      end
+
+    for {share, number} <- @shares, do: {operation, share, at(a, number), at(b, number)}
+  end
+
+  defp at(sorted, share), do: elem(sorted, trunc(tuple_size(sorted) * share))
 
   defp filled(side, options) do
     table = side.new(options)

@@ -50,7 +50,7 @@ defmodule Bench.Lifecycle do
 
     clean = fn side, _ -> side.delete(Process.get(:built)) end
     for side <- [first, second], do: {run.(side, 0), clean.(side, 0)}
-    Pairs.within(limits, first, second, size, run, clean)
+    Pairs.within(%{limits | least: 3}, first, second, size, run, clean)
   end
 
   @doc "Cells of operations on large tables, and rows of how they were made and dropped."

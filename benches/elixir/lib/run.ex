@@ -61,7 +61,7 @@ defmodule Bench.Run do
     limits = %{
       pairs: Keyword.get(options, :pairs, 25),
       least: 5,
-      milliseconds: Keyword.get(options, :milliseconds, 400)
+      milliseconds: Keyword.get(options, :milliseconds, 300)
     }
 
     {Contender.both(module), limits}
