@@ -2,7 +2,7 @@
 export LC_ALL ?= C.UTF-8
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test fmt loom model otp-suite otp-suite-leak matrix bench-quick bench-memory bench-hold bench-range clean
+.PHONY: setup demo test fmt loom model otp-suite otp-suite-leak matrix bench bench-quick bench-memory bench-hold bench-range clean
 
 # Installs Erlang and Elixir on Debian where they are missing.
 setup:
@@ -49,6 +49,10 @@ otp-suite-leak: setup
 # own; RELEASES="here trixie", FULL=1. As root.
 matrix: setup
 	@ci/matrix.sh
+
+# Everything against :ets, a quarter of an hour; ARGS="--seed 2 --sections matrix,load".
+bench: setup
+	@ci/bench.sh full $(ARGS)
 
 # Single-process speed against :ets, a few minutes.
 bench-quick: setup

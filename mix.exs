@@ -43,7 +43,8 @@ defmodule Etsunami.MixProject do
     [
       licenses: ["Apache-2.0"],
       links: %{},
-      files: ~w(lib mix mix.exs .formatter.exs native Cargo.toml Cargo.lock rustfmt.toml LICENSE)
+      files:
+        ~w(lib benches/elixir mix mix.exs .formatter.exs native Cargo.toml Cargo.lock rustfmt.toml LICENSE)
     ]
   end
 

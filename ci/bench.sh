@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# How does Etsunami compare with :ets here? ci/bench.sh quick|memory|hold|range [options of the script]
+# How does Etsunami compare with :ets here? ci/bench.sh full|quick|memory|hold|range [options of the script]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-script=benches/elixir/${1:?usage: ci/bench.sh quick|memory|hold|range}.exs
+script=benches/elixir/${1:?usage: ci/bench.sh full|quick|memory|hold|range}.exs
 shift
 export MIX_ENV=prod
 mix compile

@@ -1,14 +1,17 @@
-# One measurement in a fresh virtual machine: memory_child.exs MODULE SHAPE COUNT
+# One measurement in a fresh virtual machine: memory_child.exs MODULE TYPE KEYS VALUES COUNT
 #
 # Prints the growth of the resident memory in bytes: by the objects, and what is left of it
 # after the table was deleted.
 
+Code.require_file("lib/shapes.ex", __DIR__)
+
 defmodule Bench.MemoryChild do
-  def run(module, shape, count) do
-    table = module.new(:bench, [:set, :public])
-    fill(module, table, shape, 1, 1000)
+  def run(module, type, keys, values, count) do
+    table = module.new(:bench, [type, :public])
+    object = &Bench.Shapes.object(keys, values, &1)
+    fill(module, table, object, 1, 1000)
     before = resident()
-    fill(module, table, shape, 1001, count)
+    fill(module, table, object, 1001, count)
     full = resident()
     module.delete(table)
     Process.sleep(2000)
@@ -16,28 +19,9 @@ defmodule Bench.MemoryChild do
   end
 
   # In a process of its own, whose garbage goes with it.
-  defp fill(module, table, shape, from, to) do
-    task =
-      Task.async(fn -> Enum.each(from..to, &module.insert(table, {&1, value(shape, &1)})) end)
-
+  defp fill(module, table, object, from, to) do
+    task = Task.async(fn -> Enum.each(from..to, &module.insert(table, object.(&1))) end)
     Task.await(task, :infinity)
-  end
-
-  defp value("integer", n), do: n
-
-  defp value("map", n) do
-    %{
-      id: n,
-      age: rem(n, 90),
-      city: rem(n, 1000),
-      score: n * 3,
-      level: rem(n, 7),
-      visits: rem(n, 365),
-      credit: n * 10,
-      group: rem(n, 12),
-      rank: rem(n, 100),
-      active: true
-    }
   end
 
   defp resident do
@@ -47,6 +31,6 @@ defmodule Bench.MemoryChild do
   end
 end
 
-[module, shape, count] = System.argv()
-module = if module == "ets", do: :ets, else: Module.concat([module])
-Bench.MemoryChild.run(module, shape, String.to_integer(count))
+[module, type, keys, values, count] = System.argv()
+[module, type, keys, values] = Enum.map([module, type, keys, values], &String.to_atom/1)
+Bench.MemoryChild.run(module, type, keys, values, String.to_integer(count))

@@ -69,7 +69,7 @@ defmodule Bench.Quick do
   defp run(:replace, objects), do: fn {side, table} -> side.insert(table, objects) end
 
   defp run(:update_counter, objects) do
-    fn {side, table} -> side.update_counter(table, objects) end
+    fn {side, table} -> side.update_counter(table, objects, 1) end
   end
 
   # Objects in random order, and more with other keys.

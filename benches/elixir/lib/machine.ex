@@ -1,6 +1,8 @@
 defmodule Bench.Machine do
   @moduledoc "What a result depends on besides the code: the machine, the versions, the day."
 
+  @root Path.expand("../../..", __DIR__)
+
   @doc "The lines that stand above every table of results."
   def lines do
     [
@@ -11,14 +13,26 @@ defmodule Bench.Machine do
     ]
   end
 
+  @doc "The module of that name, `ets` among them."
+  def module("ets"), do: :ets
+  def module(name), do: Module.concat([name])
+
   @doc "The day, for names of files."
   def today, do: Date.to_iso8601(Date.utc_today())
 
-  @doc "Where a result of that name is kept."
-  def result_file(name) do
-    directory = Path.expand("../../results", __DIR__)
+  @doc "Where a result of that name is kept; its directory is made."
+  def result_file(name, extension \\ "md") do
+    directory = Path.join([@root, "benches", "results"])
     File.mkdir_p!(directory)
-    Path.join(directory, "#{name}-#{today()}.md")
+    Path.join(directory, "#{name}-#{today()}.#{extension}")
+  end
+
+  @doc "The load of the machine in the last minute, where the system tells it."
+  def load do
+    case File.read("/proc/loadavg") do
+      {:ok, text} -> text |> String.split() |> hd()
+      {:error, _} -> "unknown"
+    end
   end
 
   defp otp do
@@ -41,7 +55,9 @@ defmodule Bench.Machine do
   end
 
   defp command(program, arguments) do
-    case System.find_executable(program) && System.cmd(program, arguments, stderr_to_stdout: true) do
+    options = [stderr_to_stdout: true, cd: @root]
+
+    case System.find_executable(program) && System.cmd(program, arguments, options) do
       {output, 0} -> String.trim(output)
       _ -> "no #{program}"
     end
