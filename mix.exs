@@ -43,7 +43,10 @@ defmodule Etsunami.MixProject do
     [
       licenses: ["Apache-2.0"],
       links: %{},
-      files: ~w(lib mix mix.exs .formatter.exs native Cargo.toml Cargo.lock rustfmt.toml LICENSE)
+      files:
+        ~w(lib mix mix.exs .formatter.exs native Cargo.toml Cargo.lock rustfmt.toml LICENSE) ++
+          # Never built there, but Cargo.toml names them.
+          ~w(benches/engines benches/scale)
     ]
   end
 

@@ -16,8 +16,8 @@ struct Round<'c, K> {
     threads: usize,
 }
 
-impl<K: Key> Round<'_, K> {
-    fn measure<M: Map<K>>(&mut self, run: impl Fn(&Contest<'_, K, M>, u64) -> Duration) {
+impl<'c, K: Key> Round<'c, K> {
+    fn measure<M: Map<K>>(&mut self, run: impl Fn(&Contest<'c, K, M>, u64) -> Duration) {
         let (keys, workload, threads) = (self.keys, self.workload, self.threads);
         self.group.bench_function(M::NAME, |bencher| {
             let contest = Contest::new(keys, workload, threads);

@@ -5,7 +5,7 @@ use crate::peers::{Dash, Index, LockedBTree, Papaya, Scc, Skip, Tree};
 
 /// A concurrent map from keys to numbers. Each method is one operation, atomic unless its map says
 /// otherwise.
-pub trait Map<K>: Send + Sync {
+pub trait Map<K>: Send + Sync + 'static {
     /// How results call it.
     const NAME: &'static str;
     /// True for an engine of Etsunami.

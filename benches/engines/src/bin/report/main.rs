@@ -7,15 +7,8 @@ mod results;
 use results::{Cell, Row};
 use std::process::ExitCode;
 
-const WORKLOADS: [&str; 7] = [
-    "read",
-    "mixed 90-10",
-    "mixed 50-50",
-    "hot key read",
-    "hot key count",
-    "churn",
-    "scan of 100",
-];
+const WORKLOADS: [&str; 7] =
+    ["read", "mixed 90-10", "mixed 50-50", "hot key read", "hot key count", "churn", "scan of 100"];
 
 const HEAD: &str = "\
 # Our engines beside other concurrent maps
