@@ -43,9 +43,9 @@ defmodule Etsunami.MixProject do
     [
       licenses: ["Apache-2.0"],
       links: %{},
+      # Never built there, but Cargo.toml names them.
       files:
         ~w(lib mix mix.exs .formatter.exs native Cargo.toml Cargo.lock rustfmt.toml LICENSE) ++
-          # Never built there, but Cargo.toml names them.
           ~w(benches/engines benches/scale)
     ]
   end
