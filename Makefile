@@ -2,7 +2,7 @@
 export LC_ALL ?= C.UTF-8
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test fmt loom model otp-suite otp-suite-leak matrix bench bench-quick bench-memory bench-hold bench-range clean
+.PHONY: setup demo test fmt loom model otp-suite otp-suite-leak matrix bench bench-quick bench-memory bench-hold bench-range bench-engines profile scale clean
 
 # Installs Erlang and Elixir on Debian where they are missing.
 setup:
@@ -69,6 +69,18 @@ bench-hold: setup
 # select with a range in its guards, over the size of the table and of the result.
 bench-range: setup
 	@ci/bench.sh range $(ARGS)
+
+# The engines against other concurrent maps of Rust; ARGS=short. Writes benches/RESULTS.md.
+bench-engines:
+	@ci/bench-engines.sh $(ARGS)
+
+# Instructions of a lookup and an insert, by layer. Writes benches/profile.
+profile: setup
+	@ci/profile.sh
+
+# Links a static program that measures how the engines scale; ARGS=run starts it.
+scale:
+	@ci/scale.sh $(ARGS)
 
 clean:
 	@rm -rf _build priv target test/otp/out* .demo .matrix

@@ -43,8 +43,10 @@ defmodule Etsunami.MixProject do
     [
       licenses: ["Apache-2.0"],
       links: %{},
+      # The crates of the benches are never built there, but Cargo.toml names them.
       files:
-        ~w(lib benches/elixir mix mix.exs .formatter.exs native Cargo.toml Cargo.lock rustfmt.toml LICENSE)
+        ~w(lib mix mix.exs .formatter.exs native Cargo.toml Cargo.lock rustfmt.toml LICENSE) ++
+          ~w(benches/elixir benches/engines benches/scale)
     ]
   end
 
