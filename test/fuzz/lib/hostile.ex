@@ -138,7 +138,9 @@ defmodule Etsunami.Fuzz.Hostile do
       fn object, objects -> [object | objects] end,
       fn _object, _acc -> throw(:fuzz) end,
       fn _object, acc -> Etsunami.delete_all_objects(table) && acc end,
-      fn object, acc -> Etsunami.insert(table, {{:folded, object}, 1}) && acc end,
+      fn object, acc ->
+        Etsunami.insert(table, {{:folded, :erlang.phash2(object, 50)}, 1}) && acc
+      end,
       fn _object, acc -> Etsunami.delete(table) && acc end
     ])
   end

@@ -76,13 +76,16 @@ defmodule Etsunami.Fuzz.Pool do
   @doc "Keeps what a call has given, and new tables as tables."
   def keep({:ok, result}) do
     pool = get()
-    results = Enum.take(parts(result) ++ pool.results, @results)
+    results = Enum.take(small(parts(result)) ++ pool.results, @results)
     made = if is_reference(result) and result in Etsunami.all(), do: [result], else: []
 
     Process.put(__MODULE__, %{pool | results: results, tables: Enum.take(made ++ pool.tables, 12)})
   end
 
   def keep(_failure), do: :ok
+
+  # What is inserted again and again must not double each time.
+  defp small(results), do: Enum.filter(results, &(:erts_debug.flat_size(&1) < 5_000))
 
   # The continuation of {Results, Continuation} is what matters.
   defp parts({list, more}) when is_list(list), do: [more]
