@@ -3,8 +3,6 @@
 # otherwise is the one that ships. ci/counting-library.sh FEATURES
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# Link-time optimization takes a minute, and the suites do not measure.
-export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 cargo build --release --locked --package etsunami_nif --features "${1:?usage: counting-library.sh FEATURES}" \
   --target-dir target/count
 library=target/count/release/libetsunami_nif.so

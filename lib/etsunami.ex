@@ -147,9 +147,6 @@ defmodule Etsunami do
   """
   @type continuation :: :"$end_of_table" | tuple
 
-  # How many objects a scan brings along with one call.
-  @chunk 500
-
   # Calls the native library on behalf of a public function. An error is raised from the frame of
   # that function and with its own arguments, as the explanation of the exception needs them; they
   # are those of the native function where nothing else is said.
@@ -814,13 +811,8 @@ defmodule Etsunami do
   """
   @doc group: :traverse
   @spec tab2list(table) :: [object]
-  def tab2list(table), do: native(collect(identify(table), :start), [table])
-
-  defp collect(table, cursor) do
-    case Native.scan(table, cursor, :forward, @chunk) do
-      {objects, cursor} -> objects ++ collect(table, cursor)
-      :"$end_of_table" -> []
-    end
+  def tab2list(table) do
+    native(finish(Native.select(table, [{:_, [], [:"$_"]}], 0, false)), [table])
   end
 
   # A traversal stays with its table, even if the name is given to another one meanwhile.

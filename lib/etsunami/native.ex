@@ -88,10 +88,6 @@ defmodule Etsunami.Native do
   def prev_lookup(_table, _key), do: stub()
   def slot(_table, _index), do: stub()
 
-  @spec scan(Etsunami.table(), :start | cursor, :forward | :backward, pos_integer) ::
-          {[tuple], cursor} | :"$end_of_table"
-  def scan(_table, _cursor, _direction, _limit), do: stub()
-
   # Matching
 
   @typep more :: {:more, continuation :: tuple}

@@ -131,9 +131,10 @@ impl Pace {
         self.step > 0
     }
 
-    /// Charges the calling process for the time: half of its stay for a whole chunk.
+    /// Charges the calling process for the time: more than half of its stay for a whole chunk, so
+    /// that there is no third.
     pub fn charge(&self, env: Env) {
-        let percent = (50 * self.spent.as_micros() / CHUNK_TIME[0].as_micros()).clamp(1, 100);
+        let percent = (60 * self.spent.as_micros() / CHUNK_TIME[0].as_micros()).clamp(1, 100);
         // SAFETY: a valid environment; a percentage from 1 to 100.
         unsafe { sys::enif_consume_timeslice(env.raw(), percent as i32) };
     }

@@ -217,6 +217,7 @@ impl<'p, 's> Compiler<'p, 's> {
                 Some(var) => self.emit(Op::Var(var)),
                 None => return self.fault(Problem::Unbound(number), None),
             },
+            Simple::Compound if matches!(term.view(), View::Atom(_)) => self.all_bindings(),
             Simple::Compound => {
                 self.compounds.push(Compound::default());
                 self.works.push(Work::Complete);
@@ -356,6 +357,22 @@ impl<'s> Compiler<'_, 's> {
             self.push(Node::Var(var), true);
         }
         self.push(Node::Constant(Constant::Word(immediate::NIL)), false);
+    }
+
+    /// `'$$'` that is no part of a compound.
+    fn all_bindings(&mut self) {
+        let bound = self.bound;
+        let nil = Constant::Word(immediate::NIL);
+        if bound.len() == 0 {
+            return self.emit(Op::Constant(nil));
+        }
+        let nodes = &mut self.program.parts.nodes;
+        let start = nodes.len() as u32;
+        nodes.push(Node::List(bound.len() as u32));
+        nodes.extend(bound.values().map(Node::Var));
+        nodes.push(Node::Constant(nil));
+        let nodes = Span { start, end: nodes.len() as u32 };
+        self.emit(Op::Build { nodes, leaves: 0 });
     }
 
     fn map(&mut self, map: Map<'s>) {

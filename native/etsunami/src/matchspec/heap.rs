@@ -25,6 +25,8 @@ impl From<TooLarge> for SystemLimit {
 
 /// The words of an ordinary chunk.
 const CHUNK: usize = 512;
+/// The words of the first chunk: most searches find little.
+const FIRST_CHUNK: usize = 64;
 /// The words that a heap keeps from one run to the next.
 const KEPT: usize = 1 << 16;
 
@@ -121,7 +123,8 @@ impl Heap {
         let chunk = match chunks.last().filter(fits) {
             Some(chunk) => *chunk,
             None => {
-                let fresh = vec![0u64; words.max(CHUNK)].into_boxed_slice();
+                let least = if chunks.is_empty() { FIRST_CHUNK } else { CHUNK };
+                let fresh = vec![0u64; words.max(least)].into_boxed_slice();
                 let fresh = NonNull::from(Box::leak(fresh));
                 chunks.push(fresh);
                 self.used.set(0);

@@ -1,5 +1,7 @@
 //! The atoms that mean something in a match specification.
 
+use std::cell::Cell;
+
 use crate::term::host::host;
 use crate::term::view::{Term, View};
 
@@ -38,8 +40,27 @@ pub(super) enum Name {
     Plain,
 }
 
+thread_local! {
+    /// What the last atoms stood for: a specification asks several times for the same few, and their
+    /// texts are far away in memory. (No word of an atom is 0.)
+    static MEMO: [Cell<(u64, Name)>; 32] = const { [const { Cell::new((0, Name::Plain)) }; 32] };
+}
+
 impl Name {
     pub(super) fn of(atom: u64) -> Name {
+        MEMO.with(|memo| {
+            let place = &memo[(atom >> 6) as usize % memo.len()];
+            let (known, name) = place.get();
+            if known == atom {
+                return name;
+            }
+            let name = Name::read(atom);
+            place.set((atom, name));
+            name
+        })
+    }
+
+    fn read(atom: u64) -> Name {
         match text(atom) {
             b"_" => Name::Any,
             b"$_" => Name::Object,

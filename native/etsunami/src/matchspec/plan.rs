@@ -94,6 +94,9 @@ pub struct Plan {
     pub reasons: Few<Reason>,
 }
 
+/// The words that the ends of most ranges fit into.
+const ROOM: usize = 64;
+
 /// Where one clause looks.
 enum Place {
     Key(Kept),
@@ -251,7 +254,7 @@ impl<'s> Judge<'s> {
             Some(number) => self.limits(|term| Name::of_term(term) == Name::Variable(number)),
             None => Limits::default(),
         };
-        let mut buffer = Buffer::new();
+        let mut buffer = Buffer::with_capacity(ROOM);
         let low = spine.bound(Side::Low, limits.low, &mut buffer);
         let high = spine.bound(Side::High, limits.high, &mut buffer);
         let (Ok(low), Ok(high)) = (low, high) else { return (Place::Everywhere, Reason::Unbound) };
@@ -261,7 +264,8 @@ impl<'s> Judge<'s> {
             (false, false) => Reason::Shape,
             (_, true) => Reason::GuardedPrefix,
         };
-        place(Interval { low: Some(low), high: Some(high) }, reason)
+        let interval = Interval { low: Some(low), high: Some(high) };
+        if guarded { place(interval, reason) } else { (Place::Range(interval), reason) }
     }
 
     /// `{element, KeyPos, '$_'}`

@@ -210,7 +210,7 @@ impl<E> Search<'_, '_, E> {
         Self: 'k,
     {
         let Some(mut from) = beginning(range, passed.0, direction) else { return Ok(true) };
-        let (mut words, mut batch_size) = (Vec::with_capacity(BATCH), FIRST_BATCH);
+        let (mut words, mut batch_size) = (Vec::with_capacity(2 * FIRST_BATCH), FIRST_BATCH);
         loop {
             words.clear();
             // SAFETY: the engine does not keep the key after the call.

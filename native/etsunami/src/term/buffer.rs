@@ -27,6 +27,11 @@ impl Buffer {
         Buffer { words: Vec::new(), foreign: false }
     }
 
+    /// An empty buffer with room for so many words.
+    pub fn with_capacity(words: usize) -> Buffer {
+        Buffer { words: Vec::with_capacity(words), foreign: false }
+    }
+
     /// Forgets the contents, keeps the memory.
     pub fn clear(&mut self) {
         self.words.clear();

@@ -126,29 +126,46 @@ impl Drop for OwnedKey {
     }
 }
 
-/// A copy of a term that is not pointed to where it stands, so that an immediate costs no
-/// allocation.
+/// The words of a copy that needs no allocation.
+const SHORT: usize = 8;
+
+/// A copy of a term that nothing points to while it moves, so that a short one costs no allocation.
 #[derive(Debug)]
-pub enum Kept {
-    /// An immediate.
-    Word(u64),
-    /// Any other term.
-    Block(OwnedKey),
+pub struct Kept {
+    /// The words of a short term; its root word and its blocks refer to one another by distance.
+    short: [u64; SHORT],
+    long: Option<OwnedKey>,
 }
 
 impl Kept {
     /// A copy of the term.
     pub fn new(term: Term) -> Kept {
-        let root = term.root();
-        if layout::is_immediate(root) { Kept::Word(root) } else { Kept::Block(OwnedKey::new(term)) }
+        let mut short = [layout::immediate::NIL; SHORT];
+        if term.words() > SHORT {
+            return Kept { short, long: Some(OwnedKey::new(term)) };
+        }
+        let root = NonNull::from(&mut short).cast();
+        // SAFETY: there is room for the root word and the blocks behind it.
+        unsafe { copy_term(term, root, root.add(1)) };
+        retain(term);
+        Kept { short, long: None }
     }
 
     /// The term.
     #[inline]
     pub fn term(&self) -> Term<'_> {
-        match self {
-            Kept::Word(word) => Term::immediate(word),
-            Kept::Block(key) => key.term(),
+        match &self.long {
+            // SAFETY: `new` wrote a well-formed copy, or an immediate, which does not change.
+            None => unsafe { Term::at(&self.short, 0) },
+            Some(key) => key.term(),
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if self.long.is_none() {
+            release(self.term());
         }
     }
 }

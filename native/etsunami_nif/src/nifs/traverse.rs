@@ -1,17 +1,14 @@
-//! Walking from key to key, and scans in chunks.
+//! Walking from key to key.
 
 use etsunami::error::Result;
 use etsunami::reclaim::{Guard, pin};
 use etsunami::table::options::{Kind, Need};
-use etsunami::table::{Direction, Key, Place, Table};
+use etsunami::table::{Key, Place, Table};
 
-use super::cursor::{cursor_of, cursor_term};
-use super::{WORDS_PER_OBJECT, objects, require_short, with_key};
-use crate::args;
+use super::{objects, require_short, with_key};
 use crate::atoms::atoms;
-use crate::budget;
 use crate::codec::decode;
-use crate::error::{Cause, Raise};
+use crate::error::Cause;
 use crate::raw::Answer;
 use crate::raw_nif;
 use crate::vm::{Env, VmTerm};
@@ -114,46 +111,3 @@ raw_nif! {
         step(env, table, key, Table::prev, Want::KeyAndObjects)
     }
 }
-
-raw_nif! {
-    /// `scan(Table, Cursor, Direction, Limit)`: `{Objects, Cursor}` or `'$end_of_table'`.
-    ///
-    /// A cursor is `start`; `{Key}` in ordered tables; a position or `{Position, Key, Number}` in
-    /// hash tables; `done` behind the last chunk.
-    fn scan/4(env, &[table, cursor, direction, limit]) {
-        let guard = pin();
-        let handle = resource::table(env, &guard, table, Need::Read)?;
-        if cursor.word() == atoms().done.word() {
-            return Ok(atoms().end_of_table);
-        }
-        let cursor = cursor_of(env, handle.table.spec().kind, cursor)?;
-        let backward = direction.word() == atoms().backward.word();
-        let direction = if backward { Direction::Descending } else { Direction::Ascending };
-        let limit = args::position(env, limit)?.min(MOST_AT_ONCE);
-        let (mut terms, mut words) = (Vec::with_capacity(limit), 0);
-        let most = if budget::on_normal_scheduler() { budget::INDIVISIBLE_WORDS } else { usize::MAX };
-        let mut refused = false;
-        let next = handle.table.scan_while(&guard, cursor, direction, limit, |object| {
-            words += object.words();
-            refused = words > most;
-            if !refused {
-                // SAFETY: the guard keeps the object.
-                terms.push(unsafe { decode::object(env, object) });
-            }
-            !refused
-        });
-        if next.is_none() {
-            handle.require_there()?;
-        }
-        if refused && terms.is_empty() {
-            // One object is too much for this scheduler.
-            return Err(Raise::Dirty);
-        }
-        budget::consume(env, words + terms.len() * WORDS_PER_OBJECT);
-        let cursor = next.map_or(atoms().done, |cursor| cursor_term(env, cursor));
-        Ok(env.make_tuple(&[env.make_list(&terms), cursor]))
-    }
-}
-
-/// The most objects of one chunk.
-const MOST_AT_ONCE: usize = 1000;

@@ -164,3 +164,46 @@ fn true_counts() {
         assert_eq!(program.run_bool(subject, &mut machine).unwrap(), expected);
     }
 }
+
+#[test]
+fn variables_are_told_in_the_order_of_their_numbers() {
+    for n in [1, 7, 8, 9, 30] {
+        // Bound from the last to the first, in a tuple inside the object and deeper.
+        let numbers = |from: usize, to: usize| {
+            (from..to).rev().map(|i| format!("'${i}'")).collect::<Vec<_>>().join(",")
+        };
+        let values = |from: usize, to: usize| {
+            (from..to).rev().map(|i| i.to_string()).collect::<Vec<_>>().join(",")
+        };
+        let spec = format!("[{{{{{{{}}},[{}]}},[],['$$']}}]", numbers(n, 2 * n), numbers(0, n));
+        let object = format!("{{{{{}}},[{}]}}", values(n, 2 * n), values(0, n));
+        let all = (0..2 * n).map(|i| i.to_string()).collect::<Vec<_>>().join(",");
+        check(&spec, &object, &format!("[{all}]"));
+    }
+}
+
+#[test]
+fn elements_of_a_tuple_in_the_object() {
+    let spec = "[{{{a,'$1'},'$2'},[{'>','$1',5}],['$1']}]";
+    for (object, expected) in [
+        ("{{a,6},x}", "6"),
+        ("{{a,5},x}", "false"),
+        ("{{a,5.5},x}", "5.5"),
+        ("{{a,b},x}", "b"),
+        ("{{b,6},x}", "false"),
+        ("{{a,6,7},x}", "false"),
+        ("{{a},x}", "false"),
+        ("{{},x}", "false"),
+        ("{a,x}", "false"),
+        ("{[a,6],x}", "false"),
+        ("{{a,6}}", "false"),
+    ] {
+        check(spec, object, expected);
+    }
+    check("[{{{a,'$1'},'$1'},[],['$1']}]", "{{a,[x]},[x]}", "[x]");
+    check("[{{{a,'$1'},'$1'},[],['$1']}]", "{{a,[x]},[y]}", "false");
+    check("[{{'$1',{b,'$1'},c},[],['$_']}]", "{1,{b,1},c}", "{1,{b,1},c}");
+    check("[{{'$1',{b,'$2'},c},[],['$2']}]", "{1,{b,1},d}", "false");
+    check("[{{{{a},'$1'},{b,'$2'}},[],[{{'$1','$2'}}]}]", "{{{a},1},{b,2}}", "{1,2}");
+    check("[{{{{'_','$3'},'$1'},{b,'$2'}},[],['$$']}]", "{{{a,c},1},{b,2}}", "[1,2,c]");
+}
