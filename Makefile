@@ -2,7 +2,8 @@
 export LC_ALL ?= C.UTF-8
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test fmt loom model otp-suite otp-suite-leak matrix bench bench-quick bench-memory bench-hold bench-range bench-engines profile scale clean
+.PHONY: setup demo test fmt loom stress sanitize fuzz soak model otp-suite otp-suite-leak matrix
+.PHONY: bench bench-quick bench-memory bench-hold bench-range bench-engines profile scale clean
 
 # Installs Erlang and Elixir on Debian where they are missing.
 setup:
@@ -32,6 +33,22 @@ fmt:
 loom:
 	@ci/loom.sh
 	@ci/loom-weakened.sh
+
+# More histories, races and loom on crowded cores; COUNT=2000 ROUNDS=3 LOOM=
+stress: setup
+	@ci/stress.sh
+
+# AddressSanitizer over the tests of the core and a part of those in the VM; ARGS="test files"
+sanitize: setup
+	@ci/sanitize.sh $(ARGS)
+
+# Each fuzz target for a minute; FUZZ_SECONDS=60 ARGS="term_order api"
+fuzz: setup
+	@ci/fuzz.sh $(ARGS)
+
+# A mixed load, with a chart of memory and latency; MINUTES=30
+soak: setup
+	@ci/soak.sh
 
 # Random programs against :ets; SEED=1 COMMANDS=1000000, and PROGRAM=17 for one that failed.
 model: setup
@@ -83,4 +100,4 @@ scale:
 	@ci/scale.sh $(ARGS)
 
 clean:
-	@rm -rf _build priv target test/otp/out* .demo .matrix
+	@rm -rf _build priv target fuzz/target fuzz/artifacts test/otp/out* .demo .matrix

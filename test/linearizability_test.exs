@@ -3,7 +3,9 @@ defmodule Etsunami.LinearizabilityTest do
 
   alias Linearizability.{Checker, Event, Program, Recorder, Torn}
 
-  @histories 100
+  # Of each kind of table; `make stress` takes more.
+  @histories String.to_integer(System.get_env("HISTORIES", "100"))
+  @moduletag timeout: max(60_000, 100 * @histories)
   @kinds [
     set: [:set],
     "set, write_concurrency": [:set, write_concurrency: true],

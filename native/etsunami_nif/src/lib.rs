@@ -1,14 +1,19 @@
 //! The BEAM boundary: decode, one call of the core, encode.
 
+#[cfg(not(feature = "system_allocator"))]
+use mimalloc::MiMalloc as Allocator;
+#[cfg(feature = "system_allocator")]
+use std::alloc::System as Allocator;
+
 #[cfg(not(feature = "count_memory"))]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 #[cfg(feature = "count_memory")]
 #[global_allocator]
-static ALLOCATOR: accounting::Counting<mimalloc::MiMalloc> =
-    accounting::Counting(mimalloc::MiMalloc);
+static ALLOCATOR: accounting::Counting<Allocator> = accounting::Counting(Allocator);
 
+#[cfg(not(feature = "system_allocator"))]
 unsafe extern "C" {
     /// mimalloc gives back to the system what it holds in reserve.
     fn mi_collect(force: bool);
@@ -17,8 +22,11 @@ unsafe extern "C" {
 /// Schedulers allocate, the background thread frees; what it freed comes back to the system when
 /// it asks for that.
 fn tidy() {
+    #[cfg(not(feature = "system_allocator"))]
     // SAFETY: may be called by any thread at any time.
-    unsafe { mi_collect(true) };
+    unsafe {
+        mi_collect(true);
+    }
 }
 
 #[cfg(feature = "count_memory")]

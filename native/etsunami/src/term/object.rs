@@ -209,6 +209,11 @@ impl ObjectPtr {
             let layout = Layout::array::<u64>(words).unwrap_unchecked();
             std::alloc::dealloc(self.0.as_ptr().cast(), layout);
         }
+        #[cfg(feature = "plant_use_after_free")]
+        // SAFETY: none, on purpose: the object has just been freed.
+        unsafe {
+            _ = self.0.as_ptr().read_volatile();
+        }
     }
 
     /// [`ObjectPtr::free`] in the shape that reclamation wants: `raw` is an object's address.
