@@ -142,7 +142,7 @@ impl<'s> Plain<'s> {
                 Some(())
             }
             // A zero is compared bit by bit.
-            View::Float(value) if value == 0.0 => None,
+            View::Float(0.0) => None,
             View::List { .. } | View::Map(_) => None,
             _ => self.check(Check::Equal(i, term)),
         }

@@ -61,11 +61,11 @@ raw_nif! {
         let spec = Spec::read(env, spec)?;
         let search = Search { env, guard: &guard, handle, wanted };
         let so_far = SoFar { cursor: Cursor::Start, list: env.make_list(&[]), got: 0 };
-        if let Some(plain) = Plain::of(spec.term()) {
-            if let Some(access) = handle.table.access(&plain) {
-                let found = search.run_plain(&plain, &access, so_far)?;
-                return found.answer(&search, |env| keep(env, spec.compile()?, handle));
-            }
+        if let Some(plain) = Plain::of(spec.term())
+            && let Some(access) = handle.table.access(&plain)
+        {
+            let found = search.run_plain(&plain, &access, so_far)?;
+            return found.answer(&search, |env| keep(env, spec.compile()?, handle));
         }
         let compiled = spec.compile()?;
         let plan = compiled.fresh_plan(&handle.table);
