@@ -77,21 +77,44 @@ unsafe extern "C" fn destroy(_env: *mut ErlNifEnv, object: *mut c_void) {
     }
 }
 
+/// An encoded specification.
+pub struct Spec(Scratch);
+
+impl Spec {
+    /// Encodes a specification.
+    pub fn read<'e>(env: Env<'e>, spec: VmTerm<'e>) -> Result<Spec, Raise<'e>> {
+        let mut buffer = Scratch::take();
+        encode::encode_term(env, spec, Role::Key, Keep::Retain, &mut buffer)?;
+        Ok(Spec(buffer))
+    }
+
+    /// The specification.
+    pub fn term(&self) -> Term<'_> {
+        // SAFETY: `read` has encoded it.
+        unsafe { Term::at(self.0.words(), 0) }
+    }
+
+    /// Compiles it.
+    pub fn compile<'e>(&self) -> Result<Compiled, Raise<'e>> {
+        if self.term().words() > SHORT_SPEC && budget::on_normal_scheduler() {
+            return Err(Raise::Dirty);
+        }
+        let program = Program::compile(self.term()).map_err(|_| BADARG)?;
+        Ok(Compiled { program, plan: Mutex::new(None) })
+    }
+}
+
+impl Drop for Spec {
+    fn drop(&mut self) {
+        // A program that was compiled has retained the keepers for itself.
+        release(self.term());
+    }
+}
+
 impl Compiled {
     /// Compiles a specification.
     pub fn parse<'e>(env: Env<'e>, spec: VmTerm<'e>) -> Result<Compiled, Raise<'e>> {
-        let mut buffer = Scratch::take();
-        encode::encode_term(env, spec, Role::Key, Keep::Retain, &mut buffer)?;
-        // SAFETY: just encoded.
-        let spec = unsafe { Term::at(buffer.words(), 0) };
-        let compiled = if spec.words() > SHORT_SPEC && budget::on_normal_scheduler() {
-            Err(Raise::Dirty)
-        } else {
-            Program::compile(spec).map_err(|_| BADARG)
-        };
-        // The program has retained the keepers for itself.
-        release(spec);
-        Ok(Compiled { program: compiled?, plan: Mutex::new(None) })
+        Spec::read(env, spec)?.compile()
     }
 
     /// The compiled specification that a term refers to.

@@ -62,7 +62,7 @@ impl Spot {
 
 /// The elements of a tuple that is an element of the object.
 #[inline(always)]
-fn inner<'r>(subject: &Subject<'r>, element: u32) -> Option<Roots<'r>> {
+pub(super) fn inner<'r>(subject: &Subject<'r>, element: u32) -> Option<Roots<'r>> {
     match subject.element(element as usize) {
         Part::Term(term) => term.tuple(),
         _ => None,

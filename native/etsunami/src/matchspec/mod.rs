@@ -25,6 +25,7 @@
 //! | `functions`, `call`, `arith` | the functions that guards and bodies may call |
 //! | `build`, `heap`, `operands`, `value` | values, and how terms are built |
 //! | `plan`, `bound`, `few` | where the objects that can match are |
+//! | `plain` | patterns that run without being compiled |
 //! | `replace` | whether a specification keeps keys |
 
 mod arith;
@@ -42,6 +43,7 @@ mod head;
 mod heap;
 mod names;
 mod operands;
+mod plain;
 mod plan;
 mod program;
 mod replace;
@@ -53,6 +55,7 @@ pub use compile::Invalid;
 pub use fault::{Fault, Problem};
 pub use few::Few;
 pub use heap::SystemLimit;
+pub use plain::Plain;
 pub use plan::{Access, Plan, Reason};
 pub use program::Program;
 pub use run::{Caller, Machine, Outcome};

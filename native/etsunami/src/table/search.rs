@@ -221,11 +221,9 @@ impl<E> Search<'_, '_, E> {
             // SAFETY: the words were loaded under this guard.
             let key_of = |word| unsafe { self.generation.keys().key_of(word) };
             let inside = |&word: &Word| !passes(range, key_of(word), direction).is_gt();
-            // As a rule all are in the range, or few: keys are not compared one by one.
-            let wide = words.last().is_none_or(inside);
-            if !wide {
-                words.truncate(words.partition_point(inside));
-            }
+            let within = count_inside(&words, inside);
+            let wide = within == words.len();
+            words.truncate(within);
             for (i, &word) in words.iter().enumerate() {
                 prefetch(&words, i + AHEAD);
                 // SAFETY: as above.
@@ -264,6 +262,21 @@ impl<E> Search<'_, '_, E> {
         }
         Ok(None)
     }
+}
+
+/// How many words are inside, which those are that stand in front. As a rule they are few or all: the
+/// keys of others, each of which may be far away in memory, are not looked at.
+fn count_inside(words: &[Word], inside: impl Fn(&Word) -> bool) -> usize {
+    let (mut known, mut next) = (0, 1);
+    if words.len() > FIRST_BATCH && words.last().is_some_and(&inside) {
+        return words.len();
+    }
+    while next <= words.len() && inside(&words[next - 1]) {
+        known = next;
+        next *= 2;
+    }
+    let end = words.len().min(next - 1);
+    known + words[known..end].partition_point(inside)
 }
 
 /// The last key that a search in an ordered table has passed.

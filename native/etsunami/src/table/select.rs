@@ -4,7 +4,9 @@
 //! decide there: each is atomic per object.
 
 use crate::error::{Error, Stop};
-use crate::matchspec::{Access, Machine, Outcome, Part, Plan, Program, Subject, SystemLimit};
+use crate::matchspec::{
+    Access, Machine, Outcome, Part, Plain, Plan, Program, Subject, SystemLimit,
+};
 use crate::reclaim::Guard;
 use crate::term::buffer::Buffer;
 use crate::term::object::{ObjectPtr, retain};
@@ -100,6 +102,34 @@ impl Table {
             let Some(outcome) = program.run(subject, machine)? else { return Ok(Look::Other) };
             Ok(if take(object, subject, outcome) { Look::Match } else { Look::Refused })
         })
+    }
+
+    /// The results of a plain pattern, as [`Table::select`] gives those of a program.
+    #[expect(clippy::too_many_arguments, reason = "a search has so many parts")]
+    pub fn select_plain(
+        &self,
+        guard: &Guard,
+        plain: &Plain,
+        access: &Access,
+        cursor: Cursor,
+        direction: Direction,
+        quota: &mut Quota,
+        mut take: impl FnMut(ObjectPtr, Subject<'_>, Outcome<'_>) -> bool,
+    ) -> Ended {
+        self.search(guard, access, cursor, direction, quota, &mut |object, _| {
+            // SAFETY: the guard keeps the object.
+            let subject = unsafe { subject(object) };
+            if !plain.matches(&subject) {
+                return Ok(Look::Other);
+            }
+            let taken = plain.give(&subject, |outcome| take(object, subject, outcome));
+            Ok(if taken { Look::Match } else { Look::Refused })
+        })
+    }
+
+    /// Where the objects are that a plain pattern can match; none if only a program's plan tells.
+    pub fn access(&self, plain: &Plain) -> Option<Access> {
+        plain.access(self.spec.keypos, self.spec.kind == Kind::OrderedSet)
     }
 
     /// Counts the objects for which a program gives `true`; `quota.matches` is used up by them.

@@ -127,7 +127,7 @@ impl Drop for OwnedKey {
 }
 
 /// The words of a copy that needs no allocation.
-const SHORT: usize = 8;
+pub(crate) const SHORT: usize = 8;
 
 /// A copy of a term that nothing points to while it moves, so that a short one costs no allocation.
 #[derive(Debug)]
@@ -149,6 +149,16 @@ impl Kept {
         unsafe { copy_term(term, root, root.add(1)) };
         retain(term);
         Kept { short, long: None }
+    }
+
+    /// A term whose words are here already.
+    ///
+    /// # Safety
+    /// The first word starts a well-formed encoding whose blocks stand in the others, and there are
+    /// no keepers in it.
+    #[inline]
+    pub(crate) unsafe fn of_words(words: [u64; SHORT]) -> Kept {
+        Kept { short: words, long: None }
     }
 
     /// The term.

@@ -17,11 +17,12 @@
 //! and `{reverse, List, Continuation}` leave it to the caller to put them right. Where the order
 //! of a table is known and everything is wanted, the search goes the other way instead.
 
-use etsunami::matchspec::Machine;
+use etsunami::matchspec::{Access, Outcome, Plain, Subject};
 use etsunami::reclaim::{Guard, pin};
 use etsunami::table::options::{Kind, Need};
 use etsunami::table::select::Failure;
 use etsunami::table::{Cursor, Direction, Quota};
+use etsunami::term::object::ObjectPtr;
 
 use super::owned;
 use crate::args::{self, Parsed};
@@ -29,7 +30,7 @@ use crate::atoms::atoms;
 use crate::budget::{self, Pace};
 use crate::codec::decode;
 use crate::codec::encode::Role;
-use crate::compiled::{Compiled, TablePlan};
+use crate::compiled::{Compiled, Spec, TablePlan};
 use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
 use crate::raw_nif;
@@ -57,9 +58,16 @@ raw_nif! {
             let nothing = if wanted.chunk == 0 { spec } else { atoms().end_of_table };
             return Ok(nothing);
         }
-        let compiled = Compiled::parse(env, spec)?;
+        let spec = Spec::read(env, spec)?;
         let search = Search { env, guard: &guard, handle, wanted };
         let so_far = SoFar { cursor: Cursor::Start, list: env.make_list(&[]), got: 0 };
+        if let Some(plain) = Plain::of(spec.term())
+            && let Some(access) = handle.table.access(&plain)
+        {
+            let found = search.run_plain(&plain, &access, so_far)?;
+            return found.answer(&search, |env| keep(env, spec.compile()?, handle));
+        }
+        let compiled = spec.compile()?;
         let plan = compiled.fresh_plan(&handle.table);
         search.run(&compiled, &plan, so_far)?.answer(&search, |env| compiled.keep(plan, env))
     }
@@ -82,6 +90,13 @@ raw_nif! {
         let plan = compiled.plan(&handle.table);
         search.run(compiled, &plan, so_far)?.answer(&search, |_| Ok(term))
     }
+}
+
+/// What a search that began without a program goes on with.
+#[cold]
+fn keep<'e>(env: Env<'e>, compiled: Compiled, handle: &Handle) -> Answer<'e> {
+    let plan = compiled.fresh_plan(&handle.table);
+    compiled.keep(plan, env)
 }
 
 /// What is asked for.
@@ -136,6 +151,10 @@ fn ordered<'e>(env: Env<'e>, parts: &[VmTerm<'e>]) -> Parsed<'e, Read<'e>> {
     Ok((wanted, compiled, SoFar { cursor, list, got }))
 }
 
+/// Searches from a cursor on until a quota is used up.
+type Step<'s, 'e> = dyn FnMut(Cursor, Direction, &mut Quota, &mut Results<'e>) -> Result<Option<Cursor>, Failure>
+    + 's;
+
 /// The search of one call.
 struct Search<'e, 'g> {
     env: Env<'e>,
@@ -179,22 +198,61 @@ impl<'e> Search<'e, '_> {
         }
     }
 
+    /// Runs a program.
     fn run(
         &self,
         compiled: &Compiled,
         plan: &TablePlan,
         so_far: SoFar<'e>,
     ) -> Result<Found<'e>, Raise<'e>> {
-        let normal = budget::on_normal_scheduler();
-        let mut machine = compiled.machine(self.env);
+        let (env, guard, table) = (self.env, self.guard, &self.handle.table);
+        let mut machine = compiled.machine(env);
+        let (program, access) = (&compiled.program, &plan.plan.access);
+        self.chunk(program.words(), so_far, &mut |cursor, direction, quota, results| {
+            let take = |object: ObjectPtr, subject: Subject<'_>, outcome: Outcome<'_>| {
+                // SAFETY: the guard keeps the object.
+                let whole = || unsafe { results::object(env, object, subject) };
+                results.take(object.words(), outcome, whole)
+            };
+            table.select(guard, program, access, cursor, direction, quota, &mut machine, take)
+        })
+    }
+
+    /// Runs a plain pattern.
+    fn run_plain(
+        &self,
+        plain: &Plain,
+        access: &Access,
+        so_far: SoFar<'e>,
+    ) -> Result<Found<'e>, Raise<'e>> {
+        let (env, guard, table) = (self.env, self.guard, &self.handle.table);
+        self.chunk(0, so_far, &mut |cursor, direction, quota, results| {
+            let take = |object: ObjectPtr, subject: Subject<'_>, outcome: Outcome<'_>| {
+                // SAFETY: the guard keeps the object.
+                let whole = || unsafe { results::object(env, object, subject) };
+                results.take(object.words(), outcome, whole)
+            };
+            table.select_plain(guard, plain, access, cursor, direction, quota, take)
+        })
+    }
+
+    /// Makes steps until the chunk is full, the time is up or the search is through. What runs has so
+    /// many words.
+    fn chunk(
+        &self,
+        words: usize,
+        so_far: SoFar<'e>,
+        step: &mut Step<'_, 'e>,
+    ) -> Result<Found<'e>, Raise<'e>> {
+        let (normal, direction) = (budget::on_normal_scheduler(), self.direction());
         let mut results = Results::new(self.env, normal);
-        let mut pace = Pace::of_program(normal, compiled.program.words());
+        let mut pace = Pace::of_program(normal, words);
         let SoFar { mut cursor, list, got } = so_far;
         let largest = budget::largest_object(normal);
         let next = loop {
             let matches = self.left(got + results.terms.len());
             let mut quota = Quota { matches, visits: pace.step(), largest, ..Quota::default() };
-            let next = self.step(compiled, plan, cursor, &mut quota, &mut machine, &mut results)?;
+            let next = step(cursor, direction, &mut quota, &mut results)?;
             if results.is_too_long() || pace.is_stuck(&quota) {
                 return Err(Raise::Dirty);
             }
@@ -214,35 +272,6 @@ impl<'e> Search<'e, '_> {
     fn left(&self, got: usize) -> usize {
         let chunk = if self.wanted.chunk == 0 { usize::MAX } else { self.wanted.chunk };
         chunk.saturating_sub(got)
-    }
-
-    fn step(
-        &self,
-        compiled: &Compiled,
-        plan: &TablePlan,
-        cursor: Cursor,
-        quota: &mut Quota,
-        machine: &mut Machine,
-        results: &mut Results<'e>,
-    ) -> Result<Option<Cursor>, Raise<'e>> {
-        let (env, table) = (self.env, &self.handle.table);
-        let (program, access) = (&compiled.program, &plan.plan.access);
-        let direction = self.direction();
-        let next = table.select(
-            self.guard,
-            program,
-            access,
-            cursor,
-            direction,
-            quota,
-            machine,
-            |object, subject, outcome| {
-                // SAFETY: the guard keeps the object.
-                let whole = || unsafe { results::object(env, object, subject) };
-                results.take(object.words(), outcome, whole)
-            },
-        );
-        Ok(next?)
     }
 }
 
