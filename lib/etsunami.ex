@@ -1005,6 +1005,16 @@ defmodule Etsunami do
 
   @doc """
   Returns the next results, after those of `select_reverse/3`. The same as `select/1`.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}])
+      iex> {[2], continuation} = Etsunami.select_reverse(table, [{{:"$1", :_}, [], [:"$1"]}], 1)
+      iex> {[1], continuation} = Etsunami.select_reverse(continuation)
+      iex> Etsunami.select_reverse(continuation)
+      :"$end_of_table"
+
   """
   @doc group: :match
   @spec select_reverse(continuation) :: {[term], continuation} | :"$end_of_table"
@@ -1094,6 +1104,15 @@ defmodule Etsunami do
   @doc """
   As `match/2`, but returns at most `limit` results, and a continuation that leads to the next
   ones by `match/1`. See `select/3`.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :a}])
+      iex> {results, _continuation} = Etsunami.match(table, {:"$1", :a}, 1)
+      iex> results
+      [[1]]
+
   """
   @doc group: :match
   @spec match(table, match_pattern, limit :: pos_integer) ::
@@ -1104,6 +1123,16 @@ defmodule Etsunami do
 
   @doc """
   Returns the next results, after those of `match/3`. The same as `select/1`.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :a}])
+      iex> {[[1]], continuation} = Etsunami.match(table, {:"$1", :a}, 1)
+      iex> {results, _continuation} = Etsunami.match(continuation)
+      iex> results
+      [[3]]
+
   """
   @doc group: :match
   @spec match(continuation) :: {[term], continuation} | :"$end_of_table"
@@ -1129,6 +1158,15 @@ defmodule Etsunami do
   @doc """
   As `match_object/2`, but returns at most `limit` objects, and a continuation that leads to the
   next ones by `match_object/1`. See `select/3`.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :a}])
+      iex> {objects, _continuation} = Etsunami.match_object(table, {:_, :a}, 1)
+      iex> objects
+      [{1, :a}]
+
   """
   @doc group: :match
   @spec match_object(table, match_pattern, limit :: pos_integer) ::
@@ -1139,6 +1177,16 @@ defmodule Etsunami do
 
   @doc """
   Returns the next objects, after those of `match_object/3`. The same as `select/1`.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}, {3, :a}])
+      iex> {[{1, :a}], continuation} = Etsunami.match_object(table, {:_, :a}, 1)
+      iex> {objects, _continuation} = Etsunami.match_object(continuation)
+      iex> objects
+      [{3, :a}]
+
   """
   @doc group: :match
   @spec match_object(continuation) :: {[term], continuation} | :"$end_of_table"
@@ -1271,6 +1319,12 @@ defmodule Etsunami do
   @doc """
   Tells if a term is a compiled match specification, and is so here and now: one that has been
   sent to another node or written to a file is not any more.
+
+  ## Examples
+
+      iex> Etsunami.is_compiled_ms([{:_, [], [true]}])
+      false
+
   """
   @doc group: :match_spec
   @spec is_compiled_ms(term) :: boolean
@@ -1306,6 +1360,16 @@ defmodule Etsunami do
 
   The specification is that of the call that the continuation comes from. A continuation that can
   be used as it is stays as it is.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:table, [:ordered_set])
+      iex> Etsunami.insert(table, [{1, :a}, {2, :b}])
+      iex> spec = [{{:"$1", :_}, [], [:"$1"]}]
+      iex> {[1], continuation} = Etsunami.select(table, spec, 1)
+      iex> Etsunami.repair_continuation(continuation, spec) == continuation
+      true
+
   """
   @doc group: :match_spec
   @spec repair_continuation(continuation, match_spec) :: continuation
@@ -1827,6 +1891,14 @@ defmodule Etsunami do
 
   @doc """
   Shows a table on the terminal as `i/1` does it, in pages of a given height.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:moons, [])
+      iex> Etsunami.insert(table, {:io, 1})
+      iex> ExUnit.CaptureIO.capture_io("q\\n", fn -> Etsunami.i(table, 10) end) =~ "<1   > {io,1}"
+      true
+
   """
   @doc group: :info
   @spec i(table, pos_integer) :: :ok
@@ -1834,6 +1906,14 @@ defmodule Etsunami do
 
   @doc """
   Shows a table on the terminal as `i/1` does it, in pages of a given height and width.
+
+  ## Examples
+
+      iex> table = Etsunami.new(:moons, [])
+      iex> Etsunami.insert(table, {:io, 1})
+      iex> ExUnit.CaptureIO.capture_io("q\\n", fn -> Etsunami.i(table, 10, 40) end) =~ "<1   > {io,1}"
+      true
+
   """
   @doc group: :info
   @spec i(table, pos_integer, pos_integer) :: :ok
