@@ -58,7 +58,7 @@ defmodule Bench.Charts do
     end
 
     columns =
-      for type <- @types, options <- [:plain, :auto], group <- [:read, :write] do
+      for type <- [:set, :ordered_set], options <- [:plain, :auto], group <- [:read, :write] do
         {{type, options, group}, "#{type}, #{options}", "#{group}s"}
       end
 

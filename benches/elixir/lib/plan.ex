@@ -29,11 +29,14 @@ defmodule Bench.Plan do
 
   @doc "The rule in one sentence for the head of a result."
   def rule do
-    "selection: all operations on integer keys and values, 10⁵ objects, for all types and options " <>
+    "all operations on integer keys and values, 10⁵ objects, for all types and options " <>
       "(10³ objects: `set` and `ordered_set`); operations with one key on all keys × values in " <>
       "`plain` and `auto`, on tuple keys with all options; 10⁷ objects: reads and writes on " <>
       "integers in `plain` and `auto`"
   end
+
+  @doc "The same for the short form."
+  def short_rule, do: "a short form, `plain` and `auto`"
 
   @doc "The tables of the full run with their operations; those of one shape follow each other."
   def full do

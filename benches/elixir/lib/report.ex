@@ -19,8 +19,8 @@ defmodule Bench.Report do
       broken(run),
       losing(name, run),
       section("Families", Budgets.table(Budgets.families(run.cells)), run.cells),
-      section("What ETS is known to be bad at", rows(name, run.rows, :weak), run.rows),
-      section("The life of tables", rows(name, run.rows, :lifecycle), run.rows),
+      rows("What ETS is known to be bad at", name, run.rows, :weak),
+      rows("The life of tables", name, run.rows, :lifecycle),
       latency(name, run.latency),
       hold(name, run.hold),
       memory(name, run.memory),
@@ -88,8 +88,10 @@ defmodule Bench.Report do
     "**#{decimals(pair.quotient, 2)}** [#{decimals(pair.low, 2)}, #{decimals(pair.high, 2)}]"
   end
 
-  defp rows(name, rows, section),
-    do: table_of_rows(name, Enum.filter(rows, &(&1.section == section)))
+  defp rows(title, name, rows, section) do
+    rows = Enum.filter(rows, &(&1.section == section))
+    section(title, table_of_rows(name, rows), rows)
+  end
 
   defp table_of_rows(name, rows) do
     [
@@ -138,7 +140,7 @@ defmodule Bench.Report do
   defp memory(name, rows) do
     [
       "## Resident memory\n\n",
-      "Growth in bytes per object in fresh virtual machines; left: two seconds after `delete/1`; ",
+      "Growth in bytes per object, 300,000 objects in fresh virtual machines; left: two seconds after `delete/1`; ",
       "goals: 0.8 for integers, 0.6 for maps.\n\n",
       Memory.table(name, for(%{result: {:ok, _}} = row <- rows, do: row)),
       "\n"

@@ -24,8 +24,11 @@ defmodule Bench.Run do
     |> Enum.map(fn name ->
       attempted(name, fn -> section(name, module, both, limits, options) end)
     end)
-    |> Enum.reduce(empty(module, options), &Map.merge(&2, &1, fn _, a, b -> a ++ b end))
-    |> Map.update!(:head, &(&1 ++ took(options)))
+    |> Enum.reduce(
+      empty(module, options, Plan.rule()),
+      &Map.merge(&2, &1, fn _, a, b -> a ++ b end)
+    )
+    |> Map.update!(:head, &(&1 ++ took()))
   end
 
   @doc "Measures the short form, which takes less than a minute."
@@ -35,9 +38,9 @@ defmodule Bench.Run do
     cells = Matrix.run(Plan.short(), both, limits)
     load = Load.run(both, limits, [:plain, :auto], Enum.uniq([1, schedulers]))
 
-    empty(module, options)
+    empty(module, options, Plan.short_rule())
     |> Map.merge(%{cells: cells ++ load, latency: Latency.run(both, [:auto])})
-    |> Map.update!(:head, &(&1 ++ took(options)))
+    |> Map.update!(:head, &(&1 ++ took()))
   end
 
   @doc "Writes text and charts into the directory of results; returns the name of the text's file."
@@ -92,10 +95,10 @@ defmodule Bench.Run do
     %{cells: cells, rows: rows}
   end
 
-  defp empty(module, options) do
+  defp empty(module, options, rule) do
     %{
       module: module,
-      head: Machine.lines() ++ head(options),
+      head: Machine.lines() ++ head(options, rule),
       cells: [],
       rows: [],
       latency: [],
@@ -105,12 +108,12 @@ defmodule Bench.Run do
     }
   end
 
-  defp head(options) do
+  defp head(options, rule) do
     [
       "- seed #{Keyword.get(options, :seed, 1)}; load of the machine at the start: #{Machine.load()}",
       "- times are medians, quotients are medians of the quotients of pairs (A B A B …); nothing " <>
         "is subtracted; both sides run the same generated loops",
-      "- #{Plan.rule()}",
+      "- selection: #{rule}",
       "- plain: no option; auto: `{write_concurrency, auto}, {read_concurrency, true}`"
     ] ++ engine(System.get_env("ETSUNAMI_ENGINE"))
   end
@@ -118,7 +121,7 @@ defmodule Bench.Run do
   defp engine(nil), do: []
   defp engine(name), do: ["- engine of ordered sets: #{name}"]
 
-  defp took(_options) do
+  defp took() do
     Progress.done()
     seconds = System.monotonic_time(:second) - Data.get(:started)
     ["- took #{div(seconds, 60)} minutes #{rem(seconds, 60)} seconds"]
