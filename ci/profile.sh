@@ -31,6 +31,7 @@ table() {
   awk -v calls="$2" '
     function layer(file) {
       if (file ~ /^table\//) return "table"
+      if (file ~ /^engine\/[a-z_]*\.rs/) return "engine"
       if (file ~ /^engine\//) { split(file, part, "/"); return "engine " part[2] }
       if (file ~ /^term\//) return "term"
       if (file ~ /^reclaim\//) return "reclaim"
@@ -43,6 +44,7 @@ table() {
       else if (innermost ~ /mimalloc|\.c$/) where = "allocator"
       else where = "standard library"
       if (file == "") name = where
+      sub(/<.*/, "", name); if (name ~ /^one_call/) name = "-"
       place[address] = where; called[address] = name " (" (file == "" ? innermost : file) ")"
     }
     FILENAME != "-" { count[$1] = $2; object[$1] = $3; outer[$1] = $4; next }
@@ -71,7 +73,7 @@ table() {
       for (l in layers) printf "  %8.1f  %s\n", layers[l] / calls, l | "sort -rn"
       close("sort -rn")
       print "  of which"; fflush()
-      for (f in functions) if (functions[f] / calls >= 0.95) {
+      for (f in functions) if (functions[f] / calls >= 1.95) {
         split(f, part, "\t"); printf "  %8.1f  %-18s %s\n", functions[f] / calls, part[1], part[2] | "sort -rn"
       }
     }' "$1" -
@@ -82,7 +84,8 @@ profile() {
   echo "Written by ci/profile.sh; $(rustc --version | cut -d' ' -f1,2), $(valgrind --version), release profile."
   echo "A table of 65,536 objects. What the boundary does (finding the table, encoding, decoding) is"
   echo "not in it, nor is the background thread, which frees. An instruction belongs to the innermost"
-  echo "function of the core that it was inlined into; functions below one instruction a call are left out."
+  echo "function of the core that it was inlined into (a dash: the compiler merged several). Functions"
+  echo "below two instructions a call are left out."
   "$program" "$1" | while read -r case; do
     said=$(valgrind --tool=callgrind --callgrind-out-file="$work/out" --dump-instr=yes \
       --compress-pos=no --compress-strings=no --collect-atstart=no \

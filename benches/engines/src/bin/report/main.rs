@@ -13,17 +13,17 @@ const WORKLOADS: [&str; 7] =
 const HEAD: &str = "\
 # Our engines beside other concurrent maps
 
-Written by `ci/bench-engines.sh` from the estimates of criterion; not edited by hand. The workload is
+Written by `ci/bench-engines.sh` from the estimates of criterion, not by hand. The workload is
 `engines/src/workload.rs`, the adapters stand beside it.
 
 Medians, in nanoseconds for one operation of a thread (with two threads both are busy all the time,
 so the same number for one and two threads means twice the throughput). 65,536 keys, in cache. All
 maps allocate by mimalloc and hash by the same function. `u64` keys: our engines by themselves, each
-word leading to a box of key and value; the peers keep both in place. `encoded` keys: a binary of 17
-bytes, as our tables hold it; ours are whole tables of pairs, with everything that `insert` and
-`lookup` of the core do; the peers have the words of the key boxed, and our functions of hash,
-equality and order. The fastest of a row is bold; **ours** are the columns that begin with
-\"etsunami\".
+word leading to a box of key and value (papaya and crossbeam-skiplist allocate too, for the others
+both lie in the table). `encoded` keys: a binary of 17 bytes, as our tables hold it; ours are whole
+tables of pairs, with everything that `insert` and `lookup` of the core do; the peers have the words
+of the key boxed, and our functions of hash, equality and order. The fastest of a row is bold; ours
+are the columns that begin with \"etsunami\".
 ";
 
 const LOST: &str = "
