@@ -59,11 +59,12 @@ pub(super) struct Participant {
     pub next: Cell<*const super::collector::Slot>,
 }
 
-// SAFETY:
+// Why threads may share a slot:
 // - the fields that are not atomic are accessed as the module documentation says: `depth`, `help`
 //   and `held` by the owner, `bag` under the biased lock, `next`, `index` and `shared` do not
 //   change after publication;
 // - ownership passes from thread to thread through `claimed` (Release and Acquire).
+// SAFETY: so no field is accessed by two threads at once, unless it is atomic.
 unsafe impl Sync for Participant {}
 // SAFETY: as above; nothing is bound to the thread that allocated the slot.
 unsafe impl Send for Participant {}

@@ -33,11 +33,11 @@ macro_rules! access {
                     By::Reader => self.load(Ordering::Acquire),
                     #[cfg(not(loom))]
                     By::Owner => self.load(Ordering::Relaxed),
-                    // SAFETY: owners exclude stores. Loom checks it, which is one reason to load
-                    // in this way. The other is that loom remembers only the last load of an
-                    // atomic: an owner's load before its store would hide from it that the store
-                    // races with the loads of readers, and it would not explore their orders.
+                    // Loom remembers only the last load of an atomic: an owner's load before its
+                    // store would hide from it that the store races with the loads of readers, and
+                    // it would not explore their orders. This load is none, and is checked.
                     #[cfg(loom)]
+                    // SAFETY: owners exclude stores.
                     By::Owner => unsafe { self.unsync_load() },
                 }
             }
