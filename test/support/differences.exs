@@ -136,6 +136,13 @@
         "specifications) for the rest of an interrupted call, and do not look at the table first"
   },
   %{
+    name: :exceptions_in_files,
+    before: :never,
+    reason:
+      "file2tab of :ets with verify takes an object {'EXIT', Term} for one that cannot be decoded, " <>
+        "and its own file for a broken one"
+  },
+  %{
     name: :log_is_truncated,
     before: "15.0.0",
     reason:

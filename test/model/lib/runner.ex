@@ -78,15 +78,16 @@ defmodule Etsunami.Model.Runner do
     class, reason -> {:differ, :crash, {class, reason, __STACKTRACE__}}
   end
 
+  # How often a parallel program is run to see whether it fails.
+  @again 50
+
   defp replay(seed, number) do
     :proper.global_state_init_size_seed(@size, {seed, 0, 0})
     program = generate(generators(), seed, number)
-    IO.puts(inspect(outcome(program, Histogram.new(), 1), [pretty: true] ++ @limits))
-    shrink(seed, number, generators())
+    outcome = outcome(program, Histogram.new(), @again)
+    IO.puts(inspect(outcome, [pretty: true] ++ @limits))
+    if outcome != :ok, do: shrink(seed, number, generators())
   end
-
-  # How often a parallel program is run to see whether it fails.
-  @again 50
 
   # The same program again, this time by PropEr, which shrinks it.
   defp shrink(seed, number, generators) do
