@@ -92,7 +92,8 @@ fn hash_block(term: Term, root: u64, seed: u64) -> u64 {
     if !block.is_irregular() {
         return hash_regular(block, seed);
     }
-    bit_string(term).map_or_else(|| Walk::new(seed, Regular::Whole).hash(term), |bits| hash_bits(bits, seed))
+    bit_string(term)
+        .map_or_else(|| Walk::new(seed, Regular::Whole).hash(term), |bits| hash_bits(bits, seed))
 }
 
 fn hash_regular(block: Block, seed: u64) -> u64 {

@@ -327,6 +327,7 @@ pub unsafe fn equal_objects(a: ObjectPtr, b: ObjectPtr) -> bool {
 pub unsafe fn hash_object(object: ObjectPtr, seed: u64) -> u64 {
     // SAFETY: the object lives by the caller's promise.
     let elements = unsafe { object.elements() };
-    elements
-        .fold(elements.len() as u64, |state, term| hash::mix(state ^ hash_contents(term, seed), seed))
+    elements.fold(elements.len() as u64, |state, term| {
+        hash::mix(state ^ hash_contents(term, seed), seed)
+    })
 }
