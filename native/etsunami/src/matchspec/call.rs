@@ -426,7 +426,9 @@ pub(super) fn find<'r>(map: Map<'r>, key: Term) -> Option<Term<'r>> {
     const FEW: usize = 16;
     let root = key.root();
     let keys = map.keys();
-    let at = if layout::is_immediate(root) && map.len() <= FEW {
+    let at = if let Some(words) = map.shared_keys() {
+        words.iter().position(|&word| word == root)
+    } else if layout::is_immediate(root) && map.len() <= FEW {
         (0..map.len()).find(|&i| keys.get(i).root() == root)
     } else if map.is_sorted() && map.len() > FEW {
         search(keys, key)

@@ -7,7 +7,10 @@
 //! tells whether the block is irregular, which the caller passes on by closing its parent with
 //! [`Buffer::mark_irregular`].
 
-use super::layout::{self, IRREGULAR, Kind, MAX_WORDS, NEGATIVE, SORTED, block_ref, header};
+use super::layout::{
+    self, IRREGULAR, Kind, MAX_WORDS, NEGATIVE, SORTED, block_ref, header, shaped_header,
+};
+use super::shape::Shape;
 use super::view::Term;
 
 /// The object would be larger than [`MAX_WORDS`].
@@ -110,14 +113,38 @@ impl Buffer {
     /// replaced by opening blocks at them.
     #[inline]
     pub fn open_tuple_of(&mut self, at: usize, elements: &[u64]) -> Result<usize, TooLarge> {
-        let (block, words) = (self.words.len(), 1 + elements.len());
+        let header = header(elements.len(), 1 + elements.len());
+        self.open_of(at, Kind::Tuple, header, elements)
+    }
+
+    /// Opens a map of this shape whose values' words are known, likewise.
+    #[inline]
+    pub fn open_shaped(
+        &mut self,
+        at: usize,
+        shape: Shape,
+        values: &[u64],
+    ) -> Result<usize, TooLarge> {
+        debug_assert_eq!(shape.len(), values.len());
+        self.open_of(at, Kind::Shaped, shaped_header(shape, 1 + values.len()), values)
+    }
+
+    #[inline(always)]
+    fn open_of(
+        &mut self,
+        at: usize,
+        kind: Kind,
+        header: u64,
+        roots: &[u64],
+    ) -> Result<usize, TooLarge> {
+        let (block, words) = (self.words.len(), 1 + roots.len());
         if words > MAX_WORDS - block.min(MAX_WORDS) {
             return Err(TooLarge);
         }
         self.words.try_reserve(words).map_err(|_| TooLarge)?;
-        self.words.push(header(elements.len(), words));
-        self.words.extend_from_slice(elements);
-        self.words[at] = block_ref(Kind::Tuple, block - at);
+        self.words.push(header);
+        self.words.extend_from_slice(roots);
+        self.words[at] = block_ref(kind, block - at);
         Ok(block)
     }
 

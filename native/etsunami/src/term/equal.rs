@@ -3,7 +3,7 @@
 //! Immediates are equal if their words are. Regular blocks are equal if their words are: one
 //! comparison of two slices answers for keys that match. If the words differ, the terms may be
 //! equal, since a map that stands in a key has its keys in term order and one that stands elsewhere
-//! in the VM's; and irregular blocks have to be asked piece by piece anyway. That is the walk of
+//! in the VM's, its own or those of a shape; and irregular blocks have to be asked piece by piece anyway. That is the walk of
 //! [`super::order`], run once from the top, so the whole stays linear.
 
 use std::cmp::Ordering;
@@ -25,19 +25,30 @@ pub fn equal(a: Term, b: Term) -> bool {
 fn equal_blocks(a: Term, x: u64, b: Term, y: u64) -> bool {
     let (p, q) = (a.block(x), b.block(y));
     if p.kind != q.kind {
-        return equal_binaries(a, b);
+        return equal_forms(a, p, b, q);
     }
     match p.kind {
         Kind::Bits => p.head() == q.head() && p.words() == q.words(),
         Kind::Float => equal_floats(p, q),
         Kind::Integer | Kind::External => p.words() == q.words(),
         Kind::Foreign => p.head() == q.head() && equal_foreign(a, p, b, q),
-        Kind::Tuple | Kind::List | Kind::Map => equal_compounds(a, p, b, q),
+        Kind::Tuple | Kind::List | Kind::Map | Kind::Shaped => equal_compounds(a, p, b, q),
     }
 }
 
 fn equal_floats(a: Block, b: Block) -> bool {
     a.head() == b.head() || (host().zero_floats_equal && (a.head() | b.head()) << 1 == 0)
+}
+
+/// What is of different kinds is equal if it is one term in two forms.
+#[cold]
+fn equal_forms(a: Term, p: Block, b: Term, q: Block) -> bool {
+    match (p.kind, q.kind) {
+        (Kind::Map, Kind::Shaped) | (Kind::Shaped, Kind::Map) => {
+            compare_in(a, b, Mode::Same).is_eq()
+        }
+        _ => equal_binaries(a, b),
+    }
 }
 
 /// A binary may be held by reference in one term and stand in the other.
@@ -55,6 +66,7 @@ fn equal_foreign(a: Term, p: Block, b: Term, q: Block) -> bool {
     p.foreign().hash == q.foreign().hash && (host().foreign_equal)(a, b)
 }
 
+/// (What stands in place of the count of a shaped map is its shape.)
 fn equal_compounds(a: Term, p: Block, b: Term, q: Block) -> bool {
     if layout::count(p.head()) != layout::count(q.head()) {
         return false;

@@ -7,10 +7,12 @@
 //! equals share: a zero float its absolute value where the zeros are equal, a foreign term the VM's
 //! hash, a binary its contents.
 //!
-//! Equal terms have equal hashes if their maps stand in the same order and their binaries on the
-//! same side (held by reference or not). Keys satisfy it, their maps being sorted and their
-//! binaries never held by reference; objects do too, because the VM iterates equal maps alike and
-//! the boundary decides by size what to hold by reference.
+//! Equal terms have equal hashes if their maps stand in the same order and form, and their binaries
+//! on the same side (held by reference or not). Keys satisfy it: their maps are sorted and not
+//! shaped, their binaries never held by reference. For objects there is [`hash_contents`], which
+//! goes through all that is nested, so that a map with a shape and one with its own keys hash alike;
+//! there the VM iterates equal maps alike, and the boundary decides by size what to hold by
+//! reference.
 //!
 //! The upper eight bits of an atom's position are the same in every table and every run: a small
 //! table with atoms as keys is traversed in one order, as tests and people who read its contents
@@ -59,9 +61,23 @@ pub fn hash_wide(term: Term, seed: u64) -> u64 {
     if layout::is_immediate(root) { mix(root, seed) } else { hash_block(term, root, seed) }
 }
 
+/// The hash of a term, whatever the forms of the maps in it.
+#[inline]
+pub fn hash_contents(term: Term, seed: u64) -> u64 {
+    let root = term.root();
+    if layout::is_immediate(root) || !is_compound(term.block(root)) {
+        return hash_wide(term, seed);
+    }
+    Walk::new(seed, Regular::Pieces).hash(term)
+}
+
+fn is_compound(block: Block) -> bool {
+    matches!(block.kind, Kind::Tuple | Kind::List | Kind::Map | Kind::Shaped)
+}
+
 /// The halves of the product, xored.
 #[inline(always)]
-fn fold(a: u64, b: u64) -> u64 {
+pub(super) fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     product as u64 ^ (product >> 64) as u64
 }
@@ -76,7 +92,8 @@ fn hash_block(term: Term, root: u64, seed: u64) -> u64 {
     if !block.is_irregular() {
         return hash_regular(block, seed);
     }
-    bit_string(term).map_or_else(|| Walk::new(seed).hash(term), |bits| hash_bits(bits, seed))
+    bit_string(term)
+        .map_or_else(|| Walk::new(seed, Regular::Whole).hash(term), |bits| hash_bits(bits, seed))
 }
 
 fn hash_regular(block: Block, seed: u64) -> u64 {
@@ -109,17 +126,27 @@ fn hash_bytes(bytes: &[u8], seed: u64) -> u64 {
     hasher.finish()
 }
 
-/// The walk over an irregular term, iterative. Sizes enter before contents, so that the sequence of
+/// How a walk takes regular compounds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Regular {
+    /// By their words.
+    Whole,
+    /// Piece by piece.
+    Pieces,
+}
+
+/// The walk over a compound, iterative. Sizes enter before contents, so that the sequence of
 /// what is mixed in tells the term.
 struct Walk<'a> {
     seed: u64,
+    regular: Regular,
     state: u64,
     runs: Stack<Roots<'a>, 12>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(seed: u64) -> Walk<'a> {
-        Walk { seed, state: seed, runs: Stack::new() }
+    fn new(seed: u64, regular: Regular) -> Walk<'a> {
+        Walk { seed, regular, state: seed, runs: Stack::new() }
     }
 
     fn hash(mut self, term: Term<'a>) -> u64 {
@@ -143,11 +170,11 @@ impl<'a> Walk<'a> {
         self.state = fold(self.state ^ word, FIRST).wrapping_add(SECOND);
     }
 
-    /// Takes an immediate, a regular term or a binary.
+    /// Takes what has no parts to go through.
     fn is_leaf(&mut self, term: Term<'a>) -> bool {
         let root = term.root();
         let leaf = layout::is_immediate(root)
-            || !term.block(root).is_irregular()
+            || self.is_whole(term.block(root))
             || bit_string(term).is_some();
         if leaf {
             self.add(hash_wide(term, self.seed));
@@ -155,17 +182,39 @@ impl<'a> Walk<'a> {
         leaf
     }
 
-    /// Takes an irregular term, or pushes its parts.
+    fn is_whole(&self, block: Block) -> bool {
+        !block.is_irregular() && (self.regular == Regular::Whole || !is_compound(block))
+    }
+
+    /// Takes an irregular term, or a compound's size and parts.
     fn term(&mut self, term: Term<'a>) {
         let block = term.block(term.root());
         let count = layout::count(block.head());
-        self.add(block.kind as u64 | (count as u64) << 8);
         match block.kind {
-            Kind::Tuple => self.runs.push(block.roots(0, count)),
-            Kind::List => self.runs.push(block.roots(0, count + 1)),
-            Kind::Map => self.runs.push(block.roots(0, 2 * count)),
+            Kind::Tuple => self.parts(Kind::Tuple, count, block.roots(0, count)),
+            Kind::List => self.parts(Kind::List, count, block.roots(0, count + 1)),
+            Kind::Map | Kind::Shaped => {
+                let map = block.map();
+                self.parts(Kind::Map, map.len(), map.keys());
+                self.run(map.values());
+            }
             Kind::Foreign => self.add(block.foreign().hash),
             _ => self.add(hash_words(block.words(), self.seed)),
+        }
+    }
+
+    fn parts(&mut self, kind: Kind, count: usize, roots: Roots<'a>) {
+        self.add(kind as u64 | (count as u64) << 8);
+        self.run(roots);
+    }
+
+    /// Takes a run of immediates at once, and any other later.
+    fn run(&mut self, run: Roots<'a>) {
+        let words = run.words();
+        if words.iter().all(|&word| layout::is_immediate(word)) {
+            self.add(hash_words(words, self.seed));
+        } else {
+            self.runs.push(run);
         }
     }
 }

@@ -18,6 +18,7 @@
 //! | `Tuple` | header(arity) | arity root words, blocks of the elements |
 //! | `List` | header(n) | n root words, the tail's root word (`[]` if proper), blocks |
 //! | `Map` | header(n), [`SORTED`] | n keys, n values (root words), blocks |
+//! | `Shaped` | header([`Shape`]) | n values (root words), blocks: a map whose keys stand in its shape |
 //! | `Float` | the bits of the double | |
 //! | `Integer` | header(limbs), [`NEGATIVE`] | limbs, least significant first, top limb not 0 |
 //! | `Bits` | length in bits | the bytes in memory order, unused bits and bytes 0 |
@@ -30,9 +31,12 @@
 //!
 //! Map keys: inside a *key* they stand in the exact term order (all integers before all floats),
 //! and the map is flagged [`SORTED`]; elsewhere in the VM's own order, which is the same for equal
-//! maps of one VM run. Small integers are those of the VM: 60 bits. `Integer` blocks hold only what
+//! maps of one VM run. There, a map whose keys are atoms may be `Shaped`, in the same order, or not:
+//! equal maps may differ in that. In keys no map is. Small integers are those of the VM: 60 bits. `Integer` blocks hold only what
 //! does not fit. A list is one block for all its cells. `Bits` of the root level hold binaries of
 //! any size.
+
+use super::shape::Shape;
 
 /// What a block holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +58,8 @@ pub enum Kind {
     Foreign = 6,
     /// A pid or port of another node, in the external term format.
     External = 7,
+    /// A map outside keys that shares its keys with others: see [`Shape`].
+    Shaped = 8,
 }
 
 impl Kind {
@@ -68,7 +74,8 @@ impl Kind {
             4 => Kind::Integer,
             5 => Kind::Bits,
             6 => Kind::Foreign,
-            _ => Kind::External,
+            7 => Kind::External,
+            _ => Kind::Shaped,
         }
     }
 }
@@ -135,6 +142,12 @@ pub fn distance(root: u64) -> usize {
 #[inline(always)]
 pub fn header(count: usize, words: usize) -> u64 {
     count as u64 | (words as u64) << 32
+}
+
+/// The header of a `Shaped` block.
+#[inline(always)]
+pub fn shaped_header(shape: Shape, words: usize) -> u64 {
+    shape.bits() | (words as u64) << 32
 }
 
 /// The count of a header.

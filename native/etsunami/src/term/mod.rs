@@ -12,6 +12,7 @@
 //! | [`hash`] | seeded hashes that agree with `=:=` |
 //! | [`prefix`] | 64-bit prefixes that agree with the term order |
 //! | [`stem`] | what neighbouring keys share, and prefixes of the rest |
+//! | [`shape`] | the keys of maps, stored once |
 //! | [`object`] | stored tuples |
 //! | [`probe`] | keys as callers look them up, and keys that engines keep |
 
@@ -27,6 +28,7 @@ pub mod order;
 pub mod prefix;
 pub mod probe;
 mod rank;
+pub mod shape;
 pub mod stack;
 pub mod stem;
 #[cfg(all(any(test, feature = "testing"), not(loom)))]

@@ -19,7 +19,7 @@ use std::alloc::Layout;
 use std::ptr::NonNull;
 
 use super::equal::equal;
-use super::hash::{self, hash_wide};
+use super::hash::{self, hash_contents};
 use super::host::host;
 use super::layout::{self, Kind, MAX_WORDS};
 use super::stack::Stack;
@@ -293,6 +293,7 @@ fn keepers_of<'a>(block: Block<'a>, visit: fn(u64), runs: &mut Stack<Roots<'a>, 
         Kind::Tuple => runs.push(block.roots(0, count)),
         Kind::List => runs.push(block.roots(0, count + 1)),
         Kind::Map => runs.push(block.roots(0, 2 * count)),
+        Kind::Shaped => runs.push(block.map().values()),
         Kind::Foreign if block.foreign().keeper != 0 => visit(block.foreign().keeper),
         _ => (),
     }
@@ -326,6 +327,7 @@ pub unsafe fn equal_objects(a: ObjectPtr, b: ObjectPtr) -> bool {
 pub unsafe fn hash_object(object: ObjectPtr, seed: u64) -> u64 {
     // SAFETY: the object lives by the caller's promise.
     let elements = unsafe { object.elements() };
-    elements
-        .fold(elements.len() as u64, |state, term| hash::mix(state ^ hash_wide(term, seed), seed))
+    elements.fold(elements.len() as u64, |state, term| {
+        hash::mix(state ^ hash_contents(term, seed), seed)
+    })
 }

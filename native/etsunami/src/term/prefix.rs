@@ -42,7 +42,7 @@ pub fn prefix(term: Term) -> u64 {
 
 fn prefix_block(term: Term) -> u64 {
     match Kind::of(term.root()) {
-        Kind::Tuple | Kind::List | Kind::Map => {
+        Kind::Tuple | Kind::List | Kind::Map | Kind::Shaped => {
             let mut packer = Packer::default();
             // Full or not, what is packed is the prefix.
             _ = packer.term(term);

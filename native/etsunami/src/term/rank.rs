@@ -44,7 +44,7 @@ fn of_block(block: Block) -> u8 {
     match block.kind {
         Kind::Tuple => TUPLE,
         Kind::List => LIST,
-        Kind::Map => MAP,
+        Kind::Map | Kind::Shaped => MAP,
         Kind::Float | Kind::Integer => NUMBER,
         Kind::Bits => BITS,
         Kind::Foreign => match Foreign::of(block.head()) {

@@ -1,7 +1,7 @@
 //! Terms for tests: a plain model of terms, generators of it, and its encoding.
 //!
 //! [`Sample`] is a term as a tree; [`encode`] turns it into words the way the boundary does, either
-//! as a key (maps sorted, binaries inline) or as a value (maps in a given order). The generators
+//! as a key (maps sorted, binaries inline) or as a value (maps in a given order, or with shapes). The generators
 //! draw from small pools so that samples often share prefixes, sizes and whole subterms.
 //!
 //! [`install`] sets a host that understands the foreign terms made here.
@@ -16,6 +16,7 @@ use super::host::{self, Host};
 use super::layout::{Foreign, immediate};
 use super::number::Int;
 use super::order::compare_exact;
+use super::shape::Shape;
 use super::view::{Term, View};
 use crate::sync::{AtomicI64, Ordering as Memory};
 
@@ -59,6 +60,10 @@ pub enum Place {
     Key,
     /// Elsewhere: maps in the order of the sample.
     Value,
+    /// Elsewhere, with maps of atoms in an order of their own, as in the VM: each with its keys.
+    Own,
+    /// Likewise, with shapes.
+    Shared,
 }
 
 /// What keeps a foreign term alive in tests: a count of holders.
@@ -165,7 +170,7 @@ pub fn encode_at(buffer: &mut Buffer, at: usize, sample: &Sample, place: Place) 
             let bits = 8 * bytes.len() - *unused as usize;
             buffer.bits(at, &trimmed(bytes, *unused), bits).unwrap();
         }
-        Sample::HeldBinary(bytes) if place == Place::Value => {
+        Sample::HeldBinary(bytes) if place != Place::Key => {
             let word = Box::leak(Box::new(bytes.clone()));
             let word = std::ptr::from_ref(word).expose_provenance() as u64;
             buffer.foreign(at, Foreign::Binary, 0, word, 0).unwrap();
@@ -221,12 +226,23 @@ fn encode_map(buffer: &mut Buffer, at: usize, pairs: &[(Sample, Sample)], place:
     if place == Place::Key {
         unique.sort_by(|(a, _), (b, _)| compare_exact(term(a), term(b)));
     }
+    let word = |key: &Buffer| key.words()[0];
+    let atoms = unique.iter().all(|(key, _)| immediate::is_atom(word(key)));
+    if atoms && matches!(place, Place::Own | Place::Shared) {
+        unique.sort_by_key(|(key, _)| word(key));
+    }
+    let values = unique.iter().map(|(_, pair)| &pair.1);
+    let words: Vec<u64> = unique.iter().map(|(key, _)| word(key)).collect();
+    if let Some(shape) = (place == Place::Shared).then(|| Shape::of_keys(&words)).flatten() {
+        let block = buffer.open_shaped(at, shape, &vec![immediate::NIL; words.len()]).unwrap();
+        return encode_elements(buffer, block, values, place);
+    }
     let block = buffer.open_map(at, unique.len()).unwrap();
     if place == Place::Key {
         buffer.mark_sorted(block);
     }
     let keys = unique.iter().map(|(_, pair)| &pair.0);
-    encode_elements(buffer, block, keys.chain(unique.iter().map(|(_, pair)| &pair.1)), place)
+    encode_elements(buffer, block, keys.chain(values), place)
 }
 
 /// Integers around every limit there is.
@@ -319,8 +335,16 @@ pub fn samples() -> BoxedStrategy<Sample> {
                 3 => many(0..4).prop_map(Sample::Tuple),
                 3 => (many(1..5), tail).prop_map(|(elements, tail)| list(elements, tail)),
                 2 => pairs.prop_map(Sample::Map),
+                1 => structs(inner.clone()),
             ]
         })
+        .boxed()
+}
+
+/// Maps of atoms.
+fn structs(values: BoxedStrategy<Sample>) -> BoxedStrategy<Sample> {
+    proptest::collection::vec((texts().prop_map(Sample::Atom), values), 0..5)
+        .prop_map(Sample::Map)
         .boxed()
 }
 

@@ -8,6 +8,7 @@
 use std::marker::PhantomData;
 
 use super::layout::{self, Foreign, IRREGULAR, Kind, NEGATIVE, SORTED, immediate};
+use super::shape::Shape;
 use crate::sync::word;
 
 /// A term: a pointer to its root word. The blocks stand behind it, at the distance it tells.
@@ -258,8 +259,18 @@ impl<'a> Block<'a> {
         unsafe { std::slice::from_raw_parts(self.first.add(1).cast(), len) }
     }
 
+    /// The view of a map, of either kind.
+    #[inline]
     pub(super) fn map(self) -> Map<'a> {
-        Map { block: self, len: layout::count(self.head()) }
+        let len = self.shape().map_or(layout::count(self.head()), Shape::len);
+        Map { block: self, len }
+    }
+
+    /// The shape of a `Shaped` block.
+    #[inline(always)]
+    fn shape(self) -> Option<Shape> {
+        // SAFETY: the first word of such a block.
+        (self.kind == Kind::Shaped).then(|| unsafe { Shape::of_header(self.head()) })
     }
 
     pub(super) fn foreign(self) -> ForeignView {
@@ -290,7 +301,7 @@ impl<'a> Block<'a> {
             Kind::List => {
                 View::List { elements: self.roots(0, count), tail: self.roots(count, 1).first() }
             }
-            Kind::Map => View::Map(self.map()),
+            Kind::Map | Kind::Shaped => View::Map(self.map()),
             Kind::Float => View::Float(f64::from_bits(self.head())),
             Kind::Integer => {
                 View::Integer { negative: self.head() & NEGATIVE != 0, limbs: &self.words()[1..] }
@@ -350,6 +361,13 @@ impl<'a> Roots<'a> {
     #[inline(always)]
     pub(super) fn as_ptr(&self) -> *const u64 {
         self.next
+    }
+
+    /// The words of a run that is not the top level of an object, whose words may change.
+    #[inline(always)]
+    pub(super) fn words(&self) -> &'a [u64] {
+        // SAFETY: so many words stand there, and those of blocks and shapes do not change.
+        unsafe { std::slice::from_raw_parts(self.next, self.len) }
     }
 }
 
@@ -416,13 +434,24 @@ impl<'a> Map<'a> {
     /// The keys.
     #[inline(always)]
     pub fn keys(&self) -> Roots<'a> {
-        self.block.roots(0, self.len)
+        match self.block.shape() {
+            // SAFETY: a shape's keys are immediates that live for ever.
+            Some(shape) => unsafe { Roots::new(shape.keys().as_ptr(), self.len) },
+            None => self.block.roots(0, self.len),
+        }
+    }
+
+    /// The words of the keys, if the map shares them: immediates.
+    #[inline(always)]
+    pub fn shared_keys(&self) -> Option<&'static [u64]> {
+        self.block.shape().map(Shape::keys)
     }
 
     /// The values, in the order of the keys.
     #[inline(always)]
     pub fn values(&self) -> Roots<'a> {
-        self.block.roots(self.len, self.len)
+        let own_keys = if self.block.kind == Kind::Shaped { 0 } else { self.len };
+        self.block.roots(own_keys, self.len)
     }
 
     /// The root words of the keys, and their blocks, if no key is a compound: the same words are
@@ -430,6 +459,9 @@ impl<'a> Map<'a> {
     /// distances agree as well.) Not for compound keys, lest nested ones be looked at again on
     /// every level.
     pub(super) fn leaf_keys(&self) -> Option<(&'a [u64], &'a [u64])> {
+        if let Some(keys) = self.shared_keys() {
+            return Some((keys, &[]));
+        }
         let words = self.block.words();
         let roots = &words[1..=self.len];
         let mut end = 1 + 2 * self.len;

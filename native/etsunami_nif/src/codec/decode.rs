@@ -13,10 +13,11 @@ use std::cell::Cell;
 
 use etsunami::term::layout::{Kind, NEGATIVE, block_ref, count, distance, immediate, is_immediate};
 use etsunami::term::object::ObjectPtr;
+use etsunami::term::shape::Shape;
 use etsunami::term::stack::Stack;
 use etsunami::term::view::{Roots, Term};
 
-use super::{external, tags};
+use super::{external, flatmap, tags};
 use crate::vm::{Env, VmTerm};
 
 /// Elements of an object that are copied without an allocation.
@@ -123,6 +124,7 @@ fn parts_of<'a>(root: u64, at: *const u64) -> &'a [u64] {
         let roots = match Kind::of(root) {
             Kind::Tuple => n,
             Kind::List => n + 1,
+            Kind::Shaped => Shape::of_header(*block).len(),
             _ => 2 * n,
         };
         std::slice::from_raw_parts(block.add(1), roots)
@@ -193,7 +195,7 @@ impl<'e> Decoder<'e> {
                 frame = inner;
                 continue;
             }
-            let made = self.make(Kind::of(frame.root), &self.words[frame.base..]);
+            let made = self.make(Kind::of(frame.root), frame.roots, &self.words[frame.base..]);
             self.words.truncate(frame.base);
             let Some(outer) = stack.pop() else { return made };
             frame = outer;
@@ -227,14 +229,14 @@ impl<'e> Decoder<'e> {
     #[inline]
     fn block(&self, root: u64, at: *const u64) -> Option<VmTerm<'e>> {
         let kind = Kind::of(root);
-        if !matches!(kind, Kind::Tuple | Kind::List | Kind::Map) {
+        if !matches!(kind, Kind::Tuple | Kind::List | Kind::Map | Kind::Shaped) {
             // SAFETY: a well-formed root word's block stands at its distance; blocks do not change.
             let (block, head) = unsafe { (at.add(distance(root)), *at.add(distance(root))) };
             return Some(self.leaf(kind, head, block));
         }
         let words = parts_of(root, at);
         let immediates = words.iter().fold(u64::MAX, |all, word| all & word);
-        (!self.portable && is_immediate(immediates)).then(|| self.make(kind, words))
+        (!self.portable && is_immediate(immediates)).then(|| self.make(kind, words.as_ptr(), words))
     }
 
     /// The frame of a compound, with its words on the stack.
@@ -247,17 +249,26 @@ impl<'e> Decoder<'e> {
         Frame { root, roots: words.as_ptr(), base, next: base }
     }
 
-    /// The compound of words that are all terms.
-    fn make(&self, kind: Kind, words: &[u64]) -> VmTerm<'e> {
+    /// The compound of words that are all terms, whose root words start at `roots`.
+    fn make(&self, kind: Kind, roots: *const u64, words: &[u64]) -> VmTerm<'e> {
         let words = terms(words);
         match kind {
             Kind::Tuple => self.env.make_tuple(words),
+            // SAFETY: the header stands before the root words of a block.
+            Kind::Shaped => self.map(unsafe { Shape::of_header(*roots.sub(1)) }, words),
             Kind::Map => {
                 let (keys, values) = words.split_at(words.len() / 2);
                 self.env.make_map(keys, values).expect("keys that differ")
             }
             _ => self.list(words),
         }
+    }
+
+    /// A map that shares its keys. They are atoms, in the VM's order.
+    fn map(&self, shape: Shape, values: &[VmTerm<'e>]) -> VmTerm<'e> {
+        flatmap::make(self.env, shape.keys(), values).unwrap_or_else(|| {
+            self.env.make_map(terms(shape.keys()), values).expect("keys that differ")
+        })
     }
 
     /// The last word is the tail.

@@ -7,7 +7,7 @@
 //! compounds around stands on an explicit stack, so that nesting costs no machine stack.
 //!
 //! In a *key* maps get their keys in the exact term order ([`super::sort`]) and binaries stand
-//! inline; in a *value* maps keep the VM's order and binaries of more than [`BIG_BINARY`] bytes are
+//! inline; in a *value* maps keep the VM's order, share keys that are atoms ([`Shape`]), and binaries of more than [`BIG_BINARY`] bytes are
 //! held by reference.
 //!
 //! Work is bounded in words written: on a normal scheduler by
@@ -26,11 +26,12 @@ use std::ops::{Deref, DerefMut};
 use etsunami::term::buffer::{Buffer, TooLarge};
 use etsunami::term::host::host;
 use etsunami::term::layout::{Foreign, Kind, MAX_WORDS, block_ref, distance, header, is_immediate};
+use etsunami::term::shape::{MAX_KEYS, Shape};
 use etsunami::term::stack::Stack;
 use etsunami::term::view::Term;
 
 use super::foreign::{self, BIG_BINARY, Kept};
-use super::{external, sort, tags};
+use super::{external, flatmap, sort, tags};
 use crate::budget;
 use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
 use crate::vm::{Env, VmTerm};
@@ -399,7 +400,9 @@ impl<'e, 'b> Encoder<'e, 'b> {
 
     fn block(&mut self, at: usize, term: VmTerm<'e>, role: Role) -> Result<Step, Failure> {
         let env = self.env;
-        if let Some(elements) = env.tuple(term) {
+        if let Some((keys, values)) = flatmap::parts(term) {
+            self.flat_map(at, keys, values, role)
+        } else if let Some(elements) = env.tuple(term) {
             self.tuple(at, elements)
         } else if let Some(cell) = env.cell(term) {
             self.list(at, cell)
@@ -447,12 +450,40 @@ impl<'e, 'b> Encoder<'e, 'b> {
         role: Role,
     ) -> Result<Step, Failure> {
         self.check(2 * count)?;
+        let pairs = self.env.pairs(term).into_iter().flatten().take(count);
+        if count <= MAX_KEYS {
+            let (mut keys, mut values) = ([0; MAX_KEYS], [0; MAX_KEYS]);
+            for (i, (key, value)) in pairs.enumerate() {
+                (keys[i], values[i]) = (key.word(), value.word());
+            }
+            return self.flat_map(at, &keys[..count], &values[..count], role);
+        }
         let block = self.buffer.open_map(at, count)?;
-        for (i, (key, value)) in self.env.pairs(term).into_iter().flatten().take(count).enumerate()
-        {
+        for (i, (key, value)) in pairs.enumerate() {
             self.buffer.set(block + 1 + i, key.word());
             self.buffer.set(block + 1 + count + i, value.word());
         }
+        Ok(self.opened(block, role == Role::Key))
+    }
+
+    /// A map of a few pairs, whose keys are shared if they may be.
+    fn flat_map(
+        &mut self,
+        at: usize,
+        keys: &[u64],
+        values: &[u64],
+        role: Role,
+    ) -> Result<Step, Failure> {
+        let shared = role == Role::Value && !self.portable;
+        if let Some(shape) = shared.then(|| Shape::of_keys(keys)).flatten() {
+            self.check(values.len())?;
+            let block = self.buffer.open_shaped(at, shape, values)?;
+            return Ok(self.opened(block, false));
+        }
+        self.check(2 * keys.len())?;
+        let block = self.buffer.open_map(at, keys.len())?;
+        self.buffer.fill(block + 1, keys);
+        self.buffer.fill(block + 1 + keys.len(), values);
         Ok(self.opened(block, role == Role::Key))
     }
 

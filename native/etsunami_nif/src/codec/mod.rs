@@ -3,6 +3,7 @@
 //! - [`encode`]: a term of the VM becomes words in a [`Buffer`](etsunami::term::buffer::Buffer);
 //! - [`sort`]: maps inside keys get their canonical order;
 //! - [`decode`]: an encoded term becomes a term of the VM;
+//! - [`flatmap`]: maps as they stand in the VM's memory;
 //! - [`bounds`]: so do the ends of ranges, which may hold what is no term;
 //! - [`tags`]: whether the words of immediates are as assumed, and the portable path if not;
 //! - [`atom_text`]: the text of atoms, for the term order;
@@ -15,6 +16,7 @@ pub mod bounds;
 pub mod decode;
 pub mod encode;
 pub mod external;
+pub mod flatmap;
 pub mod foreign;
 pub mod host;
 pub mod sort;

@@ -101,6 +101,7 @@ fn copy(words: &[u64], from: usize, kind: Kind, out: &mut Vec<u64>) -> Copied {
         Kind::Tuple => (1 + count(first), count(first)),
         Kind::List => (2 + count(first), 1 + count(first)),
         Kind::Map => (1 + 2 * count(first), 2 * count(first)),
+        Kind::Shaped => unreachable!("maps inside keys have their own keys"),
         Kind::Float => (1, 0),
         Kind::Bits => (1 + (first as usize).div_ceil(64), 0),
         Kind::Integer | Kind::Foreign | Kind::External => (block_words(first), 0),

@@ -5,18 +5,22 @@ use std::cmp::Ordering;
 use proptest::prelude::*;
 
 use super::super::equal::equal;
-use super::super::hash::{MASK, hash, hash_wide};
+use super::super::hash::{MASK, hash, hash_contents, hash_wide};
 use super::super::number::Int;
 use super::super::order::{compare, compare_exact};
 use super::super::prefix::prefix;
 use super::super::testing::*;
 use super::super::view::{Term, View};
 
-const PLACES: [(Place, Place); 4] = [
+const PLACES: [(Place, Place); 8] = [
     (Place::Key, Place::Key),
     (Place::Key, Place::Value),
     (Place::Value, Place::Key),
     (Place::Value, Place::Value),
+    (Place::Own, Place::Shared),
+    (Place::Shared, Place::Value),
+    (Place::Key, Place::Shared),
+    (Place::Shared, Place::Shared),
 ];
 
 fn sorted_triple(mut terms: [Term; 3], by: fn(Term, Term) -> Ordering) {
@@ -43,7 +47,7 @@ proptest! {
 
     #[test]
     fn order_is_total(a in samples(), (b, c) in pairs()) {
-        let buffers = [encode(&a, Place::Key), encode(&b, Place::Value), encode(&c, Place::Key)];
+        let buffers = [encode(&a, Place::Key), encode(&b, Place::Value), encode(&c, Place::Shared)];
         let terms = [term(&buffers[0]), term(&buffers[1]), term(&buffers[2])];
         sorted_triple(terms, compare);
         sorted_triple(terms, compare_exact);
@@ -71,6 +75,15 @@ proptest! {
         let seeded = if matches!(x.view(), View::Atom(_)) { MASK & u64::MAX >> 8 } else { MASK };
         prop_assert_eq!(hash(x, seed) & seeded, hash_wide(x, seed) & seeded);
         prop_assert_eq!(hash(x, seed) & !MASK, 0);
+    }
+
+    #[test]
+    fn maps_of_both_forms_are_equal_and_hash_alike(sample in samples(), seed in any::<u64>()) {
+        let (own, shared) = (encode(&sample, Place::Own), encode(&sample, Place::Shared));
+        let (own, shared) = (term(&own), term(&shared));
+        prop_assert!(equal(own, shared) && compare_exact(own, shared).is_eq());
+        prop_assert_eq!(hash_contents(own, seed), hash_contents(shared, seed));
+        prop_assert_eq!(prefix(own), prefix(shared));
     }
 
     #[test]
@@ -106,6 +119,28 @@ fn held_binaries_hash_by_content() {
         assert!(equal(term(&x), term(&y)));
         assert_eq!(hash_wide(term(&x), 3), hash_wide(term(&y), 3));
     }
+}
+
+/// `#{a => A, b => B}`
+fn of_two(a: i64, b: i64) -> Sample {
+    let pair = |key: &str, value: i64| (Sample::Atom(key.into()), Sample::Int(value.into()));
+    Sample::Map(vec![pair("a", a), pair("b", b)])
+}
+
+#[test]
+fn contents_tell_maps_apart() {
+    let parts = [1, 1, 2, 2].map(|n| Sample::Int(n.into()));
+    let samples = [of_two(1, 2), of_two(1, 3), of_two(2, 1), Sample::Tuple(parts.to_vec())];
+    for place in [Place::Own, Place::Shared] {
+        let hashes = samples.clone().map(|sample| hash_contents(term(&encode(&sample, place)), 5));
+        assert!((0..4).all(|i| hashes[..i].iter().all(|other| *other != hashes[i])), "{place:?}");
+    }
+}
+
+#[test]
+fn a_shape_saves_the_keys() {
+    let (own, shared) = (encode(&of_two(1, 2), Place::Own), encode(&of_two(1, 2), Place::Shared));
+    assert_eq!((term(&own).words(), term(&shared).words()), (6, 4));
 }
 
 #[test]
