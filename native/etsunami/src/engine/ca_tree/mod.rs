@@ -12,7 +12,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `leaf`, `held`, `search`, `bytes` | the leaf: its publications, its lock, search in it |
-//! | `route` | the routing node |
+//! | `route`, `codes` | the routing node; search in it |
 //! | `descent` | from the root to a leaf |
 //! | `relink` | how a node is replaced in its parent |
 //! | `adapt`, `join` | growth, splits, joins, and when they happen |
@@ -75,6 +75,7 @@
 
 mod adapt;
 mod bytes;
+mod codes;
 mod cursor;
 mod descent;
 mod held;
