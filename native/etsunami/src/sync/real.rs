@@ -2,7 +2,7 @@
 
 pub use std::hint::spin_loop;
 pub use std::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
+    AtomicBool, AtomicI16, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
 };
 pub use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 pub use std::{thread, thread_local};

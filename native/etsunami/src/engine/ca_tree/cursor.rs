@@ -18,7 +18,7 @@ use std::ops::{Bound, Range};
 
 /// One scan of several leaves in so many takes part in the statistics, and then for so many.
 const SAMPLE: u32 = 64;
-const CONTRIBUTION: i64 = 640;
+const CONTRIBUTION: i16 = 640;
 
 impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
     /// The word of the least key within the bound that is `visible`. It was there during the call.

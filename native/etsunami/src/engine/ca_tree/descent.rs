@@ -3,7 +3,7 @@
 use super::CaTree;
 use super::held::Held;
 use super::leaf::{Interval, Leaf, View};
-use super::node::{Entry, Gap, Geometry, Lines, Link, Node, Probe, SEARCHED, prefetch};
+use super::node::{Entry, FOUND, Gap, Geometry, Lines, Link, Node, Probe, SEARCHED, prefetch};
 use crate::engine::{Direction, OrderSchema};
 use crate::reclaim::Guard;
 use crate::sync::Ordering;
@@ -53,7 +53,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         if root.is_none() {
             None
         } else {
-            Some(self.leaf_below(guard, root, gap, direction, SEARCHED).read())
+            Some(self.leaf_below(guard, root, gap, direction, FOUND).read())
         }
     }
 

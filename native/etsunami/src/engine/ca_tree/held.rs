@@ -2,19 +2,20 @@
 //!
 //! The protocol stands in [`leaf`](super::leaf). A lock is held across at most one publication.
 
-use super::leaf::{FREE, Interval, Leaf, STAT, Seq, View, WAITS, order_cells};
+use super::leaf::{Interval, Leaf, Seq, View, tag};
 use super::node::Entry;
 use crate::engine::{OrderSchema, Word};
 use crate::reclaim::Guard;
 use crate::sync::{Backoff, Ordering, fence};
+use std::cmp::Ordering as Order;
 
 /// A lock wait counts for this much contention, a lock without wait for minus one: one wait in 250
 /// operations keeps the granularity, more split, fewer join.
-const WAITED: i64 = 250;
+const WAITED: i16 = 250;
 /// Beyond this contention a leaf is split, below its negative it is joined.
-const THRESHOLD: i64 = 1000;
+const THRESHOLD: i16 = 1000;
 /// Contention is not counted beyond this, so that a change of habit is noticed.
-const STAT_LIMIT: i64 = 20_000;
+const STAT_LIMIT: i16 = 20_000;
 /// Splitting fewer entries does not spread contention.
 const LEAST_SPLIT: usize = 8;
 
@@ -70,11 +71,10 @@ impl<S: OrderSchema> Leaf<S> {
     }
 
     /// Lets a scan that needed several leaves take part in the statistics. Racy: a lost
-    /// contribution costs nothing, and readers of entries do not touch this cell's line.
-    pub fn calm(&self, by: i64) {
-        let stat = self.private(STAT);
-        let old = stat.load(Ordering::Relaxed) as i64;
-        stat.store(old.saturating_sub(by).max(-STAT_LIMIT) as u64, Ordering::Relaxed);
+    /// contribution costs nothing.
+    pub fn calm(&self, by: i16) {
+        let old = self.stat().load(Ordering::Relaxed);
+        self.stat().store(old.saturating_sub(by).max(-STAT_LIMIT), Ordering::Relaxed);
     }
 
     /// Locks the leaf if it is alive and free.
@@ -154,55 +154,77 @@ impl<'g, S: OrderSchema> Held<'g, S> {
     /// Inserts at a position; there is room. At most one of `insert` and `remove` per lock.
     #[inline]
     pub fn insert(&mut self, position: usize, entry: Entry) {
-        let free = self.leaf.private(FREE);
-        let slots = free.load(Ordering::Relaxed);
-        let slot = slots.trailing_zeros() as usize;
-        debug_assert!(slot < self.leaf.capacity());
-        free.store(slots & (slots - 1), Ordering::Relaxed);
-        self.leaf.prefix_cell(slot).store(entry.prefix, Ordering::Relaxed);
-        self.leaf.word_cell(slot).store(entry.bits, Ordering::Release);
-        let mut order = self.order();
-        order.copy_within(position..self.len(), position + 1);
-        order[position] = slot as u8;
-        self.publish(&order, self.len() + 1);
+        let leaf = self.leaf;
+        // Relaxed, here and below: written before this lock was taken.
+        let live = self.view().live().load(Ordering::Relaxed);
+        let slot = live.trailing_ones() as usize;
+        debug_assert!(slot < leaf.capacity());
+        let (tags, shift) = (leaf.tag_cell(slot / 8), slot % 8 * 8);
+        let others = tags.load(Ordering::Relaxed) & !(0xff << shift);
+        tags.store(others | u64::from(tag(entry.prefix)) << shift, Ordering::Relaxed);
+        leaf.prefix_cell(slot).store(entry.prefix, Ordering::Relaxed);
+        leaf.word_cell(slot).store(entry.bits, Ordering::Release);
+        let next = View::new(leaf, self.seq.next(self.len() + 1));
+        next.live().store(live | 1 << slot, Ordering::Relaxed);
+        self.open_gap(&next, position, slot as u64);
+        self.publish(self.len() + 1);
     }
 
-    /// Removes the entry at a position.
-    #[inline]
-    pub fn remove(&mut self, position: usize) {
-        let mut order = self.order();
-        let free = self.leaf.private(FREE);
-        let slots = free.load(Ordering::Relaxed);
-        free.store(slots | 1 << order[position], Ordering::Relaxed);
-        order.copy_within(position + 1..self.len(), position);
-        self.publish(&order, self.len() - 1);
-    }
-
-    /// The current order, with room for one more.
+    /// Writes the order of the next publication, which has a slot more.
     #[inline(always)]
-    fn order(&self) -> [u8; 64] {
-        let mut bytes = [0; 64];
-        let view = self.view();
-        for i in 0..order_cells(self.leaf.capacity()) {
+    fn open_gap(&self, next: &View<'_, S>, position: usize, slot: u64) {
+        let (view, at, shift) = (self.view(), position / 8, position % 8 * 8);
+        let mut carried = 0;
+        for i in 0..self.len() / 8 + 1 {
             let cell = view.order_cell(i).load(Ordering::Relaxed);
-            bytes[8 * i..8 * i + 8].copy_from_slice(&cell.to_le_bytes());
+            let new = match i.cmp(&at) {
+                Order::Less => cell,
+                Order::Equal => {
+                    let kept = (1 << shift) - 1;
+                    cell & kept | slot << shift | (cell & !kept) << 8
+                }
+                Order::Greater => cell << 8 | carried,
+            };
+            carried = cell >> 56;
+            next.order_cell(i).store(new, Ordering::Relaxed);
         }
-        bytes
     }
 
-    /// Publishes an order: the linearization point of `insert` and `remove`.
+    /// Removes an entry: its position and slot.
+    #[inline]
+    pub fn remove(&mut self, position: usize, slot: usize) {
+        let live = self.view().live().load(Ordering::Relaxed);
+        let next = View::new(self.leaf, self.seq.next(self.len() - 1));
+        next.live().store(live & !(1 << slot), Ordering::Relaxed);
+        self.close_gap(&next, position);
+        self.publish(self.len() - 1);
+    }
+
+    /// Writes the order of the next publication, which lacks the slot at a position.
     #[inline(always)]
-    fn publish(&mut self, order: &[u8; 64], len: usize) {
-        let next = self.seq.next(len);
-        let other = View::new(self.leaf, next);
-        for i in 0..order_cells(self.leaf.capacity()) {
-            let bytes = order[8 * i..8 * i + 8].try_into().expect("eight bytes");
-            other.order_cell(i).store(u64::from_le_bytes(bytes), Ordering::Relaxed);
+    fn close_gap(&self, next: &View<'_, S>, position: usize) {
+        let (view, at, kept) = (self.view(), position / 8, (1 << (position % 8 * 8)) - 1);
+        let mut carried = 0;
+        for i in (0..self.len().div_ceil(8)).rev() {
+            let cell = view.order_cell(i).load(Ordering::Relaxed);
+            let shifted = cell >> 8 | carried << 56;
+            let new = match i.cmp(&at) {
+                Order::Less => cell,
+                Order::Equal => cell & kept | shifted & !kept,
+                Order::Greater => shifted,
+            };
+            carried = cell & 0xff;
+            next.order_cell(i).store(new, Ordering::Relaxed);
         }
-        self.seq = next;
+    }
+
+    /// Publishes what has been written: the linearization point of `insert` and `remove`.
+    #[inline(always)]
+    fn publish(&mut self, len: usize) {
+        self.seq = self.seq.next(len);
         // Release: partner of the Acquire loads that begin reads. EDIT is gone: from here on this
         // holder writes no cell that the previous publication uses.
-        self.leaf.seq().store(next.0 | Seq::LOCK, Ordering::Release);
+        self.leaf.seq().store(self.seq.0 | Seq::LOCK, Ordering::Release);
     }
 
     /// Ends the leaf's life, after it has been replaced in the tree. Its cells are never written
@@ -216,19 +238,19 @@ impl<'g, S: OrderSchema> Held<'g, S> {
 
     /// Lock waits on this leaf in its life.
     pub fn waits(&self) -> u64 {
-        self.leaf.private(WAITS).load(Ordering::Relaxed)
+        self.leaf.waits().load(Ordering::Relaxed)
     }
 
     /// True if the statistics show no contention.
     pub fn is_calm(&self) -> bool {
-        self.leaf.private(STAT).load(Ordering::Relaxed) as i64 <= 0
+        self.leaf.stat().load(Ordering::Relaxed) <= 0
     }
 
     /// Takes this operation into the statistics.
     #[inline]
     pub fn advice(&self) -> Advice {
-        let stat = self.leaf.private(STAT);
-        let old = stat.load(Ordering::Relaxed) as i64;
+        let stat = self.leaf.stat();
+        let old = stat.load(Ordering::Relaxed);
         let mut new = if self.waited { self.contended(old) } else { old - 1 };
         let mut advice = Advice::Nothing;
         if new > THRESHOLD {
@@ -241,13 +263,13 @@ impl<'g, S: OrderSchema> Held<'g, S> {
             new = 0;
             advice = Advice::Join;
         }
-        stat.store(new as u64, Ordering::Relaxed);
+        stat.store(new, Ordering::Relaxed);
         advice
     }
 
     #[cold]
-    fn contended(&self, stat: i64) -> i64 {
-        let waits = self.leaf.private(WAITS);
+    fn contended(&self, stat: i16) -> i16 {
+        let waits = self.leaf.waits();
         waits.store(waits.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         (stat + WAITED).min(STAT_LIMIT)
     }

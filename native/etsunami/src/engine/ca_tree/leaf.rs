@@ -1,22 +1,25 @@
 //! The leaf: entries in slots, two order arrays, publication by one store.
 //!
 //! ```text
-//! head       seq; fences, stem, capacity (immutable)
+//! head       seq; statistics; live a, live b; fences, stem, capacity (immutable)
+//! tag[]      a byte of the hash of each slot's prefix
 //! order a    slot numbers in key order, one byte each
 //! order b    the same for the other parity
 //! prefix[]   the prefix of each slot's key, behind what all keys of the leaf's interval share
 //! word[]     the word of each slot
-//! private    free slots, contention statistics: for lock holders
+//! private    what lock holders alone need
 //! ```
 //!
 //! The sequence word says which publication is current, how many entries it has, and who may
-//! write; see [`Seq`].
+//! write; see [`Seq`]. `live` is the set of slots that an order array names: who looks for a key
+//! compares all tags at once and needs no order, as in the FPTree (Oukid et al., SIGMOD 2016).
 //!
 //! # Protocol
 //!
-//! *Publication* n is the order array of parity n, its first `len` slots, their prefixes and words.
-//! A lock holder may publish once. While n is current it writes only the array of the other parity
-//! and slots that n does not contain, and replaces words in place (same key, one atomic store).
+//! *Publication* n is the order array and the live set of parity n, its first `len` slots, their
+//! tags, prefixes and words. A lock holder may publish once. While n is current it writes only the
+//! array and the set of the other parity and slots that n does not contain, and replaces words in
+//! place (same key, one atomic store).
 //! Then it stores the sequence word with n + 1: the linearization point of insert and remove.
 //! Array n and the slots that left with n + 1 are first overwritten by a later holder. So what a
 //! reader of n has read is publication n if afterwards it still finds n, or finds n + 1 and nobody
@@ -24,7 +27,8 @@
 //!
 //! A reader follows a word (to compare keys) only after it has validated the slot number: then the
 //! slot belonged to a publication that was current under the reader's guard, and every word that
-//! the slot holds since then was in the table under this guard.
+//! the slot holds since then was in the table under this guard. If it had loaded the word by then,
+//! the word is that of the publication as well.
 //!
 //! # Orderings
 //!
@@ -39,7 +43,7 @@
 
 use super::node::{self, Entry, Fence, Link, Probe};
 use crate::engine::{OrderSchema, Word};
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicI16, AtomicU64, Ordering, fence};
 use std::iter::repeat_n;
 
 /// A value of the sequence word: bit 63 `LOCK`, bit 62 `EDIT` (the holder has not published yet),
@@ -96,15 +100,17 @@ impl Seq {
 #[repr(C)]
 pub(super) struct Head<S: OrderSchema> {
     seq: AtomicU64,
+    /// The slots of a publication, by its parity.
+    live: [AtomicU64; 2],
     low: *const Fence<S>,
     high: *const Fence<S>,
     link: Link,
-    capacity: u32,
-    cells: u32,
-    /// What all keys between the fences share. Who searches here has it, or is a fence.
+    /// Contention. It stands here because who writes it has written `seq`.
+    stat: AtomicI16,
+    capacity: u8,
+    /// What all keys between the fences share. Who searches here has it, or is a fence. With the
+    /// stems of tables the head fills a cache line.
     stem: Option<S::Stem>,
-    /// Fills the cache line, so that the order arrays begin with the next.
-    _line: u64,
 }
 
 /// A leaf. Its interval, from `low` up to `high`, never changes.
@@ -146,14 +152,8 @@ impl<S: OrderSchema> Interval<S> {
     }
 }
 
-/// Cells behind the words, for lock holders.
-const PRIVATE: usize = 3;
-/// A bit for each free slot.
-pub(super) const FREE: usize = 0;
-/// Contention, a signed number.
-pub(super) const STAT: usize = 1;
-/// Lock waits in the leaf's life.
-pub(super) const WAITS: usize = 2;
+/// Cells behind the words.
+const PRIVATE: usize = 1;
 
 /// Leaves of this capacity and more are aligned to cache lines.
 const ALIGNED: usize = 64;
@@ -163,7 +163,7 @@ pub(super) const fn order_cells(capacity: usize) -> usize {
 }
 
 const fn cells(capacity: usize) -> usize {
-    2 * order_cells(capacity) + 2 * capacity + PRIVATE
+    3 * order_cells(capacity) + 2 * capacity + PRIVATE
 }
 
 const fn align(capacity: usize) -> usize {
@@ -181,13 +181,13 @@ impl<S: OrderSchema> Leaf<S> {
         debug_assert!(entries.len() <= capacity && capacity <= 64);
         let head = |address| Head {
             seq: AtomicU64::new(Seq::first(entries.len()).0 | marks),
+            live: [AtomicU64::new(lowest(entries.len())), AtomicU64::new(0)],
             low: interval.low,
             high: interval.high,
             link: Link::to_leaf(address),
-            capacity: capacity as u32,
-            cells: cells(capacity) as u32,
+            stat: AtomicI16::new(0),
+            capacity: capacity as u8,
             stem: interval.stem,
-            _line: 0,
         };
         let tail = initial(capacity, entries).map(AtomicU64::new);
         node::allocate(head, cells(capacity), tail, align(capacity))
@@ -199,9 +199,9 @@ impl<S: OrderSchema> Leaf<S> {
     /// The address is that of a leaf of a tree of this schema that lives during `'g`.
     #[inline(always)]
     pub unsafe fn from_address<'g>(address: *mut u8) -> &'g Leaf<S> {
-        // SAFETY: `cells` is immutable and tells the true length; the cast keeps it.
+        // SAFETY: the capacity is immutable, the length follows from it; the cast keeps it.
         unsafe {
-            let cells = (*address.cast::<Head<S>>()).cells as usize;
+            let cells = cells((*address.cast::<Head<S>>()).capacity.into());
             &*(std::ptr::slice_from_raw_parts(address, cells) as *const Leaf<S>)
         }
     }
@@ -213,7 +213,7 @@ impl<S: OrderSchema> Leaf<S> {
     pub unsafe fn free(address: *mut u8) {
         // SAFETY: the capacity is immutable; the layout follows from it.
         unsafe {
-            let capacity = (*address.cast::<Head<S>>()).capacity as usize;
+            let capacity = (*address.cast::<Head<S>>()).capacity.into();
             node::deallocate::<Head<S>, AtomicU64>(address, cells(capacity), align(capacity));
         }
     }
@@ -257,7 +257,7 @@ impl<S: OrderSchema> Leaf<S> {
 
     #[inline(always)]
     pub fn capacity(&self) -> usize {
-        self.head.capacity as usize
+        self.head.capacity.into()
     }
 
     #[inline(always)]
@@ -279,40 +279,63 @@ impl<S: OrderSchema> Leaf<S> {
         unsafe { self.cells.get_unchecked(index) }
     }
 
+    /// The statistic of contention.
+    #[inline(always)]
+    pub fn stat(&self) -> &AtomicI16 {
+        &self.head.stat
+    }
+
+    /// The tags of slots `8 * index` to `8 * index + 7`.
+    #[inline(always)]
+    pub fn tag_cell(&self, index: usize) -> &AtomicU64 {
+        self.cell(index)
+    }
+
     #[inline(always)]
     pub fn prefix_cell(&self, slot: usize) -> &AtomicU64 {
-        self.cell(2 * order_cells(self.capacity()) + slot)
+        self.cell(3 * order_cells(self.capacity()) + slot)
     }
 
     #[inline(always)]
     pub fn word_cell(&self, slot: usize) -> &AtomicU64 {
-        self.cell(2 * order_cells(self.capacity()) + self.capacity() + slot)
+        self.cell(3 * order_cells(self.capacity()) + self.capacity() + slot)
     }
 
-    /// A cell for lock holders.
-    pub fn private(&self, which: usize) -> &AtomicU64 {
-        self.cell(2 * order_cells(self.capacity()) + 2 * self.capacity() + which)
+    /// Lock waits in the leaf's life, for lock holders.
+    pub fn waits(&self) -> &AtomicU64 {
+        self.cell(3 * order_cells(self.capacity()) + 2 * self.capacity())
     }
+}
+
+/// What a prefix shows of itself beside 63 others: a byte that depends on all of its bits.
+#[inline(always)]
+pub(super) fn tag(prefix: u64) -> u8 {
+    (prefix.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8
 }
 
 /// The initial values of the cells: the entries stand in slots 0, 1, …, in order `a`.
 fn initial(capacity: usize, entries: &[Entry]) -> impl Iterator<Item = u64> {
     let rest = capacity - entries.len();
     let order = order_cells(capacity);
-    let free = all_slots(capacity) & !all_slots(entries.len());
-    (0..order as u64)
-        .map(|i| i * 0x0808_0808_0808_0808 + 0x0706_0504_0302_0100)
+    let tags = |i: usize| {
+        let eight = entries.iter().skip(8 * i).take(8).enumerate();
+        eight.fold(0, |tags, (j, entry)| tags | u64::from(tag(entry.prefix)) << (8 * j))
+    };
+    (0..order)
+        .map(tags)
+        .chain((0..order as u64).map(|i| i * 0x0808_0808_0808_0808 + 0x0706_0504_0302_0100))
         .chain(repeat_n(0, order))
         .chain(entries.iter().map(|entry| entry.prefix))
         .chain(repeat_n(0, rest))
         .chain(entries.iter().map(|entry| entry.bits))
         .chain(repeat_n(0, rest))
-        .chain([free, 0, 0])
+        .chain([0])
 }
 
-/// A bit for each of the first `n` slots.
-const fn all_slots(n: usize) -> u64 {
-    if n == 64 { u64::MAX } else { (1 << n) - 1 }
+/// The lowest `n` bits.
+#[inline(always)]
+pub(super) const fn lowest(n: usize) -> u64 {
+    if n >= 64 { u64::MAX } else { (1 << n) - 1 }
 }
 
 /// One publication of a leaf, as somebody reads it. Validate with [`View::holds`].
@@ -325,7 +348,7 @@ pub(super) struct View<'l, S: OrderSchema> {
 impl<'l, S: OrderSchema> View<'l, S> {
     #[inline(always)]
     pub fn new(leaf: &'l Leaf<S>, seq: Seq) -> Self {
-        let order = (seq.turn() & 1) as usize * order_cells(leaf.capacity());
+        let order = (1 + (seq.turn() & 1) as usize) * order_cells(leaf.capacity());
         View { leaf, seq, order }
     }
 
@@ -337,6 +360,12 @@ impl<'l, S: OrderSchema> View<'l, S> {
     #[inline(always)]
     pub fn len(&self) -> usize {
         self.seq.len()
+    }
+
+    /// The set of its slots.
+    #[inline(always)]
+    pub fn live(&self) -> &'l AtomicU64 {
+        &self.leaf.head.live[(self.seq.turn() & 1) as usize]
     }
 
     /// The eight order bytes from position `8 * index` on.

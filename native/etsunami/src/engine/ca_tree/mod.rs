@@ -11,8 +11,8 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `leaf`, `held`, `search` | the leaf: its publications, its lock, search in it |
-//! | `route` | the routing node |
+//! | `leaf`, `held`, `search`, `bytes` | the leaf: its publications, its lock, search in it |
+//! | `route`, `codes` | the routing node; search in it |
 //! | `descent` | from the root to a leaf |
 //! | `relink` | how a node is replaced in its parent |
 //! | `adapt`, `join` | growth, splits, joins, and when they happen |
@@ -74,6 +74,8 @@
 //! differ between branches after many removals.
 
 mod adapt;
+mod bytes;
+mod codes;
 mod cursor;
 mod descent;
 mod held;
@@ -140,12 +142,11 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         let mut backoff = Backoff::new();
         loop {
             let view = self.read_leaf(guard, &Gap::Before(probe), Direction::Ascending)?;
-            if let Ok(place) = view.find(&self.schema, probe)
-                && view.holds()
-            {
-                return place.found.map(|(_, word)| word);
+            match view.find(&self.schema, probe) {
+                Ok(Some((_, word))) => return Some(word),
+                Ok(None) if view.holds() => return None,
+                _ => backoff.wait(),
             }
-            backoff.wait();
         }
     }
 
@@ -165,28 +166,26 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
     ) -> R {
         let probe = Probe::new(&self.schema, key);
         let mut held = self.lock_leaf(guard, probe);
-        let place = match held.view().find(&self.schema, probe) {
-            Ok(place) => place,
-            Err(Torn) => unreachable!("a locked leaf is not overwritten"),
-        };
-        let (change, delta, result) = f(place.found.map(|(_, word)| word));
+        let found = intact(held.view().find(&self.schema, probe));
+        let (change, delta, result) = f(found.map(|(_, word)| word));
         self.shrink(guard, delta);
         let mut removed = false;
-        match (change, place.found) {
+        match (change, found) {
             (Change::Put(word), Some((slot, _))) => held.replace(slot, word),
             (Change::Put(word), None) => {
                 let prefix = held.leaf().prefix(&self.schema, probe);
                 let entry = Entry { prefix, bits: word.0 as u64 };
+                let position = intact(held.view().find_in_order(&self.schema, probe)).position;
                 if held.is_full() {
-                    let fresh = self.insert_by_growth(guard, held, place.position, entry, probe);
+                    let fresh = self.insert_by_growth(guard, held, position, entry, probe);
                     self.grow(guard, delta);
                     drop(fresh);
                     return result;
                 }
-                held.insert(place.position, entry);
+                held.insert(position, entry);
             }
-            (Change::Remove, Some(_)) => {
-                held.remove(place.position);
+            (Change::Remove, Some((slot, _))) => {
+                held.remove(intact(held.view().rank(slot)), slot);
                 removed = true;
             }
             (Change::Remove, None) | (Change::Keep, _) => {}
@@ -260,6 +259,15 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
                 unsafe { Route::<S>::free(link.address()) };
             }
         }
+    }
+}
+
+/// What was read of a locked leaf.
+#[inline(always)]
+fn intact<T>(read: Result<T, Torn>) -> T {
+    match read {
+        Ok(read) => read,
+        Err(Torn) => unreachable!("a locked leaf is not overwritten"),
     }
 }
 

@@ -13,7 +13,7 @@ pub trait Geometry: Send + Sync + 'static {
     /// The capacities of leaves, ascending. A full leaf is replaced by one of the next capacity;
     /// a full leaf of the last one is split. At most 64.
     const LEAVES: &'static [usize];
-    /// The most children of a routing node; at least 3.
+    /// The most children of a routing node; at least 3, at most 64.
     const FANOUT: usize;
 }
 
@@ -282,10 +282,12 @@ fn layout<H, T>(len: usize, align: usize) -> (Layout, usize) {
 /// What is about to be read of a leaf, as cache lines from its address on.
 pub(super) type Lines = std::ops::Range<usize>;
 
-/// Head, order and prefixes of a leaf of 64: for a search.
-pub(super) const SEARCHED: Lines = 0..11;
+/// Head and tags of a leaf of 64: for a key that is likely to be there.
+pub(super) const FOUND: Lines = 0..2;
+/// Head, tags, order and prefixes of a leaf of 64: for a place.
+pub(super) const SEARCHED: Lines = 0..12;
 /// Everything of a leaf of 64: for a scan.
-pub(super) const SCANNED: Lines = 0..20;
+pub(super) const SCANNED: Lines = 0..21;
 
 /// Lets the processor fetch lines of a leaf that are about to be read, which it would otherwise do
 /// one after the other. Smaller leaves have fewer lines; the rest is fetched in vain.

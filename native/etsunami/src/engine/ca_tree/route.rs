@@ -4,41 +4,57 @@
 //! the old one dies under its lock, and its slots keep for ever what they held. So a reader loads
 //! child pointers (Acquire) and validates nothing: see the module documentation of
 //! [`ca_tree`](super) for why a dead routing node still leads right.
+//!
+//! A search counts the separators that are smaller, by all their [`codes`](super::codes) at once.
+//! Only where a code does not decide it looks at prefixes, and then at keys.
 
+use super::codes::Codes;
 use super::node::{self, Fence, Gap, Link, Probe};
 use super::search::{partition, partition_by_key};
 use crate::engine::{Direction, OrderSchema};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
+use std::array::from_fn;
 use std::cmp::Ordering as Order;
 
 const FREE: usize = 0;
 const LOCKED: usize = 1;
 const DEAD: usize = 2;
 
-/// The fixed part: the lock, and the child left of all separators.
+/// The fixed part: the lock, and the codes of the separators.
 #[repr(C)]
 pub(super) struct Head<S: OrderSchema> {
     state: AtomicUsize,
     branches: usize,
     link: Link,
-    first: AtomicPtr<()>,
     /// What all separators share.
     stem: Option<S::Stem>,
+    codes: Codes,
 }
 
-/// A separator, its prefix behind what all share, and the child to the right of it.
+/// Eight children, and the separators to the right of them: their prefixes behind what all share.
+/// There is one separator less than children; what is behind the last is not looked at.
 #[repr(C)]
-pub(super) struct Branch<S: OrderSchema> {
-    prefix: u64,
-    fence: *mut Fence<S>,
-    child: AtomicPtr<()>,
+pub(super) struct Block<S: OrderSchema> {
+    prefixes: [u64; BLOCK],
+    fences: [*mut Fence<S>; BLOCK],
+    children: [AtomicPtr<()>; BLOCK],
 }
+
+const BLOCK: usize = 8;
+
+/// How many blocks a routing node with so many separators has.
+const fn blocks(branches: usize) -> usize {
+    branches / BLOCK + 1
+}
+
+/// Routing nodes are aligned to cache lines.
+const ALIGN: usize = 64;
 
 /// A routing node.
 #[repr(C)]
 pub(super) struct Route<S: OrderSchema> {
     head: Head<S>,
-    branches: [Branch<S>],
+    blocks: [Block<S>],
 }
 
 /// The separators and children of a routing node that is being built.
@@ -84,7 +100,7 @@ impl<S: OrderSchema> Draft<S> {
 
     /// The bytes of the routing node.
     pub fn bytes(&self) -> usize {
-        node::bytes::<Head<S>, Branch<S>>(self.fences.len())
+        node::bytes::<Head<S>, Block<S>>(blocks(self.fences.len()))
     }
 
     /// Makes the routing node.
@@ -98,24 +114,31 @@ impl<S: OrderSchema> Draft<S> {
         let stem = (last > 0)
             .then(|| schema.stem(fence(0).key(schema), fence(last).key(schema)))
             .flatten();
+        let prefix = |i: usize| match stem {
+            Some(stem) => schema.prefix_behind(fence(i).key(schema), stem),
+            None => fence(i).prefix,
+        };
+        let prefixes: Vec<u64> = (0..=last).map(prefix).collect();
         let head = |address| Head {
             state: AtomicUsize::new(FREE),
             branches: self.fences.len(),
             link: Link::to_route(address),
-            first: AtomicPtr::new(self.children[0].raw()),
             stem,
+            codes: Codes::new(&prefixes),
         };
-        let branch = |i: usize| Branch {
-            prefix: match stem {
-                Some(stem) => schema.prefix_behind(fence(i).key(schema), stem),
-                None => fence(i).prefix,
-            },
-            fence: self.fences[i],
-            child: AtomicPtr::new(self.children[i + 1].raw()),
+        let block = |block: usize| Block {
+            prefixes: from_fn(|i| prefixes.get(BLOCK * block + i).copied().unwrap_or(0)),
+            fences: from_fn(|i| {
+                self.fences.get(BLOCK * block + i).copied().unwrap_or(std::ptr::null_mut())
+            }),
+            children: from_fn(|i| {
+                let child = self.children.get(BLOCK * block + i);
+                AtomicPtr::new(child.map_or(std::ptr::null_mut(), |child| child.raw()))
+            }),
         };
-        let len = self.fences.len();
-        let branches = (0..len).map(branch);
-        Link::to_route(node::allocate::<Head<S>, Branch<S>>(head, len, branches, align_of::<u64>()))
+        let len = blocks(self.fences.len());
+        let blocks = (0..len).map(block);
+        Link::to_route(node::allocate::<Head<S>, Block<S>>(head, len, blocks, ALIGN))
     }
 }
 
@@ -128,8 +151,8 @@ impl<S: OrderSchema> Route<S> {
     pub unsafe fn from_address<'g>(address: *mut u8) -> &'g Route<S> {
         // SAFETY: `branches` is immutable and tells the true length; the cast keeps it.
         unsafe {
-            let branches = (*address.cast::<Head<S>>()).branches;
-            &*(std::ptr::slice_from_raw_parts(address, branches) as *const Route<S>)
+            let blocks = blocks((*address.cast::<Head<S>>()).branches);
+            &*(std::ptr::slice_from_raw_parts(address, blocks) as *const Route<S>)
         }
     }
 
@@ -140,13 +163,13 @@ impl<S: OrderSchema> Route<S> {
     pub unsafe fn free(address: *mut u8) {
         // SAFETY: the length is immutable; the layout follows from it.
         unsafe {
-            let branches = (*address.cast::<Head<S>>()).branches;
-            node::deallocate::<Head<S>, Branch<S>>(address, branches, align_of::<u64>());
+            let blocks = blocks((*address.cast::<Head<S>>()).branches);
+            node::deallocate::<Head<S>, Block<S>>(address, blocks, ALIGN);
         }
     }
 
     pub fn bytes(&self) -> usize {
-        node::bytes::<Head<S>, Branch<S>>(self.branches.len())
+        node::bytes::<Head<S>, Block<S>>(self.blocks.len())
     }
 
     pub fn link(&self) -> Link {
@@ -155,12 +178,12 @@ impl<S: OrderSchema> Route<S> {
 
     /// The number of children.
     pub fn len(&self) -> usize {
-        self.branches.len() + 1
+        self.head.branches + 1
     }
 
     #[inline(always)]
     fn slot(&self, child: usize) -> &AtomicPtr<()> {
-        if child == 0 { &self.head.first } else { &self.branches[child - 1].child }
+        &self.blocks[child / BLOCK].children[child % BLOCK]
     }
 
     #[inline(always)]
@@ -174,7 +197,7 @@ impl<S: OrderSchema> Route<S> {
     pub fn position(&self, schema: &S, gap: &Gap<'_, S>, direction: Direction) -> usize {
         match gap {
             Gap::Start => 0,
-            Gap::End => self.branches.len(),
+            Gap::End => self.head.branches,
             Gap::Before(probe) | Gap::After(probe) => self.search(schema, gap, *probe, direction),
         }
     }
@@ -187,12 +210,7 @@ impl<S: OrderSchema> Route<S> {
         probe: Probe<'_, S>,
         direction: Direction,
     ) -> usize {
-        let all = self.branches.len();
-        let branch = |i: usize| {
-            debug_assert!(i < all);
-            // SAFETY: `partition` asks about indices below `all` only, and so do we below.
-            unsafe { self.branches.get_unchecked(i) }
-        };
+        let all = self.head.branches;
         let prefix = match self.head.stem {
             None => probe.prefix,
             Some(stem) => match schema.compare_stem(probe.key, self.fence(0).key(schema), stem) {
@@ -201,19 +219,40 @@ impl<S: OrderSchema> Route<S> {
                 Order::Greater => return all,
             },
         };
-        let lower = partition(0, all, |i| branch(i).prefix < prefix);
-        if lower == all || branch(lower).prefix != prefix {
+        match self.head.codes.smaller(prefix) {
+            Some(smaller) => smaller,
+            None => self.search_by_prefix(schema, gap, prefix, direction),
+        }
+    }
+
+    fn search_by_prefix(
+        &self,
+        schema: &S,
+        gap: &Gap<'_, S>,
+        prefix: u64,
+        direction: Direction,
+    ) -> usize {
+        let all = self.head.branches;
+        let of = |i: usize| self.blocks[i / BLOCK].prefixes[i % BLOCK];
+        let lower = partition(0, all, |i| of(i) < prefix);
+        if lower == all || of(lower) != prefix {
             return lower;
         }
-        let upper = partition(lower + 1, all, |i| branch(i).prefix <= prefix);
+        let upper = partition(lower + 1, all, |i| of(i) <= prefix);
         partition_by_key(lower, upper, |i| gap.is_right_of(schema, self.fence(i), direction))
     }
 
     #[inline(always)]
     fn fence(&self, at: usize) -> &Fence<S> {
         // SAFETY: a fence is retired by the join that kills the routing node it stands in; who
-        // holds the node under a guard may read the fence.
-        unsafe { &*self.branches[at].fence }
+        // holds the node under a guard may read the fence. Callers ask for those that there are.
+        unsafe { &*self.fence_at(at) }
+    }
+
+    #[inline(always)]
+    fn fence_at(&self, at: usize) -> *mut Fence<S> {
+        debug_assert!(at < self.head.branches);
+        self.blocks[at / BLOCK].fences[at % BLOCK]
     }
 
     /// Locks the node; none if it is dead.
@@ -248,11 +287,8 @@ impl<S: OrderSchema> Route<S> {
             children: Vec::with_capacity(self.len() + 1),
             fences: Vec::with_capacity(self.len()),
         };
-        draft.children.push(self.child(0));
-        for (i, branch) in self.branches.iter().enumerate() {
-            draft.fences.push(branch.fence);
-            draft.children.push(self.child(i + 1));
-        }
+        draft.children.extend((0..self.len()).map(|i| self.child(i)));
+        draft.fences.extend((0..self.head.branches).map(|i| self.fence_at(i)));
         draft
     }
 }

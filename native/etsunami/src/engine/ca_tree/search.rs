@@ -1,8 +1,11 @@
-//! Search in one leaf: branch-free over prefixes, then by whole keys where prefixes are equal.
+//! Search in one leaf. A key that is there is found by its tag, without a look at the order; where
+//! a key would be is found branch-free over prefixes, then by whole keys where prefixes are equal.
 
-use super::leaf::View;
+use super::bytes::equal_bytes;
+use super::leaf::{View, lowest, order_cells, tag};
 use super::node::{Gap, Probe};
 use crate::engine::{Direction, OrderSchema, Word};
+use crate::sync::Ordering;
 use std::cmp::Ordering as Order;
 use std::ops::Range;
 
@@ -55,9 +58,50 @@ pub(super) fn partition_by_key(
 }
 
 impl<S: OrderSchema> View<'_, S> {
-    /// Finds a key. The answer is right if the view still [`holds`](View::holds).
-    #[inline]
-    pub fn find(&self, schema: &S, probe: Probe<'_, S>) -> Result<Place, Torn> {
+    /// The slot and the word of a key. What it gives was in this publication; that there is none is
+    /// right if the view still [`holds`](View::holds).
+    #[inline(always)]
+    pub fn find(
+        &self,
+        schema: &S,
+        probe: Probe<'_, S>,
+    ) -> Result<Option<(usize, Word)>, Torn> {
+        let leaf = self.leaf();
+        let prefix = leaf.prefix(schema, probe);
+        let tags = |i| leaf.tag_cell(i).load(Ordering::Relaxed);
+        let tagged = equal_bytes(order_cells(leaf.capacity()), tag(prefix), tags);
+        let mut candidates = tagged & self.live().load(Ordering::Relaxed);
+        while candidates != 0 {
+            let slot = candidates.trailing_zeros() as usize;
+            candidates &= candidates - 1;
+            if leaf.prefix_cell(slot).load(Ordering::Relaxed) == prefix {
+                let word = self.word_in(slot);
+                if !self.holds() {
+                    return Err(Torn);
+                }
+                // SAFETY: `word` was in the table under the guard that this leaf is read under.
+                if unsafe { schema.compare(probe.key, word) }.is_eq() {
+                    return Ok(Some((slot, word)));
+                }
+                return self.find_among_equals(schema, probe);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same where other keys have its prefix.
+    #[cold]
+    fn find_among_equals(
+        &self,
+        schema: &S,
+        probe: Probe<'_, S>,
+    ) -> Result<Option<(usize, Word)>, Torn> {
+        let found = self.find_in_order(schema, probe)?.found;
+        if self.holds() { Ok(found) } else { Err(Torn) }
+    }
+
+    /// Finds the place of a key. The answer is right if the view still [`holds`](View::holds).
+    pub fn find_in_order(&self, schema: &S, probe: Probe<'_, S>) -> Result<Place, Torn> {
         let len = self.len();
         let prefix = self.leaf().prefix(schema, probe);
         let lower = partition(0, len, |i| self.prefix(i) < prefix);
@@ -72,6 +116,27 @@ impl<S: OrderSchema> View<'_, S> {
                 let upper = partition(lower + 1, len, |i| self.prefix(i) <= prefix);
                 self.find_in_run(schema, probe, lower + 1..upper)
             }
+        }
+    }
+
+    /// The position of a slot that this publication has.
+    #[inline(always)]
+    pub fn rank(&self, slot: usize) -> Result<usize, Torn> {
+        let len = self.len();
+        let order = |i| self.order_cell(i).load(Ordering::Relaxed);
+        let there = equal_bytes(order_cells(self.leaf().capacity()), slot as u8, order);
+        match there & lowest(len) {
+            0 => Err(Torn),
+            found => Ok(found.trailing_zeros() as usize),
+        }
+    }
+
+    /// The number of smaller keys, and whether the key is there.
+    #[inline(always)]
+    fn place(&self, schema: &S, probe: Probe<'_, S>) -> Result<(usize, bool), Torn> {
+        match self.find(schema, probe)? {
+            Some((slot, _)) => Ok((self.rank(slot)?, true)),
+            None => Ok((self.find_in_order(schema, probe)?.position, false)),
         }
     }
 
@@ -124,10 +189,10 @@ impl<S: OrderSchema> View<'_, S> {
         match *gap {
             Gap::Start => Ok(0),
             Gap::End => Ok(self.len()),
-            Gap::Before(probe) => Ok(self.find(schema, probe)?.position),
+            Gap::Before(probe) => Ok(self.place(schema, probe)?.0),
             Gap::After(probe) => {
-                let place = self.find(schema, probe)?;
-                Ok(place.position + usize::from(place.found.is_some()))
+                let (position, found) = self.place(schema, probe)?;
+                Ok(position + usize::from(found))
             }
         }
     }
