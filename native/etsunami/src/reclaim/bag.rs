@@ -2,11 +2,14 @@
 
 use super::epoch;
 use crate::accounting::exempt;
+use crate::sync::prefetch;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A bag is handed in at this many items: enough to spread the cost of the queue's lock thinly.
 pub(super) const BAG_ITEMS: usize = if cfg!(loom) { 2 } else { 512 };
+/// How many items ahead memory is fetched while a bag is freed.
+const AHEAD: usize = 8;
 /// A bag is handed in at this many bytes, so that large objects do not wait for small ones.
 pub(super) const BAG_BYTES: usize = 256 << 10;
 
@@ -23,19 +26,6 @@ pub(super) struct Retired {
 // - nothing else of an item is bound to a thread.
 unsafe impl Send for Retired {}
 
-impl Retired {
-    /// Frees the memory. A panic of `drop` ends here: it concerns this item alone, and whoever
-    /// happens to free it must not suffer from it.
-    ///
-    /// # Safety
-    /// No guard that was live when the item was retired is live any more.
-    pub unsafe fn free(self) {
-        // SAFETY: the caller promises the grace period, `retire`'s caller the rest; `self` is
-        // consumed, so it happens once.
-        let _ = catch_unwind(AssertUnwindSafe(|| unsafe { (self.drop)(self.ptr) }));
-    }
-}
-
 /// Is a bag of that many items and bytes to be handed in?
 pub(super) fn is_full(items: usize, bytes: usize) -> bool {
     items >= BAG_ITEMS || bytes >= BAG_BYTES
@@ -51,6 +41,12 @@ pub(super) struct Bag {
 impl Bag {
     pub const fn new() -> Bag {
         Bag { items: Vec::new(), bytes: 0 }
+    }
+
+    /// A bag that will be filled, as the one before was.
+    pub fn next(full: &Bag) -> Bag {
+        let capacity = if full.items.len() >= BAG_ITEMS { BAG_ITEMS } else { 0 };
+        Bag { items: exempt(|| Vec::with_capacity(capacity)), bytes: 0 }
     }
 
     pub fn push(&mut self, item: Retired) {
@@ -74,15 +70,30 @@ impl Bag {
         Bag { items, bytes }
     }
 
-    /// Frees everything, in the order of addresses, which allocators like best.
+    /// Brings everything into the order of addresses, which allocators like best. For threads that
+    /// have the time.
+    pub fn sort(&mut self) {
+        self.items.sort_unstable_by_key(|item| item.ptr as usize);
+    }
+
+    /// Frees everything. A panic of an item's `drop` ends here: it concerns this item alone, and
+    /// whoever happens to free it must not suffer from it.
     ///
     /// # Safety
-    /// As for [`Retired::free`], for every item.
-    pub unsafe fn free(mut self) {
-        self.items.sort_unstable_by_key(|item| item.ptr as usize);
-        for item in self.items {
-            // SAFETY: promised by the caller.
-            unsafe { item.free() };
+    /// No guard that was live when an item was retired is live any more.
+    pub unsafe fn free(self) {
+        let mut items = self.items.into_iter();
+        while items.len() > 0 {
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                while let Some(item) = items.next() {
+                    if let Some(ahead) = items.as_slice().get(AHEAD) {
+                        prefetch(ahead.ptr);
+                    }
+                    // SAFETY: the caller promises the grace period, `retire`'s caller the rest;
+                    // each item is taken once.
+                    unsafe { (item.drop)(item.ptr) };
+                }
+            }));
         }
     }
 }
@@ -90,6 +101,8 @@ impl Bag {
 /// A bag in the queue.
 struct Queued {
     serial: u64,
+    /// The number of the thread that retired the items.
+    from: usize,
     /// The epoch stamped on the bag after a heavy barrier; none before.
     stamp: Option<u64>,
     bag: Bag,
@@ -112,10 +125,10 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub fn push(&mut self, bag: Bag) {
+    pub fn push(&mut self, from: usize, bag: Bag) {
         let serial = self.next_serial;
         self.next_serial += 1;
-        exempt(|| self.bags.push_back(Queued { serial, stamp: None, bag }));
+        exempt(|| self.bags.push_back(Queued { serial, from, stamp: None, bag }));
     }
 
     /// All bags handed in so far have serials below this.
@@ -145,6 +158,16 @@ impl Queue {
         };
         exempt(|| self.in_flight.push(serial));
         Some(Ripe { serial, bag })
+    }
+
+    /// Takes out the oldest bag of this thread that is ripe in `epoch`.
+    pub fn take_ripe_from(&mut self, from: usize, epoch: u64) -> Option<Ripe> {
+        let ripe = |queued: &Queued| queued.stamp.is_some_and(|stamp| epoch::is_ripe(stamp, epoch));
+        let mut ripe = self.bags.iter().take_while(|queued| ripe(queued));
+        let at = ripe.position(|queued| queued.from == from)?;
+        let queued = self.bags.remove(at)?;
+        exempt(|| self.in_flight.push(queued.serial));
+        Some(Ripe { serial: queued.serial, bag: queued.bag })
     }
 
     /// What was taken out under this serial has been freed.

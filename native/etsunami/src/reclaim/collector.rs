@@ -18,8 +18,9 @@
 //! `e + 2` passes a heavy barrier after it has read `e + 1` and then finds that participant's
 //! announcement, which is not `e + 1`.
 
-use super::bag::{Bag, Queue};
+use super::bag::{Bag, Queue, Ripe};
 use super::epoch;
+use super::pace::Pace;
 use super::participant::Participant;
 use super::worker::Worker;
 use crate::accounting::exempt;
@@ -68,6 +69,7 @@ pub(super) struct Shared {
     slots: AtomicPtr<Slot>,
     slot_count: AtomicUsize,
     turn: Mutex<()>,
+    pace: Pace,
     queue: Mutex<Queue>,
     queued_items: AtomicUsize,
     queued_bytes: AtomicUsize,
@@ -97,6 +99,7 @@ impl Shared {
             slots: AtomicPtr::new(std::ptr::null_mut()),
             slot_count: AtomicUsize::new(0),
             turn: Mutex::new(()),
+            pace: Pace::new(),
             queue: Mutex::new(Queue::default()),
             queued_items: AtomicUsize::new(0),
             queued_bytes: AtomicUsize::new(0),
@@ -159,13 +162,13 @@ impl Shared {
 
     // Garbage.
 
-    /// Puts a bag into the queue.
-    pub fn submit(&self, bag: Bag) {
+    /// Puts a bag of the thread of this number into the queue.
+    pub fn submit(&self, from: usize, bag: Bag) {
         let (items, bytes) = (bag.items.len(), bag.bytes);
         // Relaxed: statistics, and thresholds that need no precision.
         self.queued_items.fetch_add(items, Ordering::Relaxed);
         let before = self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
-        lock(&self.queue).push(bag);
+        lock(&self.queue).push(from, bag);
         if before < ROUSE_BYTES && before + bytes >= ROUSE_BYTES {
             self.worker.hurry();
         }
@@ -183,13 +186,25 @@ impl Shared {
         self.queued_bytes.load(Ordering::Relaxed) > PRESSURE_BYTES
     }
 
-    /// Frees a few items; true if that is not needed any more.
-    pub fn help(&self) -> bool {
+    /// Whether one who retires should run a round.
+    pub fn is_round_due(&self) -> bool {
+        self.is_pressed() || self.pace.is_due()
+    }
+
+    /// Frees a few items: those of this thread first, whose memory it will use again. True if there
+    /// may be more to do.
+    pub fn help(&self, thread: usize) -> bool {
+        if !self.is_pressed() {
+            // Acquire: pairs with the Release of the advance.
+            let epoch = self.epoch.load(Ordering::Acquire);
+            let ripe = lock(&self.queue).take_ripe_from(thread, epoch);
+            return ripe.map(|ripe| self.free(ripe)).is_some();
+        }
         self.free_ripe(HELP_ITEMS);
         if self.queued_bytes.load(Ordering::Relaxed) > DISTRESS_BYTES {
             thread::yield_now();
         }
-        !self.is_pressed()
+        true
     }
 
     /// Items that were retired and are not freed yet.
@@ -211,13 +226,14 @@ impl Shared {
         let watermark = lock(&self.queue).watermark();
         // Relaxed: we have the turn, so the value is ours or came with the turn's lock.
         let epoch = self.epoch.load(Ordering::Relaxed);
-        if !cfg!(feature = "weaken_reclaim_barrier") && heavy_barrier().is_err() {
+        if !cfg!(feature = "weaken_reclaim_barrier") && self.pace.measure(heavy_barrier).is_err() {
             self.slots().for_each(|slot| drop(slot.renounce()));
             self.barrier_lost.store(true, Ordering::Relaxed);
             return Round::Lost;
         }
         lock(&self.queue).stamp(watermark, epoch);
-        self.slots().filter_map(|slot| slot.steal()).for_each(|bag| self.submit(bag));
+        let stolen = |slot: &Slot| Some((slot.index(), slot.steal()?));
+        self.slots().filter_map(stolen).for_each(|(from, bag)| self.submit(from, bag));
         if !self.slots().all(|slot| slot.permits_advance(epoch)) {
             return Round::Stuck;
         }
@@ -233,7 +249,14 @@ impl Shared {
     fn free_ripe(&self, count: usize) -> bool {
         // Acquire: pairs with the Release of the advance.
         let epoch = self.epoch.load(Ordering::Acquire);
-        let Some(ripe) = lock(&self.queue).take_ripe(epoch, count) else { return false };
+        let Some(mut ripe) = lock(&self.queue).take_ripe(epoch, count) else { return false };
+        ripe.bag.sort();
+        self.free(ripe);
+        true
+    }
+
+    /// Frees what was taken out of the queue.
+    fn free(&self, ripe: Ripe) {
         let (items, bytes) = (ripe.bag.items.len(), ripe.bag.bytes);
         // SAFETY: the bag is ripe: no guard of the time of its retirement is left (module
         // documentation), and it has been taken out of the queue.
@@ -241,7 +264,6 @@ impl Shared {
         self.queued_items.fetch_sub(items, Ordering::Relaxed);
         self.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
         lock(&self.queue).finished(ripe.serial);
-        true
     }
 
     /// Runs rounds while they help, and frees what is ripe.

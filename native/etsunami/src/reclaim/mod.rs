@@ -14,9 +14,12 @@
 //!
 //! It goes into the bag of its thread. A full bag is handed to the collector's queue; the bag of a
 //! thread that is idle is taken from it. A *round* of the collector passes a heavy barrier,
-//! stamps the bags in the queue with the epoch, and advances. Two advances later the bag is freed,
-//! as a rule by the background thread, which wakes up every 10 ms while there is garbage and
-//! sleeps otherwise.
+//! stamps the bags in the queue with the epoch, and advances. Two advances later the bag is freed.
+//!
+//! A thread that goes on to retire runs rounds itself, at intervals, and frees its own bags when it
+//! drops its last guard: the memory comes back to the one who will use it, while it is in his
+//! caches. Whatever is left is freed by the background thread, which wakes up every 10 ms while
+//! there is garbage and sleeps otherwise.
 //!
 //! # Invariants
 //!
@@ -33,7 +36,8 @@
 //! A guard costs about one nanosecond where the system knows `membarrier`, five elsewhere
 //! ([`mode`]). Retiring costs a few stores. A thread that stays pinned holds back all freeing:
 //! the memory that waits is bounded only by what is retired meanwhile. When more than 4 MiB wait,
-//! those who retire try to advance and free a few items whenever they drop their last guard.
+//! those who retire try to advance with each bag, and free a few items of anybody's whenever they
+//! drop their last guard.
 //!
 //! # Not guaranteed
 //!
@@ -45,6 +49,7 @@ mod collector;
 mod epoch;
 mod global;
 mod guard;
+mod pace;
 mod participant;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 //!
 //! # Who may access what
 //!
-//! - `depth`, `help`, `held`: the owner only.
+//! - `depth`, `help`, `helping`, `held`: the owner only.
 //! - `announced`: written by the owner, read by rounds of the collector.
 //! - `bag`: the owner, while pinned; a thief that has moved `stealing` to [`TAKING`].
 //! - `items`, `bytes`: the size of `bag`, written by whoever may access it, read by anybody.
@@ -45,6 +45,8 @@ pub(super) struct Participant {
     depth: Cell<u32>,
     /// The owner has been asked to help with freeing when it unpins.
     help: Cell<bool>,
+    /// The owner is helping.
+    helping: Cell<bool>,
     /// The bag is kept until the owner's last guard ends.
     held: Cell<bool>,
     stealing: AtomicU8,
@@ -60,8 +62,8 @@ pub(super) struct Participant {
 }
 
 // Why threads may share a slot:
-// - the fields that are not atomic are accessed as the module documentation says: `depth`, `help`
-//   and `held` by the owner, `bag` under the biased lock, `next`, `index` and `shared` do not
+// - the fields that are not atomic are accessed as the module documentation says: `depth`, `help`,
+//   `helping` and `held` by the owner, `bag` under the biased lock, `next`, `index` and `shared` do not
 //   change after publication;
 // - ownership passes from thread to thread through `claimed` (Release and Acquire).
 // SAFETY: so no field is accessed by two threads at once, unless it is atomic.
@@ -76,6 +78,7 @@ impl Participant {
             announced: AtomicU64::new(IDLE),
             depth: Cell::new(0),
             help: Cell::new(false),
+            helping: Cell::new(false),
             held: Cell::new(false),
             stealing: AtomicU8::new(OWNED),
             claimed: AtomicBool::new(true),
@@ -193,13 +196,17 @@ impl Participant {
         }
     }
 
-    /// Frees a few items while too much garbage waits.
+    /// Frees what this thread has retired and is ripe, or a few items of anybody's while too much
+    /// garbage waits.
     #[cold]
     fn help_to_free(&self) {
-        // A destructor may pin and unpin: the flag is down meanwhile, so that it does not recur.
         self.help.set(false);
-        let relieved = self.shared().help();
-        self.help.set(!relieved);
+        // A destructor may pin, retire and unpin: it does not get here again.
+        if !self.helping.replace(true) {
+            let more = self.shared().help(self.index);
+            self.helping.set(false);
+            self.help.set(more);
+        }
     }
 
     /// What the last round said about this slot's announcement.
@@ -246,19 +253,20 @@ impl Participant {
         }
     }
 
-    /// Moves the full bag to the collector's queue, and helps if the queue is long.
+    /// Moves the full bag to the collector's queue, and sees to it that earlier ones ripen.
     #[cold]
     fn hand_in(&self) {
         let bag = self.bag.with_mut(|bag| {
             // SAFETY: as in `retire`, whose tail this is.
-            let bag = std::mem::take(unsafe { &mut *bag });
-            self.note_size(&Bag::new());
-            bag
+            let bag = unsafe { &mut *bag };
+            let next = Bag::next(bag);
+            self.note_size(&next);
+            std::mem::replace(bag, next)
         });
         let shared = self.shared();
-        shared.submit(bag);
-        if shared.is_pressed() {
-            self.help.set(true);
+        shared.submit(self.index, bag);
+        self.help.set(true);
+        if shared.is_round_due() {
             shared.round();
         }
     }

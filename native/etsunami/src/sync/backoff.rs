@@ -9,14 +9,32 @@ pub struct Backoff {
     step: u32,
 }
 
-/// Beyond 2⁶ pauses (about 1 µs) a yield is cheaper than what it may save. Under loom a pause is a
+/// After 2⁷ pauses (1 to 2 µs) a yield is cheaper than what it may save. Under loom a pause is a
 /// yield.
-const SPIN_STEPS: u32 = if cfg!(loom) { 1 } else { 6 };
+const SPIN_STEPS: u32 = if cfg!(loom) { 1 } else { 7 };
+
+/// Where [`Backoff::long`] begins.
+const LONG_STEP: u32 = if cfg!(loom) { 0 } else { 5 };
 
 impl Backoff {
     /// A backoff that begins with one pause.
     pub const fn new() -> Backoff {
         Backoff { step: 0 }
+    }
+
+    /// A backoff for locks that are held for a few nanoseconds and taken again and again: it begins
+    /// with a pause of about half a microsecond. Meanwhile the holder works on in its cache; to
+    /// pass the lock and what it protects from core to core costs more than many operations.
+    pub const fn long() -> Backoff {
+        Backoff { step: LONG_STEP }
+    }
+
+    /// Waits at least once, and until `locked` is false.
+    pub fn wait_while(&mut self, mut locked: impl FnMut() -> bool) {
+        self.wait();
+        while locked() {
+            self.wait();
+        }
     }
 
     /// Waits once.

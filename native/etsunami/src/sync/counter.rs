@@ -2,7 +2,12 @@
 //!
 //! # Algorithm
 //!
-//! Each stripe is one cache line; a thread adds to the stripe of its number. A sum reads all
+//! A stripe is a cache line with two counts. The first thread that adds gets a stripe to itself,
+//! and adds by a load and a store, which cost a fraction of read-modify-writes. Others share the
+//! *common* stripe, to which they add by read-modify-writes; or, where many writers are expected,
+//! an array of stripes is made for them when the second thread comes, of which each thread takes
+//! the one of its number, if it is the first to do so. A stripe that a thread has taken stays its
+//! own; with the thread's number it passes to whoever gets the number next. A sum reads all
 //! stripes in a fixed order.
 //!
 //! # What a sum tells
@@ -12,7 +17,8 @@
 //!   began and the total when it ended, and a sum that begins after another one ended is not
 //!   smaller (Rinberg and Keidar, "Intermediate Value Linearizability", DISC 2020, discuss the
 //!   general case). The loads of a sum are Acquire and the adds are Release: who has seen an
-//!   addition in one stripe sees in the others whatever that addition had followed.
+//!   addition in one stripe sees in the others whatever that addition had followed, the array
+//!   included.
 //! - With removals, an object's addition may lie in a stripe that was passed already and its
 //!   removal in one that was not. Therefore stripes are collected until two collections agree:
 //!   then the sum was true at an instant between them. After [`ATTEMPTS`] collections the last
@@ -21,7 +27,8 @@
 //! One call of [`Counters::add`] is one addition to one stripe: a batch of any size is seen whole
 //! or not at all in the count of objects. The counts of objects and of words are not coupled.
 
-use super::{AtomicI64, AtomicU64, Ordering};
+use super::{AtomicI64, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::ptr::null_mut;
 
 /// How often a sum is collected when writers interfere.
 const ATTEMPTS: usize = if cfg!(loom) { 2 } else { 4 };
@@ -34,24 +41,97 @@ const OBJECT_BITS: u32 = 40;
 const LOAD: Ordering =
     if cfg!(feature = "weaken_counter_load") { Ordering::Relaxed } else { Ordering::Acquire };
 
+/// Nobody owns the stripe.
+const FREE: usize = 0;
+
 /// Counters of objects and memory words, spread over cache lines.
 #[derive(Debug)]
 pub struct Counters {
-    stripes: Box<[Stripe]>,
+    /// Whose the first stripe is: see [`Owner`]. Beside the pointer, and not in the stripe, so that
+    /// who finds that it is not his own does not disturb the owner.
+    owner: Owner,
+    /// An array of `limit` stripes, made when a second thread adds; null before.
+    more: AtomicPtr<Line<Own>>,
+    /// 0 if there shall be no array.
+    limit: usize,
+    first: Line<Stripe>,
+    common: Line<Stripe>,
 }
 
-/// Several threads may share a stripe, so its additions are read-modify-writes.
+/// Something on a cache line of its own.
 #[derive(Debug)]
 #[repr(align(64))]
+struct Line<T>(T);
+
+/// The number of the thread that a stripe belongs to, and one more; [`FREE`] before.
+///
+/// Relaxed throughout: only the thread itself writes its number, and only its own is of interest.
+#[derive(Debug)]
+struct Owner(AtomicUsize);
+
+impl Owner {
+    /// True if the stripe is this thread's, perhaps from now on.
+    #[inline(always)]
+    fn is(&self, thread: usize) -> bool {
+        let owner = self.0.load(Ordering::Relaxed);
+        owner == thread + 1 || (owner == FREE && self.claim(thread))
+    }
+
+    #[cold]
+    fn claim(&self, thread: usize) -> bool {
+        let owner = &self.0;
+        owner.compare_exchange(FREE, thread + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// A stripe of the array.
+#[derive(Debug)]
+struct Own {
+    stripe: Stripe,
+    owner: Owner,
+}
+
+/// Two counts.
+#[derive(Debug)]
 struct Stripe {
     tally: AtomicU64,
     words: AtomicI64,
 }
 
 impl Stripe {
-    fn new() -> Stripe {
+    const fn new() -> Stripe {
         Stripe { tally: AtomicU64::new(0), words: AtomicI64::new(0) }
     }
+
+    /// Adds to a stripe to which several threads may add.
+    fn add_shared(&self, objects: i64, words: i64) {
+        // Release, here and below: pairs with the Acquire loads of a sum (module documentation).
+        if words != 0 {
+            self.words.fetch_add(words, Ordering::Release);
+        }
+        if objects != 0 {
+            self.tally.fetch_add(step(objects), Ordering::Release);
+        }
+    }
+
+    /// Adds to the stripe of the calling thread. Relaxed loads: nobody else stores.
+    #[inline(always)]
+    fn add_own(&self, objects: i64, words: i64) {
+        if words != 0 {
+            let sum = self.words.load(Ordering::Relaxed).wrapping_add(words);
+            self.words.store(sum, Ordering::Release);
+        }
+        if objects != 0 {
+            let tally = self.tally.load(Ordering::Relaxed).wrapping_add(step(objects));
+            self.tally.store(tally, Ordering::Release);
+        }
+    }
+}
+
+/// What is added to a tally for so many objects.
+#[inline(always)]
+fn step(objects: i64) -> u64 {
+    (1i64 << OBJECT_BITS).wrapping_add(objects) as u64
 }
 
 /// The number of objects in a tally.
@@ -60,26 +140,74 @@ fn objects_in(tally: u64) -> i64 {
 }
 
 impl Counters {
-    /// Counters with `stripes` stripes, rounded up to a power of two. One stripe is the small
-    /// form, for tables that expect no concurrent writers.
+    /// Counters for tables that expect no concurrent writers (`stripes` 0 or 1), or for so many
+    /// of them at once.
     pub fn new(stripes: usize) -> Counters {
-        let count = stripes.max(1).next_power_of_two();
-        Counters { stripes: (0..count).map(|_| Stripe::new()).collect() }
+        // A model of an engine need not try who gets the first stripe.
+        let owner = if cfg!(loom) && stripes <= 1 { usize::MAX } else { FREE };
+        Counters {
+            owner: Owner(AtomicUsize::new(owner)),
+            more: AtomicPtr::new(null_mut()),
+            limit: if stripes <= 1 { 0 } else { stripes.next_power_of_two() },
+            first: Line(Stripe::new()),
+            common: Line(Stripe::new()),
+        }
     }
 
-    /// Adds to the counts. `stripe` is the number of the calling thread
-    /// ([`Guard::stripe`](crate::reclaim::Guard::stripe)); any number is valid.
-    #[inline]
-    pub fn add(&self, stripe: usize, objects: i64, words: i64) {
-        let stripe = &self.stripes[stripe & (self.stripes.len() - 1)];
-        // Release: pairs with the Acquire loads of a sum (module documentation).
-        if words != 0 {
-            stripe.words.fetch_add(words, Ordering::Release);
+    /// Adds to the counts. `thread` is the number of the calling thread
+    /// ([`Guard::stripe`](crate::reclaim::Guard::stripe)), which no other thread has at this time:
+    /// otherwise additions may be lost.
+    #[inline(always)]
+    pub fn add(&self, thread: usize, objects: i64, words: i64) {
+        if self.owner.is(thread) {
+            self.first.0.add_own(objects, words);
+        } else {
+            self.add_elsewhere(thread, objects, words);
         }
-        if objects != 0 {
-            let step = (1i64 << OBJECT_BITS).wrapping_add(objects);
-            stripe.tally.fetch_add(step as u64, Ordering::Release);
+    }
+
+    #[inline(never)]
+    fn add_elsewhere(&self, thread: usize, objects: i64, words: i64) {
+        match self.array().get(thread & self.limit.wrapping_sub(1)) {
+            Some(Line(own)) if own.owner.is(thread) => own.stripe.add_own(objects, words),
+            _ => self.common.0.add_shared(objects, words),
         }
+    }
+
+    /// The array, made if there shall be one.
+    fn array(&self) -> &[Line<Own>] {
+        let made = self.made();
+        if made.is_empty() && self.limit > 0 { self.make() } else { made }
+    }
+
+    /// The array, if it has been made.
+    fn made(&self) -> &[Line<Own>] {
+        // Acquire: pairs with the exchange in `make`.
+        let more = self.more.load(Ordering::Acquire);
+        if more.is_null() {
+            return &[];
+        }
+        // SAFETY: `make` stored the pointer to so many stripes, which live as long as self.
+        unsafe { std::slice::from_raw_parts(more, self.limit) }
+    }
+
+    #[cold]
+    fn make(&self) -> &[Line<Own>] {
+        let free = || Line(Own { stripe: Stripe::new(), owner: Owner(AtomicUsize::new(FREE)) });
+        let array: Box<[Line<Own>]> = (0..self.limit).map(|_| free()).collect();
+        let array = Box::into_raw(array);
+        // Release: pairs with the Acquire in `made`.
+        let exchange = self.more.compare_exchange(
+            null_mut(),
+            array.cast::<Line<Own>>(),
+            Ordering::Release,
+            Ordering::Relaxed,
+        );
+        if exchange.is_err() {
+            // SAFETY: nobody else has seen it.
+            drop(unsafe { Box::from_raw(array) });
+        }
+        self.made()
     }
 
     /// The number of objects.
@@ -101,12 +229,10 @@ impl Counters {
     /// Sums until two collections agree. `read` gives what has to agree and what is summed.
     fn collect(&self, read: impl Fn(&Stripe) -> (u64, i64)) -> u64 {
         let mut last = self.collect_once(&read);
-        if self.stripes.len() > 1 {
-            for _ in 1..ATTEMPTS {
-                let again = self.collect_once(&read);
-                if std::mem::replace(&mut last, again).0 == again.0 {
-                    break;
-                }
+        for _ in 1..ATTEMPTS {
+            let again = self.collect_once(&read);
+            if std::mem::replace(&mut last, again).0 == again.0 {
+                break;
             }
         }
         u64::try_from(last.1).unwrap_or(0)
@@ -114,12 +240,29 @@ impl Counters {
 
     /// One pass over the stripes: a digest of what was read, and the sum.
     fn collect_once(&self, read: impl Fn(&Stripe) -> (u64, i64)) -> (u64, i64) {
-        self.stripes.iter().fold((0, 0), |(digest, sum), stripe| {
+        let mut total = (0u64, 0i64);
+        let mut take = |stripe: &Stripe| {
             let (raw, value) = read(stripe);
             // The multiplication makes the digest depend on which stripe held what. A collision
             // would only mean that an inconsistent sum is taken, as it is after ATTEMPTS anyway.
-            (digest.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ raw, sum + value)
-        })
+            total.0 = total.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ raw;
+            total.1 += value;
+        };
+        take(&self.first.0);
+        take(&self.common.0);
+        // After the others: who is seen there may have followed the making of the array.
+        self.made().iter().for_each(|own| take(&own.0.stripe));
+        total
+    }
+}
+
+impl Drop for Counters {
+    fn drop(&mut self) {
+        let more = self.more.load(Ordering::Relaxed);
+        if !more.is_null() {
+            // SAFETY: `make` got it from a box of so many, and nobody else uses self any more.
+            drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(more, self.limit)) });
+        }
     }
 }
 
@@ -129,13 +272,42 @@ mod tests {
 
     #[test]
     fn sums_are_exact_at_rest() {
-        let counters = Counters::new(3);
-        assert_eq!(counters.stripes.len(), 4);
-        for stripe in 0..10 {
-            counters.add(stripe, 3, 20);
-            counters.add(stripe + 1, -1, -5);
+        for stripes in [1, 3] {
+            let counters = Counters::new(stripes);
+            for thread in 0..10 {
+                counters.add(thread, 3, 20);
+                counters.add(thread + 1, -1, -5);
+            }
+            assert_eq!((counters.objects(), counters.words()), (20, 150));
         }
-        assert_eq!((counters.objects(), counters.words()), (20, 150));
+    }
+
+    #[test]
+    fn stripes_are_made_for_the_second_thread_where_writers_are_expected() {
+        let counters = [1, 3].map(Counters::new);
+        counters.iter().for_each(|counters| counters.add(5, 1, 1));
+        assert_eq!(counters.each_ref().map(|counters| counters.made().len()), [0, 0]);
+        counters.iter().for_each(|counters| counters.add(6, 1, 1));
+        assert_eq!(counters.each_ref().map(|counters| counters.made().len()), [0, 4]);
+        assert!(counters[1].made()[6 % 4].0.owner.is(6));
+        // Thread 10 would have the same stripe of the array.
+        counters[1].add(10, 1, 1);
+        assert_eq!(counters[1].objects(), 3);
+        assert_eq!(counters[1].common.0.tally.load(super::Ordering::Relaxed), super::step(1));
+    }
+
+    #[test]
+    fn threads_do_not_lose_additions_of_each_other() {
+        for stripes in [1, 4] {
+            let counters = Counters::new(stripes);
+            std::thread::scope(|scope| {
+                for thread in 0..4 {
+                    let counters = &counters;
+                    scope.spawn(move || (0..10_000).for_each(|_| counters.add(thread, 1, 3)));
+                }
+            });
+            assert_eq!((counters.objects(), counters.words()), (40_000, 120_000));
+        }
     }
 
     #[test]

@@ -22,7 +22,9 @@ mod backoff;
 pub mod barrier;
 mod counter;
 mod padded;
+mod prefetch;
 
 pub use backoff::Backoff;
 pub use counter::Counters;
 pub use padded::CachePadded;
+pub use prefetch::prefetch;

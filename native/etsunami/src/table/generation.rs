@@ -5,6 +5,7 @@
 //! the background when no guard and no list insert refers to it any more.
 
 use std::ops::Bound;
+use std::sync::OnceLock;
 
 use crate::engine::batch::{self, Settled};
 use crate::engine::hash::HashTable;
@@ -280,11 +281,14 @@ impl Generation {
 }
 
 /// One stripe of counters for tables that promise nothing about concurrency, one per thread
-/// (up to 16) for the others.
+/// (up to 16) for the others, made when they are needed.
 fn stripes(spec: &Spec) -> usize {
     let concurrent = spec.decentralized_counters || spec.write_concurrency != WriteConcurrency::Off;
-    if !concurrent {
-        return 1;
-    }
-    std::thread::available_parallelism().map_or(4, |n| n.get()).next_power_of_two().min(16)
+    if concurrent { processors().clamp(2, 16) } else { 1 }
+}
+
+/// How many threads run at once. Asked once: the system reads files for the answer.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(4, |n| n.get()))
 }

@@ -157,8 +157,21 @@ impl Table {
 
     /// Deletes all objects of a key and gives them. Atomic; they stay readable under the guard.
     pub fn take<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Hit<'g>> {
+        self.take_if(guard, key, |_| true)
+    }
+
+    /// [`take`](Table::take), if `permits` says so about what is there; otherwise nothing changes,
+    /// and the objects are given all the same. `permits` runs under the key's lock.
+    #[inline]
+    pub fn take_if<'g>(
+        &self,
+        guard: &'g Guard,
+        key: Key<'_>,
+        permits: impl Fn(&Hit<'g>) -> bool,
+    ) -> Result<Hit<'g>> {
         self.modify(guard, self.generation(guard)?, key, |held| {
-            remove_step(held, Hit::new(guard, held))
+            let hit = Hit::new(guard, held);
+            if permits(&hit) { remove_step(held, hit) } else { Step::keep(hit) }
         })
     }
 

@@ -200,9 +200,12 @@ impl ObjectPtr {
             return;
         }
         let words = self.words();
-        // SAFETY: the object still lives.
-        for element in unsafe { self.elements() } {
-            release(element);
+        // Without blocks there are no keepers.
+        if words > 1 + self.arity() {
+            // SAFETY: the object still lives.
+            for element in unsafe { self.elements() } {
+                release(element);
+            }
         }
         // SAFETY: allocated by `allocate` with this layout, which succeeded then.
         unsafe {

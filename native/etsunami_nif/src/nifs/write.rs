@@ -1,10 +1,10 @@
 //! Inserts and deletes.
 
 use etsunami::reclaim::pin;
-use etsunami::table::ListInsert;
 use etsunami::table::options::Need;
+use etsunami::table::{Hit, ListInsert};
 
-use super::{all_objects, require_short, with_key, with_object};
+use super::{objects, require_short, with_key, with_object};
 use crate::args;
 use crate::atoms::{atoms, boolean};
 use crate::budget;
@@ -116,10 +116,10 @@ raw_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
         with_key(env, key, |key| {
-            let key = handle.table.key(key);
             // Decided before anything is taken: a long answer is made on a dirty scheduler.
-            require_short(handle.table.find(&guard, key).words())?;
-            Ok(all_objects(env, &handle.table.take(&guard, key)?))
+            let short = |hit: &Hit| require_short(hit.words()).is_ok();
+            let hit = handle.table.take_if(&guard, handle.table.key(key), short)?;
+            objects(env, &hit)
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::HashTable;
 use super::head::Hash;
+use super::line::Line;
 use super::lock::{Attempt, Effect, Locked, Place};
 use super::segment::Segment;
 use crate::engine::{Change, Delta, HashSchema, Word};
@@ -42,24 +43,25 @@ impl<S: HashSchema> HashTable<S> {
     fn lock<'g>(&'g self, hash: Hash, guard: &'g Guard) -> Locked<'g> {
         let position = hash.position();
         let mut segment = self.directory.find(position, guard);
+        let mut backoff = None;
         loop {
             match Locked::attempt(segment, segment.bucket(position), Some(hash)) {
                 Attempt::Locked(locked) => return locked,
                 Attempt::Moved => segment = segment.forward(position),
-                Attempt::Busy => self.wait_for(segment, position),
+                Attempt::Busy => self.wait_for(segment.bucket(position), &mut backoff),
             }
         }
     }
 
-    /// Waits until the lock of a bucket seems to be free.
+    /// Waits until the lock of a bucket seems to be free. Counts an update that meets another one,
+    /// once for all that it will have to wait.
     #[cold]
-    fn wait_for(&self, segment: Segment<'_>, position: u64) {
-        self.upkeep.force().contended.fetch_add(1, Ordering::Relaxed);
-        let line = segment.bucket(position);
-        let mut backoff = Backoff::new();
-        while line.glance().is_locked() {
-            backoff.wait();
-        }
+    fn wait_for(&self, line: &Line, backoff: &mut Option<Backoff>) {
+        let backoff = backoff.get_or_insert_with(|| {
+            self.upkeep.force().contended.fetch_add(1, Ordering::Relaxed);
+            Backoff::long()
+        });
+        backoff.wait_while(|| line.glance().is_locked());
     }
 
     /// Carries out a change in the locked bucket, with its counting: what shrinks the counts
