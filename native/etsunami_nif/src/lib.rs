@@ -57,6 +57,7 @@ fn load(env: Env, _info: Term) -> bool {
     etsunami::reclaim::set_tidy_hook(tidy);
     atoms::load(env);
     codec::tags::load(env);
+    codec::binary::load(env);
     codec::host::load(env);
     resource::register(env) && belongings::register(env) && compiled::register(env)
 }

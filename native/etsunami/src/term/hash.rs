@@ -9,8 +9,8 @@
 //!
 //! Equal terms have equal hashes if their maps stand in the same order and their binaries on the
 //! same side (held by reference or not). Keys satisfy it, their maps being sorted and their
-//! binaries never held by reference; objects do too, because the VM iterates equal maps alike and
-//! the boundary decides by size what to hold by reference.
+//! binaries never held by reference. Elsewhere the VM iterates equal maps alike, but one of two
+//! equal binaries may be held by reference and the other not: [`hash_piecewise`] is for these.
 //!
 //! The upper eight bits of an atom's position are the same in every table and every run: a small
 //! table with atoms as keys is traversed in one order, as tests and people who read its contents
@@ -57,6 +57,20 @@ fn place_atom(atom: u64, hash: u64) -> u64 {
 pub fn hash_wide(term: Term, seed: u64) -> u64 {
     let root = term.root();
     if layout::is_immediate(root) { mix(root, seed) } else { hash_block(term, root, seed) }
+}
+
+/// A hash of a term that does not tell where its binaries are: compounds are hashed piece by piece,
+/// regular or not.
+pub(super) fn hash_piecewise(term: Term, seed: u64) -> u64 {
+    if is_compound(term.root()) {
+        Walk { deep: true, ..Walk::new(seed) }.hash(term)
+    } else {
+        hash_wide(term, seed)
+    }
+}
+
+fn is_compound(root: u64) -> bool {
+    !layout::is_immediate(root) && matches!(Kind::of(root), Kind::Tuple | Kind::List | Kind::Map)
 }
 
 /// The halves of the product, xored.
@@ -109,9 +123,11 @@ fn hash_bytes(bytes: &[u8], seed: u64) -> u64 {
     hasher.finish()
 }
 
-/// The walk over an irregular term, iterative. Sizes enter before contents, so that the sequence of
+/// The walk over a term, iterative. Sizes enter before contents, so that the sequence of
 /// what is mixed in tells the term.
 struct Walk<'a> {
+    /// True if regular compounds are taken apart, too.
+    deep: bool,
     seed: u64,
     state: u64,
     runs: Stack<Roots<'a>, 12>,
@@ -119,7 +135,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(seed: u64) -> Walk<'a> {
-        Walk { seed, state: seed, runs: Stack::new() }
+        Walk { deep: false, seed, state: seed, runs: Stack::new() }
     }
 
     fn hash(mut self, term: Term<'a>) -> u64 {
@@ -143,11 +159,11 @@ impl<'a> Walk<'a> {
         self.state = fold(self.state ^ word, FIRST).wrapping_add(SECOND);
     }
 
-    /// Takes an immediate, a regular term or a binary.
+    /// Takes an immediate, a term that is hashed as a whole, or a binary.
     fn is_leaf(&mut self, term: Term<'a>) -> bool {
         let root = term.root();
         let leaf = layout::is_immediate(root)
-            || !term.block(root).is_irregular()
+            || !term.block(root).is_irregular() && !(self.deep && is_compound(root))
             || bit_string(term).is_some();
         if leaf {
             self.add(hash_wide(term, self.seed));
@@ -155,7 +171,7 @@ impl<'a> Walk<'a> {
         leaf
     }
 
-    /// Takes an irregular term, or pushes its parts.
+    /// Takes a term that is no leaf, or pushes its parts.
     fn term(&mut self, term: Term<'a>) {
         let block = term.block(term.root());
         let count = layout::count(block.head());

@@ -19,7 +19,7 @@ use std::alloc::Layout;
 use std::ptr::NonNull;
 
 use super::equal::equal;
-use super::hash::{self, hash_wide};
+use super::hash::{self, hash_piecewise};
 use super::host::host;
 use super::layout::{self, Kind, MAX_WORDS};
 use super::stack::Stack;
@@ -326,6 +326,7 @@ pub unsafe fn equal_objects(a: ObjectPtr, b: ObjectPtr) -> bool {
 pub unsafe fn hash_object(object: ObjectPtr, seed: u64) -> u64 {
     // SAFETY: the object lives by the caller's promise.
     let elements = unsafe { object.elements() };
-    elements
-        .fold(elements.len() as u64, |state, term| hash::mix(state ^ hash_wide(term, seed), seed))
+    elements.fold(elements.len() as u64, |state, term| {
+        hash::mix(state ^ hash_piecewise(term, seed), seed)
+    })
 }
