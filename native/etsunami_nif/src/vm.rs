@@ -544,6 +544,17 @@ impl<'e> Env<'e> {
         }
     }
 
+    /// A part of a binary, which shares its bytes and has to be longer than a heap binary.
+    ///
+    /// # Panics
+    /// If the binary has not so many bytes.
+    pub fn make_slice(self, binary: VmTerm<'e>, at: usize, len: usize) -> VmTerm<'e> {
+        let bytes = self.binary(binary).expect("a binary");
+        assert!(at <= bytes.len() && len <= bytes.len() - at, "a part of {}", bytes.len());
+        // SAFETY: as above; a part of the binary.
+        unsafe { VmTerm::from_raw(sys::enif_make_sub_binary(self.raw, binary.raw(), at, len)) }
+    }
+
     /// The term of an external term format.
     pub fn from_external(self, bytes: &[u8]) -> Option<VmTerm<'e>> {
         let mut term = MaybeUninit::uninit();

@@ -1,10 +1,8 @@
 //! Bit strings: where their bytes are, and their order.
 
 use std::cmp::Ordering;
-use std::slice;
 
-use super::host::host;
-use super::layout::{self, Foreign, Kind};
+use super::layout::{self, Kind};
 use super::view::Term;
 
 /// The length in bits and the bytes of a bit string, in the encoding or held by reference; none for
@@ -17,12 +15,7 @@ pub(super) fn bit_string<'a>(term: Term<'a>) -> Option<(usize, &'a [u8])> {
     let block = term.block(root);
     match block.kind {
         Kind::Bits => Some(block.bits()),
-        Kind::Foreign if Foreign::of(block.head()) == Foreign::Binary => {
-            let (bytes, len) = (host().foreign_bytes)(term);
-            // SAFETY: the host promises that the contents live as long as the term.
-            Some((8 * len, unsafe { slice::from_raw_parts(bytes, len) }))
-        }
-        _ => None,
+        _ => block.held_bytes().map(|bytes| (8 * bytes.len(), bytes)),
     }
 }
 

@@ -225,7 +225,7 @@ impl Buffer {
         Ok(())
     }
 
-    /// Appends a foreign block: its subkind, the VM's hash of the term, the term's word and the
+    /// Appends a foreign block, not of a binary: its subkind, the VM's hash of the term, the term's word and the
     /// address of what keeps it alive (0 in a probe, which borrows the caller's term).
     pub fn foreign(
         &mut self,
@@ -238,6 +238,27 @@ impl Buffer {
         let block = self.open(at, Kind::Foreign, what as usize, 3)?;
         self.words[block] |= IRREGULAR;
         self.words[block + 1..].copy_from_slice(&[hash, vm_word, keeper]);
+        self.foreign = true;
+        Ok(())
+    }
+
+    /// Appends a binary that is held by reference: its bytes, what the VM knows it by, and the
+    /// address of what keeps it alive (0 in a probe, which borrows the caller's term).
+    ///
+    /// # Safety
+    /// The bytes stay where they are, unchanged, as long as the keeper is held or, without one, the
+    /// words of this buffer are read.
+    pub unsafe fn binary(
+        &mut self,
+        at: usize,
+        bytes: &[u8],
+        vm_word: u64,
+        keeper: u64,
+    ) -> Result<(), TooLarge> {
+        let block = self.open(at, Kind::Foreign, layout::Foreign::Binary as usize, 4)?;
+        self.words[block] |= IRREGULAR;
+        let address = bytes.as_ptr().expose_provenance() as u64;
+        self.words[block + 1..].copy_from_slice(&[bytes.len() as u64, address, vm_word, keeper]);
         self.foreign = true;
         Ok(())
     }

@@ -10,9 +10,8 @@
 //! Equal terms have equal hashes if their maps stand in the same order and form, and their binaries
 //! on the same side (held by reference or not). Keys satisfy it: their maps are sorted and not
 //! shaped, their binaries never held by reference. For objects there is [`hash_contents`], which
-//! goes through all that is nested, so that a map with a shape and one with its own keys hash alike;
-//! there the VM iterates equal maps alike, and the boundary decides by size what to hold by
-//! reference.
+//! goes through all that is nested, so that a map with a shape and one with its own keys hash alike,
+//! and a binary that is held by reference and one that is not; there the VM iterates equal maps alike.
 //!
 //! The upper eight bits of an atom's position are the same in every table and every run: a small
 //! table with atoms as keys is traversed in one order, as tests and people who read its contents

@@ -28,9 +28,6 @@ pub struct Host {
     pub foreign_retain: fn(keeper: u64),
     /// Counts one holder less. Never called with 0.
     pub foreign_release: fn(keeper: u64),
-    /// The contents of a foreign binary: whole bytes that live as long as its keeper (or, in a
-    /// probe, as long as the call).
-    pub foreign_bytes: fn(a: Term) -> (*const u8, usize),
     /// The word of the atom of a text. Atoms live for ever.
     pub atom: fn(text: &str) -> u64,
     /// The node of a reference, or of a pid or port of another node, as an atom's word.
@@ -65,7 +62,6 @@ pub const DEFAULT: Host = Host {
     foreign_equal: |a, b| compare_by_word(a, b).is_eq(),
     foreign_retain: |_| (),
     foreign_release: |_| (),
-    foreign_bytes: |_| (std::ptr::NonNull::dangling().as_ptr(), 0),
     atom,
     node_of: |_| None,
     fun_arity: |_| None,

@@ -22,7 +22,8 @@
 //! | `Float` | the bits of the double | |
 //! | `Integer` | header(limbs), [`NEGATIVE`] | limbs, least significant first, top limb not 0 |
 //! | `Bits` | length in bits | the bytes in memory order, unused bits and bytes 0 |
-//! | `Foreign` | header(subkind) | hash, VM word, keeper (a term that lives in a VM environment) |
+//! | `Foreign` | header(subkind) | hash, VM word, keeper (a term that lives in the VM) |
+//! | `Foreign`, a binary | header(subkind) | length in bytes, their address, VM word, keeper |
 //! | `External` | header(bytes) | external term format of a pid or port of another node |
 //!
 //! A `header` holds the count in its low 32 bits and the words of the whole block, nested blocks
@@ -54,7 +55,7 @@ pub enum Kind {
     Integer = 4,
     /// A binary or bit string.
     Bits = 5,
-    /// A term kept alive in an environment of the VM: see [`Foreign`].
+    /// A term that the VM keeps alive: see [`Foreign`].
     Foreign = 6,
     /// A pid or port of another node, in the external term format.
     External = 7,
@@ -89,7 +90,7 @@ pub enum Foreign {
     Reference = 0,
     /// A fun, local or external.
     Fun = 1,
-    /// A big binary held by reference (only outside keys).
+    /// A long binary held by reference (only outside keys).
     Binary = 2,
     /// Anything this release of the library does not know (a native record, say).
     Other = 3,

@@ -17,7 +17,7 @@ use super::layout::{Foreign, immediate};
 use super::number::Int;
 use super::order::compare_exact;
 use super::shape::Shape;
-use super::view::{Term, View};
+use super::view::Term;
 use crate::sync::{AtomicI64, Ordering as Memory};
 
 /// A term as a tree.
@@ -96,15 +96,6 @@ impl Keeper {
 static TEST_HOST: Host = Host {
     foreign_retain: |keeper| _ = Keeper::at(keeper).0.fetch_add(1, Memory::Relaxed),
     foreign_release: |keeper| _ = Keeper::at(keeper).0.fetch_sub(1, Memory::Relaxed),
-    foreign_bytes: |term| match term.view() {
-        View::Foreign(foreign) => {
-            // SAFETY: `held_binary` leaked a vector at this address.
-            let bytes: &Vec<u8> =
-                unsafe { &*std::ptr::with_exposed_provenance(foreign.word as usize) };
-            (bytes.as_ptr(), bytes.len())
-        }
-        _ => (std::ptr::NonNull::dangling().as_ptr(), 0),
-    },
     ..host::DEFAULT
 };
 
@@ -171,9 +162,8 @@ pub fn encode_at(buffer: &mut Buffer, at: usize, sample: &Sample, place: Place) 
             buffer.bits(at, &trimmed(bytes, *unused), bits).unwrap();
         }
         Sample::HeldBinary(bytes) if place != Place::Key => {
-            let word = Box::leak(Box::new(bytes.clone()));
-            let word = std::ptr::from_ref(word).expose_provenance() as u64;
-            buffer.foreign(at, Foreign::Binary, 0, word, 0).unwrap();
+            // SAFETY: leaked.
+            unsafe { buffer.binary(at, bytes.clone().leak(), 0, 0) }.unwrap();
             return true;
         }
         Sample::HeldBinary(bytes) => buffer.bits(at, bytes, 8 * bytes.len()).unwrap(),

@@ -69,9 +69,9 @@ pub enum View<'a> {
 pub struct ForeignView {
     /// The subkind.
     pub what: Foreign,
-    /// The VM's hash of the term.
+    /// The VM's hash of the term, the length in bytes of a binary.
     pub hash: u64,
-    /// The term's word.
+    /// What the VM knows the term by.
     pub word: u64,
     /// What keeps it alive, 0 in a probe.
     pub keeper: u64,
@@ -275,11 +275,23 @@ impl<'a> Block<'a> {
 
     pub(super) fn foreign(self) -> ForeignView {
         let words = self.words();
-        ForeignView {
-            what: Foreign::of(words[0]),
-            hash: words[1],
-            word: words[2],
-            keeper: words[3],
+        let what = Foreign::of(words[0]);
+        let word = if what == Foreign::Binary { 3 } else { 2 };
+        ForeignView { what, hash: words[1], word: words[word], keeper: words[word + 1] }
+    }
+
+    /// The bytes of a binary that is held by reference; none for other blocks.
+    #[inline(always)]
+    pub(super) fn held_bytes(self) -> Option<&'a [u8]> {
+        if self.kind != Kind::Foreign || Foreign::of(self.head()) != Foreign::Binary {
+            return None;
+        }
+        // SAFETY: the block of such a binary has its length and address, and whoever made the
+        // block keeps the bytes alive as long as it: see `Buffer::binary`.
+        unsafe {
+            let (len, at) = (*self.first.add(1), *self.first.add(2));
+            let bytes = std::ptr::with_exposed_provenance(at as usize);
+            Some(std::slice::from_raw_parts(bytes, len as usize))
         }
     }
 

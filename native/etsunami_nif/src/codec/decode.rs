@@ -11,13 +11,15 @@
 
 use std::cell::Cell;
 
-use etsunami::term::layout::{Kind, NEGATIVE, block_ref, count, distance, immediate, is_immediate};
+use etsunami::term::layout::{
+    Foreign, Kind, NEGATIVE, block_ref, count, distance, immediate, is_immediate,
+};
 use etsunami::term::object::ObjectPtr;
 use etsunami::term::shape::Shape;
 use etsunami::term::stack::Stack;
 use etsunami::term::view::{Roots, Term};
 
-use super::{external, flatmap, tags};
+use super::{binary, external, flatmap, tags};
 use crate::vm::{Env, VmTerm};
 
 /// Elements of an object that are copied without an allocation.
@@ -297,13 +299,30 @@ impl<'e> Decoder<'e> {
                     let bytes = std::slice::from_raw_parts(block.add(1).cast(), bits.div_ceil(8));
                     self.bits(bits, bytes)
                 }
-                // The word of a term that the block's holder keeps alive, or the caller's own.
-                Kind::Foreign => self.env.copy(VmTerm::from_word(*block.add(2))),
+                Kind::Foreign => self.foreign(head, block),
                 _ => {
                     let bytes = std::slice::from_raw_parts(block.add(1).cast(), count(head));
                     self.external(bytes)
                 }
             }
+        }
+    }
+
+    /// # Safety
+    /// `block` starts a well-formed foreign block with that header.
+    unsafe fn foreign(&self, head: u64, block: *const u64) -> VmTerm<'e> {
+        // SAFETY: such a block's words. What they refer to is kept alive by whoever shows the block,
+        // or is the caller's own.
+        unsafe {
+            if Foreign::of(head) != Foreign::Binary {
+                return self.env.copy(VmTerm::from_word(*block.add(2)));
+            }
+            let &[len, at, word, keeper] = &*block.add(1).cast::<[u64; 4]>();
+            if !binary::is_held(keeper) {
+                return self.env.copy(VmTerm::from_word(word));
+            }
+            let bytes = std::ptr::with_exposed_provenance(at as usize);
+            binary::show(self.env, std::slice::from_raw_parts(bytes, len as usize), word)
         }
     }
 

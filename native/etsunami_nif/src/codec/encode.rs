@@ -7,8 +7,8 @@
 //! compounds around stands on an explicit stack, so that nesting costs no machine stack.
 //!
 //! In a *key* maps get their keys in the exact term order ([`super::sort`]) and binaries stand
-//! inline; in a *value* maps keep the VM's order, share keys that are atoms ([`Shape`]), and binaries of more than [`BIG_BINARY`] bytes are
-//! held by reference.
+//! inline; in a *value* maps keep the VM's order and share keys that are atoms ([`Shape`]), and
+//! binaries of more than [`HEAP_BINARY`] bytes are held by reference ([`super::binary`]).
 //!
 //! Work is bounded in words written: on a normal scheduler by
 //! [`INDIVISIBLE_WORDS`](budget::INDIVISIBLE_WORDS), elsewhere by [`MAX_WORDS`]. A term whose parts
@@ -30,7 +30,8 @@ use etsunami::term::shape::{MAX_KEYS, Shape};
 use etsunami::term::stack::Stack;
 use etsunami::term::view::Term;
 
-use super::foreign::{self, BIG_BINARY, Kept};
+use super::binary::{self, HEAP_BINARY, Held, LONG_SLICE};
+use super::foreign::{self, Kept};
 use super::{external, flatmap, sort, tags};
 use crate::budget;
 use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
@@ -279,7 +280,7 @@ struct Encoder<'e, 'b> {
     /// A map inside a key had blocks in another order than its roots have now.
     scrambled: bool,
     /// What is to be released if encoding fails.
-    kept: Vec<u64>,
+    kept: Stack<u64, 4>,
 }
 
 impl<'e, 'b> Encoder<'e, 'b> {
@@ -291,13 +292,13 @@ impl<'e, 'b> Encoder<'e, 'b> {
             portable: tags::portable(),
             limit: budget::INDIVISIBLE_WORDS,
             scrambled: false,
-            kept: Vec::new(),
+            kept: Stack::new(),
         }
     }
 
     /// The words own their keepers from now on.
     fn finish(mut self) {
-        self.kept.clear();
+        self.kept = Stack::new();
     }
 
     /// Encodes the term whose word stands at a root position, with all its parts.
@@ -503,27 +504,30 @@ impl<'e, 'b> Encoder<'e, 'b> {
         bytes: &[u8],
         role: Role,
     ) -> Result<Step, Failure> {
-        if role == Role::Value && bytes.len() > BIG_BINARY {
-            return self.big_binary(at, term, bytes);
+        if role == Role::Value && bytes.len() > HEAP_BINARY && self.long_binary(at, term, bytes)? {
+            return IRREGULAR;
         }
         self.check(bytes.len().div_ceil(8))?;
         self.buffer.bits(at, bytes, bytes.len() * 8)?;
         REGULAR
     }
 
-    /// A borrowed one says where its bytes are, in place of a hash: see [`foreign::borrow_bytes`].
-    fn big_binary(&mut self, at: usize, term: VmTerm<'e>, bytes: &[u8]) -> Result<Step, Failure> {
-        match self.keep {
-            Keep::Borrow => {
-                let borrowed = foreign::borrow_bytes(self.env, bytes);
-                self.buffer.foreign(at, Foreign::Binary, borrowed, term.word(), 0)?;
-            }
-            Keep::Retain => {
-                let Kept { word, keeper } = self.retain(Foreign::Binary, term);
-                self.buffer.foreign(at, Foreign::Binary, 0, word, keeper)?;
-            }
+    /// Holds or borrows a binary by reference; false if it has to be copied.
+    fn long_binary(&mut self, at: usize, term: VmTerm<'e>, bytes: &[u8]) -> Result<bool, Failure> {
+        let (bytes, word, keeper) = match self.keep {
+            Keep::Borrow => (bytes, term.word(), 0),
+            Keep::Retain => match binary::hold(self.env, term) {
+                Some(Held { bytes, word, keeper }) => (bytes, word, keeper),
+                None if bytes.len() > LONG_SLICE => foreign::keep_binary(term),
+                None => return Ok(false),
+            },
+        };
+        if keeper != 0 {
+            self.kept.push(keeper);
         }
-        IRREGULAR
+        // SAFETY: held by the keeper, or a term of the call.
+        unsafe { self.buffer.binary(at, bytes, word, keeper)? };
+        Ok(true)
     }
 
     fn integer(&mut self, at: usize, term: VmTerm<'e>) -> Result<Step, Failure> {
@@ -585,7 +589,7 @@ impl<'e, 'b> Encoder<'e, 'b> {
 /// A failure, or a panic, gives back what was kept.
 impl Drop for Encoder<'_, '_> {
     fn drop(&mut self) {
-        for &keeper in &self.kept {
+        while let Some(keeper) = self.kept.pop() {
             foreign::release(keeper);
         }
     }

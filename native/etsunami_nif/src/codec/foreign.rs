@@ -1,4 +1,5 @@
-//! Keepers: environments of the VM in which references, funs, big binaries and unknown terms live.
+//! Keepers: environments of the VM in which references, funs and unknown terms live. (So do very
+//! long binaries, where they cannot be held by reference: see [`super::binary`].)
 //!
 //! Such a term cannot live as bytes (a counters reference is freed with its last holder, a decoded
 //! reference differs from the original once the node has a name, a closure's bytes differ between
@@ -33,10 +34,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use etsunami::term::layout::Foreign;
 
-use crate::vm::{Env, OwnEnv, VmTerm};
-
-/// Binaries of more bytes than this are held by reference in values; smaller ones are copied.
-pub const BIG_BINARY: usize = 16 << 10;
+use super::binary;
+use crate::vm::{OwnEnv, VmTerm};
 
 const STRIPES: usize = 16;
 /// References have a fixed size of a few words.
@@ -50,12 +49,10 @@ pub struct Keeper {
     env: OwnEnv,
     /// Where it is, or was, open for more terms.
     slot: Option<&'static Mutex<Open>>,
-    /// The contents of a keeper's only term, if that is a big binary.
-    bytes: (*const u8, usize),
 }
 
 // SAFETY: the environment is written only before the keeper is shared or under its slot's lock; the
-// holders are atomic; the bytes never change.
+// holders are atomic.
 unsafe impl Send for Keeper {}
 // SAFETY: as above.
 unsafe impl Sync for Keeper {}
@@ -91,12 +88,7 @@ pub struct Kept {
 
 impl Keeper {
     fn new(slot: Option<&'static Mutex<Open>>) -> Box<Keeper> {
-        Box::new(Keeper {
-            holders: AtomicUsize::new(1),
-            env: OwnEnv::new(),
-            slot,
-            bytes: (ptr::null(), 0),
-        })
+        Box::new(Keeper { holders: AtomicUsize::new(1), env: OwnEnv::new(), slot })
     }
 }
 
@@ -146,9 +138,8 @@ pub fn close_idle() {
 pub fn keep(what: Foreign, term: VmTerm) -> Kept {
     let stripe = &KEEPERS[stripe()];
     let (slot, capacity) = match what {
-        Foreign::Binary => return keep_binary(term),
         Foreign::Reference => (&stripe.references, REFERENCES_PER_KEEPER),
-        Foreign::Fun | Foreign::Other => (&stripe.funs, FUNS_PER_KEEPER),
+        Foreign::Fun | Foreign::Other | Foreign::Binary => (&stripe.funs, FUNS_PER_KEEPER),
     };
     lock(slot).keep(slot, term, capacity)
 }
@@ -158,14 +149,14 @@ fn lock(slot: &Mutex<Open>) -> MutexGuard<'_, Open> {
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn keep_binary(term: VmTerm) -> Kept {
-    let mut keeper = Keeper::new(None);
-    let env = keeper.env.env();
+/// Copies a binary into a keeper of its own: its bytes there, its word, and the keeper's address.
+pub fn keep_binary<'k>(term: VmTerm) -> (&'k [u8], u64, u64) {
+    let keeper = Box::into_raw(Keeper::new(None));
+    // SAFETY: fresh; it lives as long as it is held, and the bytes with it.
+    let env = unsafe { &*keeper }.env.env();
     let copy = env.copy(term);
     let bytes = env.binary(copy).expect("a copied binary");
-    let (word, bytes) = (copy.word(), (bytes.as_ptr(), bytes.len()));
-    keeper.bytes = bytes;
-    Kept { word, keeper: Box::into_raw(keeper).expose_provenance() as u64 }
+    (bytes, copy.word(), keeper.expose_provenance() as u64)
 }
 
 /// The hash of a foreign term. The salt keeps closures with colliding hashes from being prepared.
@@ -195,12 +186,18 @@ fn pointer(keeper: u64) -> *const Keeper {
 
 /// Counts one more holder of a keeper that the caller knows to be held.
 pub fn retain(keeper: u64) {
+    if binary::is_held(keeper) {
+        return binary::retain(keeper);
+    }
     // SAFETY: held, so it lives. Relaxed: see the module's documentation.
     unsafe { &(*pointer(keeper)).holders }.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Counts one holder less, and frees the keeper with the last one, or the last one but its slot.
 pub fn release(keeper: u64) {
+    if binary::is_held(keeper) {
+        return binary::release(keeper);
+    }
     let keeper = pointer(keeper);
     // SAFETY: the caller is a holder, so it lives.
     let Keeper { holders, slot, .. } = unsafe { &*keeper };
@@ -234,27 +231,4 @@ fn empty(slot: &Mutex<Open>, keeper: *const Keeper) {
         // SAFETY: made by `Box::into_raw`; the slot was the last holder.
         drop(unsafe { Box::from_raw(keeper.cast_mut()) });
     }
-}
-
-/// Notes where the bytes of a borrowed big binary are, in memory of the call's environment: gives
-/// the address of the note.
-pub fn borrow_bytes(env: Env, bytes: &[u8]) -> u64 {
-    let note = [bytes.as_ptr().expose_provenance(), bytes.len()].map(usize::to_ne_bytes).concat();
-    let binary = env.binary(env.make_binary(&note)).expect("a binary just made");
-    binary.as_ptr().expose_provenance() as u64
-}
-
-/// The contents of a borrowed big binary, by the address that [`borrow_bytes`] gave during this
-/// call.
-pub fn borrowed_bytes(note: u64) -> (*const u8, usize) {
-    let note = ptr::with_exposed_provenance::<[usize; 2]>(note as usize);
-    // SAFETY: the note lives as long as the call; it may stand at any byte.
-    let [address, length] = unsafe { note.read_unaligned() };
-    (ptr::with_exposed_provenance(address), length)
-}
-
-/// The contents of a kept big binary: they live as long as the keeper.
-pub fn bytes(keeper: u64) -> (*const u8, usize) {
-    // SAFETY: the caller knows it to be held.
-    unsafe { (*pointer(keeper)).bytes }
 }

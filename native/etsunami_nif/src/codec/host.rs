@@ -19,7 +19,6 @@ pub fn load(env: Env) {
         foreign_equal,
         foreign_retain: foreign::retain,
         foreign_release: foreign::release,
-        foreign_bytes,
         atom,
         node_of,
         fun_arity,
@@ -60,14 +59,6 @@ fn kept(block: &ForeignView) -> VmTerm<'_> {
     // SAFETY: the word is a term that lives as long as whoever shows the block holds its keeper,
     // or, in a probe, as long as the call.
     unsafe { VmTerm::from_word(block.word) }
-}
-
-fn foreign_bytes(term: Term) -> (*const u8, usize) {
-    match term.view() {
-        View::Foreign(foreign) if foreign.keeper != 0 => foreign::bytes(foreign.keeper),
-        View::Foreign(borrowed) => foreign::borrowed_bytes(borrowed.hash),
-        _ => (std::ptr::NonNull::dangling().as_ptr(), 0),
-    }
 }
 
 /// The external format of a term that the core cannot look into.

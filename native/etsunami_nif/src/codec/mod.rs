@@ -7,11 +7,13 @@
 //! - [`bounds`]: so do the ends of ranges, which may hold what is no term;
 //! - [`tags`]: whether the words of immediates are as assumed, and the portable path if not;
 //! - [`atom_text`]: the text of atoms, for the term order;
+//! - [`binary`]: binaries that are held by reference;
 //! - [`foreign`]: terms that only an environment of the VM can keep;
 //! - [`external`]: the few pieces of the external term format that the others read;
 //! - [`host`]: what the core asks the VM.
 
 pub mod atom_text;
+pub mod binary;
 pub mod bounds;
 pub mod decode;
 pub mod encode;

@@ -61,11 +61,7 @@ impl<S: OrderSchema> View<'_, S> {
     /// The slot and the word of a key. What it gives was in this publication; that there is none is
     /// right if the view still [`holds`](View::holds).
     #[inline(always)]
-    pub fn find(
-        &self,
-        schema: &S,
-        probe: Probe<'_, S>,
-    ) -> Result<Option<(usize, Word)>, Torn> {
+    pub fn find(&self, schema: &S, probe: Probe<'_, S>) -> Result<Option<(usize, Word)>, Torn> {
         let leaf = self.leaf();
         let prefix = leaf.prefix(schema, probe);
         let tags = |i| leaf.tag_cell(i).load(Ordering::Relaxed);
