@@ -19,6 +19,12 @@ impl Backoff {
         Backoff { step: 0 }
     }
 
+    /// A backoff for a lock that its holder may take again at once: it begins with pauses long
+    /// enough for the holder to do several operations while what they touch is in its cache.
+    pub const fn patient() -> Backoff {
+        Backoff { step: 3 }
+    }
+
     /// Waits once.
     pub fn wait(&mut self) {
         if self.step < SPIN_STEPS {
