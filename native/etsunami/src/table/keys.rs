@@ -12,6 +12,7 @@ use std::cmp::Ordering;
 
 use crate::engine::{HashSchema, OrderSchema, Word, batch};
 use crate::term::equal::equal;
+use crate::term::layout;
 use crate::term::object::ObjectPtr;
 use crate::term::order::{compare, compare_exact};
 use crate::term::prefix::prefix;
@@ -114,6 +115,9 @@ impl Keys {
     /// The object whose key stands for the slot, and the index of its key element.
     #[inline(always)]
     fn key_object(&self, word: Word) -> (ObjectPtr, usize) {
+        if word.0 & (GROUP | GHOST | Word::VERSION) == 0 {
+            return (object(word), self.keypos - 1);
+        }
         // SAFETY: engines pass words that they loaded under the caller's guard or lock.
         let word = unsafe { batch::key_word(word) };
         if word.0 & GROUP != 0 {
@@ -226,7 +230,12 @@ unsafe impl OrderSchema for Keys {
     #[inline(always)]
     unsafe fn compare(&self, key: &Key<'static>, word: Word) -> Ordering {
         // SAFETY: the caller's guard is live.
-        compare(key.term, unsafe { self.key_of(word) })
+        let stored = unsafe { self.key_of(word) };
+        let root = key.term.root();
+        if root == stored.root() && layout::is_immediate(root) {
+            return Ordering::Equal;
+        }
+        compare(key.term, stored)
     }
 
     unsafe fn compare_words(&self, a: Word, b: Word) -> Ordering {

@@ -195,5 +195,5 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
 /// Is this a length at which a removal should look for a neighbour to join? Not every one is, for
 /// looking costs a descent.
 fn is_sparse<G: Geometry>(len: usize) -> bool {
-    len <= largest::<G>() * 3 / 8 && (len.is_multiple_of(4) || len <= 2)
+    len <= largest::<G>() * 3 / 8 && (len.is_multiple_of(8) || len <= 1)
 }

@@ -55,7 +55,7 @@ impl<S: OrderSchema> Leaf<S> {
     /// Locks the leaf; none if it is dead.
     #[inline]
     pub fn lock(&self) -> Option<Held<'_, S>> {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::long();
         let mut waited = false;
         loop {
             let seq = self.peek();

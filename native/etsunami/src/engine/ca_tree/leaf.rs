@@ -108,6 +108,8 @@ pub(super) struct Head<S: OrderSchema> {
     /// Contention. It stands here because who writes it has written `seq`.
     stat: AtomicI16,
     capacity: u8,
+    /// The cells of an order array.
+    order: u8,
     /// What all keys between the fences share. Who searches here has it, or is a fence. With the
     /// stems of tables the head fills a cache line.
     stem: Option<S::Stem>,
@@ -158,7 +160,7 @@ const PRIVATE: usize = 1;
 /// Leaves of this capacity and more are aligned to cache lines.
 const ALIGNED: usize = 64;
 
-pub(super) const fn order_cells(capacity: usize) -> usize {
+const fn order_cells(capacity: usize) -> usize {
     capacity.div_ceil(8)
 }
 
@@ -187,6 +189,7 @@ impl<S: OrderSchema> Leaf<S> {
             link: Link::to_leaf(address),
             stat: AtomicI16::new(0),
             capacity: capacity as u8,
+            order: order_cells(capacity) as u8,
             stem: interval.stem,
         };
         let tail = initial(capacity, entries).map(AtomicU64::new);
@@ -260,6 +263,12 @@ impl<S: OrderSchema> Leaf<S> {
         self.head.capacity.into()
     }
 
+    /// The cells of an order array, or of the tags.
+    #[inline(always)]
+    pub fn order_cells(&self) -> usize {
+        self.head.order.into()
+    }
+
     #[inline(always)]
     pub fn seq(&self) -> &AtomicU64 {
         &self.head.seq
@@ -293,17 +302,17 @@ impl<S: OrderSchema> Leaf<S> {
 
     #[inline(always)]
     pub fn prefix_cell(&self, slot: usize) -> &AtomicU64 {
-        self.cell(3 * order_cells(self.capacity()) + slot)
+        self.cell(3 * self.order_cells() + slot)
     }
 
     #[inline(always)]
     pub fn word_cell(&self, slot: usize) -> &AtomicU64 {
-        self.cell(3 * order_cells(self.capacity()) + self.capacity() + slot)
+        self.cell(3 * self.order_cells() + self.capacity() + slot)
     }
 
     /// Lock waits in the leaf's life, for lock holders.
     pub fn waits(&self) -> &AtomicU64 {
-        self.cell(3 * order_cells(self.capacity()) + 2 * self.capacity())
+        self.cell(3 * self.order_cells() + 2 * self.capacity())
     }
 }
 
@@ -339,16 +348,26 @@ pub(super) const fn lowest(n: usize) -> u64 {
 }
 
 /// One publication of a leaf, as somebody reads it. Validate with [`View::holds`].
+///
+/// What is called seldom takes it by value: the views of those who do not call it stay in
+/// registers.
 pub(super) struct View<'l, S: OrderSchema> {
     leaf: &'l Leaf<S>,
     seq: Seq,
     order: usize,
 }
 
+impl<S: OrderSchema> Clone for View<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<S: OrderSchema> Copy for View<'_, S> {}
+
 impl<'l, S: OrderSchema> View<'l, S> {
     #[inline(always)]
     pub fn new(leaf: &'l Leaf<S>, seq: Seq) -> Self {
-        let order = (1 + (seq.turn() & 1) as usize) * order_cells(leaf.capacity());
+        let order = (1 + (seq.turn() & 1) as usize) * leaf.order_cells();
         View { leaf, seq, order }
     }
 

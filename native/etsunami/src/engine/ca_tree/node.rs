@@ -118,6 +118,13 @@ pub(super) enum Gap<'k, S: OrderSchema> {
     After(Probe<'k, S>),
 }
 
+impl<S: OrderSchema> Clone for Gap<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<S: OrderSchema> Copy for Gap<'_, S> {}
+
 impl<'k, S: OrderSchema> Gap<'k, S> {
     /// Where a cursor starts that has `bound` behind it.
     #[inline]

@@ -221,14 +221,14 @@ impl<S: OrderSchema> Route<S> {
         };
         match self.head.codes.smaller(prefix) {
             Some(smaller) => smaller,
-            None => self.search_by_prefix(schema, gap, prefix, direction),
+            None => self.search_by_prefix(schema, *gap, prefix, direction),
         }
     }
 
     fn search_by_prefix(
         &self,
         schema: &S,
-        gap: &Gap<'_, S>,
+        gap: Gap<'_, S>,
         prefix: u64,
         direction: Direction,
     ) -> usize {

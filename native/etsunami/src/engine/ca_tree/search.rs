@@ -2,7 +2,7 @@
 //! a key would be is found branch-free over prefixes, then by whole keys where prefixes are equal.
 
 use super::bytes::equal_bytes;
-use super::leaf::{View, lowest, order_cells, tag};
+use super::leaf::{View, lowest, tag};
 use super::node::{Gap, Probe};
 use crate::engine::{Direction, OrderSchema, Word};
 use crate::sync::Ordering;
@@ -65,7 +65,7 @@ impl<S: OrderSchema> View<'_, S> {
         let leaf = self.leaf();
         let prefix = leaf.prefix(schema, probe);
         let tags = |i| leaf.tag_cell(i).load(Ordering::Relaxed);
-        let tagged = equal_bytes(order_cells(leaf.capacity()), tag(prefix), tags);
+        let tagged = equal_bytes(leaf.order_cells(), tag(prefix), tags);
         let mut candidates = tagged & self.live().load(Ordering::Relaxed);
         while candidates != 0 {
             let slot = candidates.trailing_zeros() as usize;
@@ -88,7 +88,7 @@ impl<S: OrderSchema> View<'_, S> {
     /// The same where other keys have its prefix.
     #[cold]
     fn find_among_equals(
-        &self,
+        self,
         schema: &S,
         probe: Probe<'_, S>,
     ) -> Result<Option<(usize, Word)>, Torn> {
@@ -97,7 +97,7 @@ impl<S: OrderSchema> View<'_, S> {
     }
 
     /// Finds the place of a key. The answer is right if the view still [`holds`](View::holds).
-    pub fn find_in_order(&self, schema: &S, probe: Probe<'_, S>) -> Result<Place, Torn> {
+    pub fn find_in_order(self, schema: &S, probe: Probe<'_, S>) -> Result<Place, Torn> {
         let len = self.len();
         let prefix = self.leaf().prefix(schema, probe);
         let lower = partition(0, len, |i| self.prefix(i) < prefix);
@@ -120,7 +120,7 @@ impl<S: OrderSchema> View<'_, S> {
     pub fn rank(&self, slot: usize) -> Result<usize, Torn> {
         let len = self.len();
         let order = |i| self.order_cell(i).load(Ordering::Relaxed);
-        let there = equal_bytes(order_cells(self.leaf().capacity()), slot as u8, order);
+        let there = equal_bytes(self.leaf().order_cells(), slot as u8, order);
         match there & lowest(len) {
             0 => Err(Torn),
             found => Ok(found.trailing_zeros() as usize),
