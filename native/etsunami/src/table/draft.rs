@@ -31,6 +31,12 @@ impl<'a> Draft<'a> {
         self.arity
     }
 
+    /// The words of its elements and their blocks.
+    #[inline(always)]
+    pub fn words(&self) -> usize {
+        self.words.len()
+    }
+
     /// An element, 0-based.
     #[inline(always)]
     pub fn element(&self, index: usize) -> Term<'a> {

@@ -176,6 +176,12 @@ impl Owned {
         Owned { groups: Groups::new(Objects { seed }), kind }
     }
 
+    /// True if a word is one object.
+    #[inline(always)]
+    pub(crate) fn is_unique(&self) -> bool {
+        self.kind.is_unique()
+    }
+
     fn repeats(&self) -> Repeats {
         if self.kind == Kind::Bag { Repeats::Refuse } else { Repeats::Allow }
     }

@@ -15,6 +15,7 @@ use crate::sync::{Arc, AtomicBool, Mutex, Ordering, thread};
 use crate::term::object::ObjectPtr;
 use crate::term::order::{compare, compare_exact};
 
+use super::build::Built;
 use super::generation::Generation;
 use super::groups::difference;
 use super::keys::{Held, Key, held, word_of};
@@ -23,8 +24,15 @@ use super::{Draft, Table};
 
 /// A list of objects on its way into a table. Dropping it frees them.
 pub struct ListInsert<'t> {
-    table: &'t Table,
-    objects: Vec<(u64, ObjectPtr)>,
+    pub(super) table: &'t Table,
+    pub(super) objects: Vec<Item>,
+}
+
+/// An object of the list.
+#[derive(Clone, Copy)]
+pub(super) struct Item {
+    pub(super) digest: u64,
+    pub(super) object: ObjectPtr,
 }
 
 /// What to do about keys that hold something.
@@ -45,7 +53,7 @@ impl<'t> ListInsert<'t> {
     /// Makes an object and adds it.
     pub fn push(&mut self, draft: Draft<'_>) -> Result {
         let key = self.table.key_of_draft(&draft);
-        self.objects.push((key.digest, draft.allocate(key.digest)?));
+        self.objects.push(Item { digest: key.digest, object: draft.allocate(key.digest)? });
         Ok(())
     }
 
@@ -64,7 +72,15 @@ impl<'t> ListInsert<'t> {
         if self.objects.is_empty() {
             return Ok(true);
         }
+        if self.objects.len() == 1 {
+            return self.insert_one(mode);
+        }
         let generation = self.table.share_generation(&reclaim::pin())?;
+        match self.build(&generation, &wanted)? {
+            Built::Done => return Ok(true),
+            Built::Stopped => return Err(Error::Id.into()),
+            Built::Declined => {}
+        }
         let (entries, objects) = self.take_entries();
         let target = Target {
             entries,
@@ -82,49 +98,69 @@ impl<'t> ListInsert<'t> {
         }
     }
 
+    /// A list of one object is that object.
+    fn insert_one(&mut self, mode: Mode) -> Result<bool> {
+        let guard = reclaim::pin();
+        let table = self.table;
+        let generation = table.generation(&guard)?;
+        let Some(item) = self.objects.pop() else { return Ok(true) };
+        let key = table.key_of(item);
+        match mode {
+            Mode::InsertNew => table.put_new(&guard, generation, key, item.object),
+            Mode::Insert if table.spec.kind.is_unique() => {
+                table.put(&guard, generation, key, item.object).map(|()| true)
+            }
+            Mode::Insert => table.append(&guard, generation, key, item.object).map(|()| true),
+        }
+    }
+
+    /// Brings the objects into the global order of keys; those of one key stay in their order.
+    pub(super) fn sort(&mut self) {
+        let table = self.table;
+        self.objects.sort_by(|&a, &b| table.order(a, b));
+    }
+
+    /// Of several objects of a key, in a sorted list, only the last one stays.
+    pub(super) fn drop_repeated(&mut self) {
+        let table = self.table;
+        self.objects.dedup_by(|next, kept| {
+            let repeated = table.order(*kept, *next) == Order::Equal;
+            if repeated {
+                std::mem::swap(next, kept);
+                // SAFETY: not published, so still ours alone.
+                unsafe { next.object.free() };
+            }
+            repeated
+        });
+    }
+
     /// The objects in the global order of keys, and one entry per key.
     fn take_entries(&mut self) -> (Vec<Entry>, Vec<usize>) {
-        let mut sorted = std::mem::take(&mut self.objects);
+        self.sort();
+        if self.table.spec.kind.is_unique() {
+            self.drop_repeated();
+        }
+        let sorted = std::mem::take(&mut self.objects);
         let table = self.table;
-        // Stable: objects of one key stay in the list's order.
-        sorted.sort_by(|&a, &b| table.order(a, b));
-        let unique = table.spec.kind.is_unique();
         let mut entries: Vec<Entry> = Vec::with_capacity(sorted.len());
-        let mut objects: Vec<usize> = Vec::with_capacity(sorted.len());
-        let mut last: Option<(u64, ObjectPtr)> = None;
-        for item in sorted {
+        let mut last: Option<Item> = None;
+        for (at, &item) in sorted.iter().enumerate() {
             let repeated = last.is_some_and(|last| table.order(last, item) == Order::Equal);
             last = Some(item);
             match entries.last_mut().filter(|_| repeated) {
-                Some(_) if unique => replace_last(&mut objects, item.1),
-                Some(entry) => {
-                    entry.end += 1;
-                    objects.push(item.1.addr());
-                }
-                None => {
-                    objects.push(item.1.addr());
-                    entries.push(Entry::new(item.0, objects.len()));
-                }
+                Some(entry) => entry.end = at + 1,
+                None => entries.push(Entry::new(item.digest, at + 1)),
             }
         }
-        (entries, objects)
-    }
-}
-
-/// Of several objects of a key that can have only one, the last one stays.
-fn replace_last(objects: &mut [usize], object: ObjectPtr) {
-    if let Some(last) = objects.last_mut() {
-        let earlier = std::mem::replace(last, object.addr());
-        // SAFETY: not published, so still ours alone.
-        unsafe { ObjectPtr::from_addr(earlier).free() };
+        (entries, sorted.iter().map(|item| item.object.addr()).collect())
     }
 }
 
 impl Drop for ListInsert<'_> {
     fn drop(&mut self) {
-        for (_, object) in self.objects.drain(..) {
+        for item in self.objects.drain(..) {
             // SAFETY: not published, so still ours alone.
-            unsafe { object.free() };
+            unsafe { item.object.free() };
         }
     }
 }
@@ -177,18 +213,33 @@ impl Table {
     /// progress. In hash tables it goes by the reversed bits of the position: so a long list
     /// spreads over all buckets from its first objects on, and the table grows as it does under
     /// single inserts. In the order of positions one bucket after the other would overflow.
-    fn order(&self, a: (u64, ObjectPtr), b: (u64, ObjectPtr)) -> Order {
-        let key = self.spec.keypos - 1;
-        // SAFETY: both objects belong to the list, and have their keys.
-        let (x, y) = unsafe { (a.1.element(key), b.1.element(key)) };
+    #[inline(always)]
+    fn order(&self, a: Item, b: Item) -> Order {
         match self.spec.kind {
-            Kind::OrderedSet => a.0.cmp(&b.0).then_with(|| compare(x, y)),
-            _ => {
-                let spread = |digest: u64| ((digest >> 32) as u32).reverse_bits();
-                spread(a.0).cmp(&spread(b.0)).then_with(|| compare_exact(x, y))
-            }
+            Kind::OrderedSet => a.digest.cmp(&b.digest).then_with(|| self.order_of_keys(a, b)),
+            _ => spread(a.digest).cmp(&spread(b.digest)).then_with(|| self.order_of_keys(a, b)),
         }
     }
+
+    /// [`Table::order`] of objects whose digests do not tell.
+    #[cold]
+    fn order_of_keys(&self, a: Item, b: Item) -> Order {
+        let (x, y) = (self.key_of(a).term, self.key_of(b).term);
+        if self.spec.kind == Kind::OrderedSet { compare(x, y) } else { compare_exact(x, y) }
+    }
+
+    /// The key of an object of a list.
+    #[inline(always)]
+    pub(super) fn key_of<'a>(&self, item: Item) -> Key<'a> {
+        // SAFETY: the object belongs to a list, which keeps it, and has its key.
+        let term = unsafe { item.object.element(self.spec.keypos - 1) };
+        Key { term, digest: item.digest }
+    }
+}
+
+/// The bits of a hash's position, reversed.
+fn spread(digest: u64) -> u32 {
+    ((digest >> 32) as u32).reverse_bits()
 }
 
 /// The objects of one key: a range of the target's.

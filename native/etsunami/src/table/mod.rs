@@ -13,6 +13,7 @@
 //! | `groups` | what a slot word owns, and who frees it |
 //! | `draft` | an encoded object before it is stored |
 //! | `read`, `write`, `update`, `list` | the operations |
+//! | `build` | a list insert into an empty table |
 //! | `traverse` | first, next, prev, slot, chunked scans |
 //! | `search` | visiting what a match specification's plan finds |
 //! | `select` | `select` and its family |
@@ -25,6 +26,7 @@
 //! Each single-key operation is one engine operation and linearizes there. A list insert is
 //! published by one store (see [`crate::engine::batch`]). Clearing swaps the generation.
 
+mod build;
 mod draft;
 mod fixation;
 mod generation;

@@ -103,7 +103,7 @@ impl Table {
         outcome.map_err(Stop::from)
     }
 
-    fn put(
+    pub(super) fn put(
         &self,
         guard: &Guard,
         generation: &Generation,
@@ -118,7 +118,7 @@ impl Table {
         done
     }
 
-    fn append(
+    pub(super) fn append(
         &self,
         guard: &Guard,
         generation: &Generation,
@@ -139,6 +139,16 @@ impl Table {
         let generation = self.generation(guard)?;
         let key = self.key_of_draft(&draft);
         let object = draft.allocate(key.digest)?;
+        self.put_new(guard, generation, key, object)
+    }
+
+    pub(super) fn put_new(
+        &self,
+        guard: &Guard,
+        generation: &Generation,
+        key: Key<'_>,
+        object: ObjectPtr,
+    ) -> Result<bool> {
         let inserted = self.modify(guard, generation, key, |held| match held {
             Held::Absent => put_step(held, object).with(true),
             _ => Step::keep(false),

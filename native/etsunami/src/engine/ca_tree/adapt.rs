@@ -129,7 +129,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
 
     /// Makes one of the leaves that divide another one, locked. The entries have the prefixes of
     /// that one, behind `stem`.
-    fn make_part<'g>(
+    pub(super) fn make_part<'g>(
         &self,
         guard: &'g Guard,
         low: *const Fence<S>,

@@ -16,6 +16,7 @@
 //! | `descent` | from the root to a leaf |
 //! | `relink` | how a node is replaced in its parent |
 //! | `adapt`, `join` | growth, splits, joins, and when they happen |
+//! | `bulk` | the contents of an empty tree, published by one store |
 //! | `cursor` | `next`, `prev`, `scan` |
 //! | `node`, `shape` | links, fences, positions, geometry; statistics |
 //!
@@ -48,6 +49,7 @@
 //!
 //! An update: the store of a word, the publication of a leaf's order, or the store that brings the
 //! new nodes into the tree, if the leaf was full. Always under the lock of the key's leaf.
+//! `Bulk::publish`: the store of the root.
 //!
 //! A `get` that finds the key: the load of its word. One that does not: the load of the sequence
 //! word. If the leaf had been replaced by then: the instant before that. It lies within the call,
@@ -74,6 +76,7 @@
 //! differ between branches after many removals.
 
 mod adapt;
+mod bulk;
 mod bytes;
 mod codes;
 mod cursor;
@@ -89,6 +92,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+pub use bulk::Bulk;
 pub use node::{Geometry, Wide};
 pub use shape::Shape;
 

@@ -155,6 +155,56 @@ pub(super) struct Directory {
     root: AtomicUsize,
 }
 
+/// Directory contents that are made apart, for segments that divide all positions evenly.
+pub(super) struct Spread {
+    /// A root word.
+    root: usize,
+}
+
+impl Spread {
+    /// Leads to these entries, a power of two of them, at most `2^ROOT_BITS`.
+    pub(super) fn new(entries: &[usize]) -> Spread {
+        let bits = entries.len().trailing_zeros();
+        if let [lone] = *entries {
+            // SAFETY: the entry of a segment that its maker keeps.
+            return Spread { root: embedded(unsafe { Segment::from_entry(lone) }) };
+        }
+        let address = allocate(bits, |index| entries[index]);
+        Spread { root: address | (POSITION_BITS - bits) as usize }
+    }
+
+    /// What leads on to the segments from one that they replace: the entry of a lone one, an array
+    /// otherwise. Whoever may still look at the old segment may look at the array, which is
+    /// retired later: the segments in it are born, and not split before the old one is retired.
+    pub(super) fn forward(&self) -> usize {
+        match self.root & SHIFT {
+            // SAFETY: a segment's header is an array of one entry: its own.
+            shift if shift == POSITION_BITS as usize => unsafe {
+                slot(self.root & !SHIFT, 0).load_by(By::Owner)
+            },
+            _ => self.root | PAGE,
+        }
+    }
+
+    /// Frees what was not published.
+    pub(super) fn free(self) {
+        if self.root & SHIFT != POSITION_BITS as usize {
+            // SAFETY: `new` allocated the array, and nobody has got at it.
+            unsafe { free(base_of(self.root & !SHIFT)) };
+        }
+    }
+}
+
+/// The entry for a position behind what [`Spread::forward`] or [`Segment::entry`] gave.
+#[inline]
+pub(super) fn spread_entry(next: usize, position: u64) -> usize {
+    if next & PAGE == 0 {
+        return next;
+    }
+    let entry = Array::root(next & !PAGE).slot(position).load_by(By::Reader);
+    if entry & PAGE != 0 { Directory::find_in_page(entry, position) } else { entry }
+}
+
 /// The root word that makes a segment's header the directory.
 fn embedded(segment: Segment<'_>) -> usize {
     segment.address() | POSITION_BITS as usize
@@ -202,6 +252,12 @@ impl Directory {
     /// Replaces a lone segment by another one.
     pub(super) fn set_lone(&self, segment: Segment<'_>) {
         self.root.store(embedded(segment), Ordering::Release);
+    }
+
+    /// Replaces a lone segment by many.
+    pub(super) fn set_spread(&self, spread: Spread) {
+        // Release: pairs with the Acquire load of `find`; what is published is complete.
+        self.root.store(spread.root, Ordering::Release);
     }
 
     /// Makes room for segments of this depth around `position`, and stores one there.

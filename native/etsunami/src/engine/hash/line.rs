@@ -109,6 +109,17 @@ impl Line {
         }
     }
 
+    /// Asks for the line itself to be brought into the cache.
+    #[inline(always)]
+    pub(super) fn prefetch_line(&self) {
+        #[cfg(all(target_arch = "x86_64", not(loom)))]
+        // SAFETY: a prefetch has no effect but on the cache.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(self).cast());
+        }
+    }
+
     /// Asks for the object behind one slot. Relaxed: only a hint follows from the word.
     #[cfg(all(target_arch = "x86_64", not(loom)))]
     #[inline(always)]

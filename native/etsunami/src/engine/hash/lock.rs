@@ -205,6 +205,11 @@ impl<'g> Locked<'g> {
         unsafe { guard.retire(unlinked.cast(), free_line, size_of::<Line>()) };
     }
 
+    /// Neither a key nor an overflow line that ever held one.
+    pub(super) fn is_vacant(&self) -> bool {
+        self.head.is_vacant()
+    }
+
     /// Copies all words into buckets that nobody else can reach yet: those of the segment that
     /// `heir` names for a position.
     pub(super) fn copy_to(&self, heir: impl Fn(u64) -> Segment<'g>, hash_of: impl Fn(Word) -> u64) {

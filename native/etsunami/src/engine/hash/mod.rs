@@ -33,6 +33,7 @@
 //! - `get` that does not: the load of the head, if the key was absent then. Otherwise its slot was
 //!   tagged, and by invariants 2 and 3 was looked at; it did not hold the key any more, so the key
 //!   was removed in between: just after that removal.
+//! - `Bulk::publish`: the store of the directory's root (see the module `bulk`).
 //! - Splits and merges have none (see the module `resize`).
 //!
 //! A stale tag, or another key in a slot that was reused, leads a reader to a slot for nothing;
@@ -45,6 +46,7 @@
 //! strangers.
 
 mod access;
+mod bulk;
 mod cursor;
 mod directory;
 mod geometry;
@@ -59,6 +61,7 @@ mod tests;
 mod update;
 mod upkeep;
 
+pub use bulk::Bulk;
 pub use shape::Shape;
 
 use self::access::By;

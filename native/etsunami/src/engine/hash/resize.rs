@@ -45,7 +45,7 @@ const PREFETCH: usize = 4;
 
 /// Locks bucket `index` of a segment that only the caller can freeze, and prepares for the next
 /// ones.
-fn lock_line<'g>(segment: Segment<'g>, index: usize) -> Locked<'g> {
+pub(super) fn lock_line<'g>(segment: Segment<'g>, index: usize) -> Locked<'g> {
     if index + PREFETCH < segment.buckets() {
         segment.line(index + PREFETCH).prefetch();
     }
@@ -110,7 +110,7 @@ impl<S: HashSchema> HashTable<S> {
     }
 
     /// Puts heirs into service and retires the segments that they have replaced.
-    fn finish(&self, old: &[Segment<'_>], heirs: &[Segment<'_>], guard: &Guard) {
+    pub(super) fn finish(&self, old: &[Segment<'_>], heirs: &[Segment<'_>], guard: &Guard) {
         for segment in old {
             let address = std::ptr::with_exposed_provenance_mut(segment.address());
             // SAFETY: the directory leads to the heirs, so nothing but other segments that are
@@ -232,6 +232,6 @@ fn take_both(pair: [Segment<'_>; 2]) -> bool {
 }
 
 /// The lock of the directory. A panic cannot leave the counts half-changed, so poison is ignored.
-fn lock_depths(upkeep: &Upkeep) -> impl DerefMut<Target = Depths> {
+pub(super) fn lock_depths(upkeep: &Upkeep) -> impl DerefMut<Target = Depths> {
     upkeep.depths.lock().unwrap_or_else(PoisonError::into_inner)
 }

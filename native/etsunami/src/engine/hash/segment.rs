@@ -10,6 +10,7 @@
 //! is a directory of one entry, and a small table needs no other.
 
 use super::access::By;
+use super::directory::spread_entry;
 use super::geometry::{POSITION_BITS, SEGMENT_BITS, SLOTS};
 use super::head::Head;
 use super::line::Line;
@@ -40,7 +41,8 @@ struct Header {
     /// The segment's own directory entry. Never changes.
     entry: AtomicUsize,
     /// The entries of the segments that take over, by the first position bit below the depth:
-    /// two children after a split, twice the same one otherwise. 0 before.
+    /// two children after a split, twice the same one otherwise. 0 before. An array of entries
+    /// takes the place of an entry where there are more heirs (see the module `bulk`).
     next: [AtomicUsize; 2],
     /// How many overflow lines may be linked before the segment counts as crowded.
     tolerance: u32,
@@ -190,8 +192,9 @@ impl<'g> Segment<'g> {
     /// The segment that takes over at `position`, once [`Segment::hand_over_to`] has named it.
     pub(super) fn heir(self, position: u64) -> Segment<'g> {
         let branch = (position >> ((self.entry & SHIFT) as u32 + SEGMENT_BITS - 1)) & 1;
-        let entry = self.header().next[branch as usize].load(Ordering::Relaxed);
-        debug_assert_ne!(entry, 0, "a bucket moves only when its heirs are known");
+        let next = self.header().next[branch as usize].load(Ordering::Relaxed);
+        debug_assert_ne!(next, 0, "a bucket moves only when its heirs are known");
+        let entry = spread_entry(next, position);
         // SAFETY: heirs are retired later than the segments that they replace, so who may still
         // look at this one may look at them.
         unsafe { Segment::from_entry(entry) }
@@ -199,9 +202,14 @@ impl<'g> Segment<'g> {
 
     /// Names the heirs. Precedes the first `MOVED`.
     pub(super) fn hand_over_to(self, heirs: [Segment<'_>; 2]) {
+        self.hand_over_to_entries(heirs.map(Segment::entry));
+    }
+
+    /// The same, by their entries, or by what stands for an array of entries.
+    pub(super) fn hand_over_to_entries(self, heirs: [usize; 2]) {
         for (next, heir) in self.header().next.iter().zip(heirs) {
             // Relaxed: published by the Release store of `MOVED`.
-            next.store(heir.entry, Ordering::Relaxed);
+            next.store(heir, Ordering::Relaxed);
         }
     }
 

@@ -16,6 +16,12 @@ impl Depths {
         self.0[depth as usize + 1] += 2;
     }
 
+    /// The one segment of a table was replaced by all those of this depth.
+    pub(super) fn spread(&mut self, depth: u32) {
+        self.0[0] -= 1;
+        self.0[depth as usize] += 1 << depth;
+    }
+
     /// Two segments of this depth were replaced by one that is less deep.
     pub(super) fn merge(&mut self, depth: u32) {
         self.0[depth as usize] -= 2;
