@@ -9,6 +9,7 @@ use std::ops::Bound;
 use crate::engine::batch::{self, Settled};
 use crate::engine::hash::HashTable;
 use crate::engine::{Change, Delta, Direction, Word};
+use crate::faults::{self, Point};
 use crate::reclaim::Guard;
 use crate::sync::{Arc, AtomicBool, Counters, Ordering};
 
@@ -175,6 +176,7 @@ impl Generation {
                     visible
                 }
             };
+            faults::pass(Point::Decide);
             let step = f(held(visible));
             let wanted = match step.change {
                 Change::Remove if visible.0 & GHOST != 0 => Change::Keep,

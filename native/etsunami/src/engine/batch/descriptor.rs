@@ -2,6 +2,7 @@
 
 use super::node::{Node, Settled, displace, settle};
 use crate::engine::{Change, Delta, Word};
+use crate::faults::{self, Point};
 use crate::reclaim::{self, Guard};
 use crate::sync::{AtomicBool, AtomicU8, Backoff, Ordering, UnsafeCell};
 use std::fmt;
@@ -295,6 +296,7 @@ impl<T: BatchTarget> Descriptor<T> {
 
     /// The linearization point of the batch, unless somebody has aborted it.
     fn commit(&self, delta: Delta, guard: &Guard) {
+        faults::pass(Point::Commit);
         if !self.target.is_valid() {
             self.header.decide(ABORTED);
         } else if self.header.decide(COMMITTED) {
@@ -360,6 +362,7 @@ impl<T: BatchTarget> Descriptor<T> {
             (true, true) => Change::Remove,
             (true, false) => Change::Put(visible),
         };
+        faults::pass(Point::Place);
         match self.target.place(index, visible) {
             Placed::Put { word: new, delta } => {
                 let node = &self.nodes[index];
@@ -399,6 +402,7 @@ impl<T: BatchTarget> Descriptor<T> {
         }
         let mut lost = None;
         self.target.update(index, guard, &mut |current| {
+            faults::pass(Point::Clean);
             let change = match node.settle() {
                 Settled::Decided { visible, loser, committed }
                     if current == Some(node.word()) || cfg!(feature = "weaken_batch_clean") =>

@@ -109,6 +109,7 @@ impl<S: OrderSchema> Leaf<S> {
             // Partner: the Acquire fence in `View::holds`.
             fence(Ordering::Release);
         }
+        crate::faults::delay();
         cas.is_ok()
     }
 }
@@ -200,6 +201,7 @@ impl<'g, S: OrderSchema> Held<'g, S> {
             other.order_cell(i).store(u64::from_le_bytes(bytes), Ordering::Relaxed);
         }
         self.seq = next;
+        crate::faults::delay();
         // Release: partner of the Acquire loads that begin reads. EDIT is gone: from here on this
         // holder writes no cell that the previous publication uses.
         self.leaf.seq().store(next.0 | Seq::LOCK, Ordering::Release);
