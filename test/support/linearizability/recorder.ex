@@ -10,17 +10,18 @@ defmodule Linearizability.Recorder do
   alias Linearizability.Event
 
   @paddings [0, 0, 0, 20, 50, 1000]
-  # Before an operation, in microseconds.
-  @pauses [0, 0, 0, 1, 5, 20, 100]
+  # Before an operation, in microseconds; what a history draws from.
+  @pauses [[0], [0, 0, 5, 20], [0, 0, 0, 1, 5, 20, 100]]
 
   @doc "Runs a list of operations for each process at once on an empty table of `module`."
   @spec record(module, :ets.table(), [[Event.operation()]]) :: [Event.t()]
   def record(module, table, programs) do
     gate = :atomics.new(1, [])
+    pauses = Enum.random(@pauses)
 
     tasks =
       for {program, process} <- Enum.with_index(programs, 1) do
-        padded = Enum.map(program, &{&1, Enum.random(@paddings), Enum.random(@pauses)})
+        padded = Enum.map(program, &{&1, Enum.random(@paddings), Enum.random(pauses)})
 
         Task.async(fn ->
           # Outside of the measured time: a list is made before it is inserted.
