@@ -5,7 +5,9 @@ only_ets? = System.get_env("ETSUNAMI_SUBJECT") == "ets"
 unless only_ets?, do: Code.ensure_loaded!(Etsunami.Native)
 
 without_library = if only_ets?, do: [{:subject, Etsunami}, :library], else: []
-excluded = without_library ++ [:dependency]
+# Faults can be planted only in a library that was built for it: see `ci/faults.sh`.
+without_faults = if only_ets? or not Etsunami.Faults.available?(), do: [:faults], else: []
+excluded = without_library ++ without_faults ++ [:dependency, :broken_commit, :heavy]
 
 seed = :rand.uniform(1_000_000)
 ExUnit.start(seed: seed, exclude: excluded)

@@ -131,6 +131,12 @@ defmodule Etsunami.Native do
 
   def held, do: stub()
 
+  # Faults for tests: only in a library built with the cargo feature `faults`
+
+  def plant_fault(_place, _passages), do: stub()
+  def pull_fault, do: stub()
+  def fault_points, do: stub()
+
   # The codec and the term order, for the tests
 
   def codec_roundtrip(_term), do: stub()

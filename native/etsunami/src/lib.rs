@@ -15,6 +15,7 @@ pub mod accounting;
 pub mod catalog;
 pub mod engine;
 pub mod error;
+pub mod faults;
 #[cfg(not(loom))]
 pub mod matchspec;
 pub mod reclaim;

@@ -312,13 +312,48 @@ fn panics(form: Form) {
     assert_eq!(table.size(&pin()), 3000);
 }
 
+/// Writers panic where they meet entries of a list that is decided, but not cleaned away yet.
+#[cfg(feature = "faults")]
+fn panics_over_lists(form: Form) {
+    use etsunami::faults::{Point, arm, disarm};
+    for committed in [true, false] {
+        let table = table(form);
+        (0..2000).for_each(|n| insert(&table, n, 1));
+        let (asked, struck) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+        let strike = |n| {
+            let key = key(n);
+            arm(Point::Decide, 0);
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                table.delete(&pin(), lend(&table, &key)).unwrap();
+            }));
+            assert!(disarm().is_none() && ended.is_err());
+            struck.set(struck.get() + 1);
+        };
+        let before = table.size(&pin());
+        let done = list(&table, 0..3000, 2).insert(|| {
+            let turn = asked.replace(asked.get() + 1);
+            // Decided by now: three turns install all, and the next one cleans a third.
+            if turn == 4 {
+                (0..3000).for_each(strike);
+            }
+            committed || turn < 2
+        });
+        assert_eq!((done.is_ok(), struck.get() > 0), (committed, true));
+        flush();
+        assert_eq!(table.size(&pin()) == before, !committed);
+        (0..3000).for_each(|n| insert(&table, n, 3));
+        (0..3000).for_each(|n| delete(&table, n));
+        assert_eq!(table.size(&pin()), 0);
+    }
+}
+
 /// What is done to a table of a type.
 type Scenario = fn(Form);
 
 #[test]
 fn everything_comes_back_once() {
     host::set(&HOST);
-    let scenarios: [(&str, Scenario); 9] = [
+    let scenarios: &[(&str, Scenario)] = &[
         ("singles", singles),
         ("counters", counters),
         ("clears", clears),
@@ -328,8 +363,10 @@ fn everything_comes_back_once() {
         ("freed keys", freed_keys),
         ("dropped tables", dropped_tables),
         ("panics", panics),
+        #[cfg(feature = "faults")]
+        ("panics over lists", panics_over_lists),
     ];
-    for (name, scenario) in scenarios {
+    for &(name, scenario) in scenarios {
         for form in FORMS {
             // What is made once, or kept for the next time, does not come back at once. But what a
             // scenario leaks, it leaks each time.

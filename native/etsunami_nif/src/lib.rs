@@ -9,9 +9,14 @@ use std::alloc::System as Allocator;
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
 
-#[cfg(feature = "count_memory")]
+#[cfg(all(feature = "count_memory", not(feature = "faults")))]
 #[global_allocator]
 static ALLOCATOR: accounting::Counting<Allocator> = accounting::Counting(Allocator);
+
+#[cfg(feature = "faults")]
+#[global_allocator]
+static ALLOCATOR: faults::Scarce<accounting::Counting<Allocator>> =
+    faults::Scarce(accounting::Counting(Allocator));
 
 #[cfg(not(feature = "system_allocator"))]
 unsafe extern "C" {
@@ -39,6 +44,8 @@ pub mod codec;
 mod codec_test;
 pub mod compiled;
 pub mod error;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod nifs;
 pub mod owner;
 pub mod pinned;

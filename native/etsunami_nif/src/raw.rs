@@ -37,7 +37,10 @@ pub unsafe fn enter<const N: usize>(
     let env = unsafe { Env::new(raw) };
     // SAFETY: the VM passes `N` terms; `VmTerm` is a transparent word as `ErlNifTerm` is.
     let argv = unsafe { &*argv.cast::<[VmTerm; N]>() };
-    let answer = match catch_unwind(AssertUnwindSafe(|| body(env, argv))) {
+    let body = || body(env, argv);
+    #[cfg(feature = "faults")]
+    let body = || crate::faults::around::<N>(env, name, body);
+    let answer = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(term)) => term,
         Ok(Err(raise)) => fail(env, raise, argv, name, entry),
         Err(_) => env.raise(atoms().nif_panicked),

@@ -15,15 +15,15 @@ defmodule Linearizability.Checker do
   alias Linearizability.{Event, Model}
 
   @doc "An order that explains the history, or the longest beginning of one that was found."
-  @spec check([Event.t()]) :: {:ok, [Event.t()]} | {:illegal, [Event.t()]}
-  def check(history) do
+  @spec check([Event.t()], atom) :: {:ok, [Event.t()]} | {:illegal, [Event.t()]}
+  def check(history, type \\ :set) do
     rests =
       history
       |> Enum.group_by(& &1.process)
       |> Map.values()
       |> Enum.map(&Enum.sort_by(&1, fn event -> {event.invoked, event.responded} end))
 
-    case search(rests, Model.new(), [], %{tried: MapSet.new(), longest: []}) do
+    case search(rests, Model.new(type), [], %{tried: MapSet.new(), longest: []}) do
       {:ok, order} -> {:ok, Enum.reverse(order)}
       {:none, %{longest: longest}} -> {:illegal, Enum.reverse(longest)}
     end
@@ -56,12 +56,12 @@ defmodule Linearizability.Checker do
   defp try_each([], _state, _order, memory), do: {:none, memory}
 
   defp try_each([{event, rests} | others], state, order, memory) do
-    with {result, new_state} when result === event.result <- Model.apply(state, event.operation),
+    with {:ok, new_state} <- Model.step(state, event.operation, event.result),
          {:none, memory} <- search(rests, new_state, [event | order], memory) do
       try_each(others, state, order, memory)
     else
       {:ok, order} -> {:ok, order}
-      {_other_result, _state} -> try_each(others, state, order, memory)
+      :impossible -> try_each(others, state, order, memory)
     end
   end
 end

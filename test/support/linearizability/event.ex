@@ -18,6 +18,19 @@ defmodule Linearizability.Event do
         }
 
   @doc """
+  How many events of a history overlap with one of another process.
+  """
+  @spec overlapping([t]) :: non_neg_integer
+  def overlapping(history) do
+    Enum.count(history, fn event ->
+      Enum.any?(history, fn other ->
+        other.process != event.process and not precedes?(event, other) and
+          not precedes?(other, event)
+      end)
+    end)
+  end
+
+  @doc """
   Whether `a` had responded before `b` was invoked.
 
   Equal stamps decide nothing, so that two events that share one count as concurrent: a legal

@@ -3,25 +3,32 @@ defmodule Linearizability.Recorder do
   Lets several processes run their operations on one table, and records the history.
 
   A list is padded with objects of keys that nobody asks for, at times so many that the insert
-  cannot be done without giving up the scheduler: the moment at which a torn list would show.
+  cannot be done without giving up the scheduler: the moment at which a torn list would show. So
+  that others are still there in this moment, the processes pause between their operations.
   """
 
   alias Linearizability.Event
 
-  @paddings [0, 0, 0, 50, 1000]
+  @paddings [0, 0, 0, 20, 50, 1000]
+  # Before an operation, in microseconds; what a history draws from.
+  @pauses [[0], [0, 0, 5, 20], [0, 0, 0, 1, 5, 20, 100]]
 
   @doc "Runs a list of operations for each process at once on an empty table of `module`."
   @spec record(module, :ets.table(), [[Event.operation()]]) :: [Event.t()]
   def record(module, table, programs) do
     gate = :atomics.new(1, [])
+    pauses = Enum.random(@pauses)
 
     tasks =
       for {program, process} <- Enum.with_index(programs, 1) do
-        padded = Enum.map(program, &{&1, Enum.random(@paddings)})
+        padded = Enum.map(program, &{&1, Enum.random(@paddings), Enum.random(pauses)})
 
         Task.async(fn ->
           # Outside of the measured time: a list is made before it is inserted.
-          calls = for {operation, padding} <- padded, do: {operation, call(operation, padding)}
+          calls =
+            for {operation, padding, pause} <- padded,
+                do: {operation, call(operation, padding), 1000 * pause}
+
           :atomics.add(gate, 1, 1)
           wait(gate, length(programs))
           Enum.map(calls, &event(&1, process, module, table))
@@ -37,7 +44,12 @@ defmodule Linearizability.Recorder do
     if :atomics.get(gate, 1) < processes, do: wait(gate, processes)
   end
 
-  defp event({operation, {name, arguments}}, process, module, table) do
+  defp pause(nanoseconds), do: spin_until(System.monotonic_time(:nanosecond) + nanoseconds)
+
+  defp spin_until(time), do: if(System.monotonic_time(:nanosecond) < time, do: spin_until(time))
+
+  defp event({operation, {name, arguments}, pause}, process, module, table) do
+    if pause > 0, do: pause(pause)
     invoked = System.monotonic_time()
     result = result(module, name, [table | arguments])
     responded = System.monotonic_time()
@@ -70,15 +82,26 @@ defmodule Linearizability.Recorder do
     {:update_counter, [key, increment, {key, default}]}
   end
 
+  defp call({:select_delete, key, bound}, _padding) do
+    {:select_delete, [[{{key, :"$1"}, [{:<, :"$1", bound}], [true]}]]}
+  end
+
+  defp call({:select_replace, key, increment}, _padding) do
+    {:select_replace, [[{{key, :"$1"}, [], [{{key, {:+, :"$1", increment}}}]}]]}
+  end
+
+  defp call({:first, _any}, _padding), do: {:first, []}
+
   defp call(operation, _padding) do
     [name | arguments] = Tuple.to_list(operation)
     {name, arguments}
   end
 
-  # Keys that no other list has, so that insert_new does not fail because of them.
+  # Keys that no other list has, so that insert_new does not fail because of them; they stand
+  # between the others in order.
   defp pad(objects, count) do
-    Enum.flat_map(objects, fn object ->
-      [object | for(_ <- 1..count//1, do: {{:padding, make_ref()}, 0})]
+    Enum.flat_map(objects, fn {key, _} = object ->
+      [object | for(_ <- 1..count//1, do: {key + :rand.uniform(), 0})]
     end)
   end
 end

@@ -33,5 +33,10 @@ defmodule Linearizability.Torn do
   defdelegate delete(table), to: :ets
   defdelegate delete(table, key), to: :ets
   defdelegate take(table, key), to: :ets
+  defdelegate delete_object(table, object), to: :ets
+  defdelegate select_delete(table, spec), to: :ets
+  defdelegate select_replace(table, spec), to: :ets
+  defdelegate first(table), to: :ets
+  defdelegate next(table, key), to: :ets
   defdelegate delete_all_objects(table), to: :ets
 end

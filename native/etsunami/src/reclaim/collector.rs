@@ -240,6 +240,7 @@ impl Shared {
         // Pairs with the Release stores of announcements: what the participants did before them
         // is over for those who free after this advance.
         fence(Ordering::Acquire);
+        crate::faults::delay();
         // Release: pairs with the Acquire in `free_ripe`.
         self.epoch.store(epoch + 1, Ordering::Release);
         Round::Advanced

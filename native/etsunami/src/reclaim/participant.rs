@@ -141,6 +141,7 @@ impl Participant {
     fn announce(&self) {
         // Relaxed: an epoch that is too old only delays an advance.
         let epoch = self.shared().epoch().load(Ordering::Relaxed);
+        crate::faults::delay();
         // Release: pairs with the Acquire fence of a round that reads this announcement instead
         // of the one before; what this thread read while pinned earlier is over.
         self.announced.store(epoch::announcement(epoch), Ordering::Release);
@@ -218,6 +219,7 @@ impl Participant {
     /// Puts an item into the bag. For the owner, while it is pinned.
     #[inline]
     pub fn retire(&self, item: Retired) {
+        crate::faults::delay();
         debug_assert!(self.is_pinned());
         // Acquire: pairs with the Release with which a thief gives the bag back.
         if self.stealing.load(Ordering::Acquire) != OWNED {

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use crate::engine::batch::{self, Settled};
 use crate::engine::hash::HashTable;
 use crate::engine::{Change, Delta, Direction, Word};
+use crate::faults::{self, Point};
 use crate::reclaim::Guard;
 use crate::sync::{Arc, AtomicBool, Counters, Ordering};
 
@@ -56,7 +57,8 @@ struct Left {
     after: Word,
 }
 
-/// The slot is held by a list insert that is not decided yet.
+/// The slot was held by a list insert, which is not decided yet or has just been cleaned away:
+/// help it, and begin again.
 pub(crate) struct Undecided(pub(crate) Word);
 
 impl Generation {
@@ -144,9 +146,11 @@ impl Generation {
         }
     }
 
-    /// Decides and changes one key atomically. Settles a decided version node on the way, and
-    /// retires what the change left behind. `ghost` makes a ghost of a key that is being removed,
-    /// in hash tables that are fixed.
+    /// Decides and changes one key atomically, and retires what the change left behind. `ghost`
+    /// makes a ghost of a key that is being removed, in hash tables that are fixed.
+    ///
+    /// A decided version node is cleaned away first, and nothing else is done: had the node been
+    /// displaced, a panic of `f` would leave it in the slot for ever.
     ///
     /// `f` is called at most once.
     #[inline(always)]
@@ -168,22 +172,22 @@ impl Generation {
                     return (Change::Keep, Delta::ZERO, (Err(Undecided(before)), left));
                 }
                 Settled::Decided { visible, loser, committed } => {
-                    // SAFETY: as above; the word is replaced even if nothing changes (see below).
+                    // SAFETY: as above; the slot gets its plain word.
                     unsafe { batch::displace(before) };
                     if !committed {
                         keys.owned.undo(guard, visible, loser);
                     }
-                    visible
+                    let left = Left { before, after: visible };
+                    return (plain(visible), Delta::ZERO, (Err(Undecided(before)), left));
                 }
             };
+            faults::pass(Point::Decide);
             let step = f(held(visible));
             let wanted = match step.change {
                 Change::Remove if visible.0 & GHOST != 0 => Change::Keep,
                 other => other,
             };
             let change = match wanted {
-                Change::Keep if before.is_version() && visible.is_empty() => Change::Remove,
-                Change::Keep if before.is_version() => Change::Put(visible),
                 Change::Remove if !visible.is_empty() => {
                     // The stored key, not the caller's: that one may borrow a term of a process.
                     // SAFETY: the guard keeps the word.
@@ -278,6 +282,11 @@ impl Generation {
         let bound = from.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         tree.scan(guard, bound, direction, limit, out)
     }
+}
+
+/// The change that gives a slot this plain word.
+fn plain(word: Word) -> Change {
+    if word.is_empty() { Change::Remove } else { Change::Put(word) }
 }
 
 /// One stripe of counters for tables that promise nothing about concurrency, one per thread

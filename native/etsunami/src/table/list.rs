@@ -10,6 +10,7 @@ use std::cmp::Ordering as Order;
 use crate::engine::batch::{self, Batch, BatchTarget, Helped, Outcome, Placed, Progress};
 use crate::engine::{Change, Delta, Word};
 use crate::error::{Error, Result};
+use crate::faults::{self, Point};
 use crate::reclaim::{self, Guard};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, thread};
 use crate::term::object::ObjectPtr;
@@ -54,6 +55,7 @@ impl<'t> ListInsert<'t> {
     pub fn push(&mut self, draft: Draft<'_>) -> Result {
         let key = self.table.key_of_draft(&draft);
         self.objects.push(Item { digest: key.digest, object: draft.allocate(key.digest)? });
+        faults::pass(Point::Push);
         Ok(())
     }
 

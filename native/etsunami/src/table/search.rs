@@ -16,6 +16,7 @@ use std::ops::Bound;
 use crate::engine::hash::HashTable;
 use crate::engine::{Word, batch};
 use crate::error::Error;
+use crate::faults::{self, Point};
 use crate::matchspec::{Access, Interval};
 use crate::reclaim::Guard;
 use crate::term::object::ObjectPtr;
@@ -139,6 +140,7 @@ impl<E> Search<'_, '_, E> {
             self.quota.met_large = true;
             return Ok(false);
         }
+        faults::pass(Point::Visit);
         let look = (self.visit)(object, number)?;
         self.quota.visits = self.quota.visits.saturating_sub(1 + words / WORDS_PER_VISIT);
         self.quota.matches -= usize::from(look == Look::Match);

@@ -2,6 +2,7 @@
 
 use super::node::{Node, Settled, displace, settle};
 use crate::engine::{Change, Delta, Word};
+use crate::faults::{self, Point};
 use crate::reclaim::{self, Guard};
 use crate::sync::{AtomicBool, AtomicU8, Backoff, Ordering, UnsafeCell};
 use std::fmt;
@@ -240,11 +241,13 @@ impl Drop for Flag<'_> {
 
 /// How the installation of one entry went.
 enum Installed {
-    /// The node is in the slot, or the entry needs none; what it adds, and the loser that its
-    /// word replaced, with what is visible beside it.
-    Next(Delta, Option<(Word, Word)>),
-    /// The target refuses; a loser as above.
-    Refused(Option<(Word, Word)>),
+    /// The node is in the slot, or the entry needs none; what it adds.
+    Next(Delta),
+    /// A decided node of another batch was in the slot, which has its visible word now; a loser as
+    /// above. The entry is still to be installed.
+    Cleaned(Option<(Word, Word)>),
+    /// The target refuses.
+    Refused,
     /// This pending node of another batch is in the slot.
     Blocked(Word),
 }
@@ -295,6 +298,7 @@ impl<T: BatchTarget> Descriptor<T> {
 
     /// The linearization point of the batch, unless somebody has aborted it.
     fn commit(&self, delta: Delta, guard: &Guard) {
+        faults::pass(Point::Commit);
         if !self.target.is_valid() {
             self.header.decide(ABORTED);
         } else if self.header.decide(COMMITTED) {
@@ -314,16 +318,18 @@ impl<T: BatchTarget> Descriptor<T> {
             return Some(Step::Spent);
         }
         match self.install(next, guard) {
-            Installed::Next(delta, loser) => {
+            Installed::Next(delta) => {
                 work.delta.objects += delta.objects;
                 work.delta.words += delta.words;
                 work.phase = Phase::Install(next + 1);
+                None
+            }
+            Installed::Cleaned(loser) => {
                 self.retire(guard, loser);
                 None
             }
-            Installed::Refused(loser) => {
+            Installed::Refused => {
                 self.header.decide(REFUSED);
-                self.retire(guard, loser);
                 None
             }
             Installed::Blocked(word) => Some(Step::Blocked(word)),
@@ -332,7 +338,7 @@ impl<T: BatchTarget> Descriptor<T> {
 
     /// Puts entry `index`'s node into its slot.
     fn install(&self, index: usize, guard: &Guard) -> Installed {
-        let mut installed = Installed::Next(Delta::ZERO, None);
+        let mut installed = Installed::Next(Delta::ZERO);
         self.target.update(index, guard, &mut |current| {
             let word = current.unwrap_or(Word::EMPTY);
             let (answer, change) = self.decide_install(index, word, guard);
@@ -345,29 +351,26 @@ impl<T: BatchTarget> Descriptor<T> {
     /// What [`Descriptor::install`] does with a slot that holds `word`.
     fn decide_install(&self, index: usize, word: Word, guard: &Guard) -> (Installed, Change) {
         // SAFETY: the engine has loaded the word under the worker's guard, and the slot is locked.
-        let (visible, lost) = match unsafe { settle(word) } {
-            Settled::Plain(word) => (word, None),
+        let visible = match unsafe { settle(word) } {
+            Settled::Plain(word) => word,
+            // Nothing else is done now: if `place` panicked, the displaced node would stay.
             Settled::Decided { visible, loser, committed } => {
-                // SAFETY: as above; a decided node is replaced whatever comes (see below).
+                // SAFETY: as above; the slot gets its visible word.
                 unsafe { displace(word) };
-                (visible, self.dispose(guard, loser, visible, committed))
+                let loser = self.dispose(guard, loser, visible, committed);
+                return (Installed::Cleaned(loser), plain(visible));
             }
             Settled::Pending => return (Installed::Blocked(word), Change::Keep),
         };
-        // A decided node is replaced whatever `place` answers: its loser is disposed of once.
-        let settled = match (word.is_version(), visible.is_empty()) {
-            (false, _) => Change::Keep,
-            (true, true) => Change::Remove,
-            (true, false) => Change::Put(visible),
-        };
+        faults::pass(Point::Place);
         match self.target.place(index, visible) {
             Placed::Put { word: new, delta } => {
                 let node = &self.nodes[index];
                 node.fill(visible, new);
-                (Installed::Next(delta, lost), Change::Put(node.word()))
+                (Installed::Next(delta), Change::Put(node.word()))
             }
-            Placed::Skip => (Installed::Next(Delta::ZERO, lost), settled),
-            Placed::Refuse => (Installed::Refused(lost), settled),
+            Placed::Skip => (Installed::Next(Delta::ZERO), Change::Keep),
+            Placed::Refuse => (Installed::Refused, Change::Keep),
         }
     }
 
@@ -399,12 +402,13 @@ impl<T: BatchTarget> Descriptor<T> {
         }
         let mut lost = None;
         self.target.update(index, guard, &mut |current| {
+            faults::pass(Point::Clean);
             let change = match node.settle() {
                 Settled::Decided { visible, loser, committed }
                     if current == Some(node.word()) || cfg!(feature = "weaken_batch_clean") =>
                 {
                     lost = self.dispose(guard, loser, visible, committed);
-                    if visible.is_empty() { Change::Remove } else { Change::Put(visible) }
+                    plain(visible)
                 }
                 _ => Change::Keep,
             };
@@ -418,6 +422,11 @@ impl<T: BatchTarget> Descriptor<T> {
             self.target.retire(guard, loser, survivor);
         }
     }
+}
+
+/// The change that gives a slot this plain word.
+fn plain(word: Word) -> Change {
+    if word.is_empty() { Change::Remove } else { Change::Put(word) }
 }
 
 /// Takes one entry's work from the budget; false if nothing is left.

@@ -97,6 +97,7 @@ impl Node {
     fn visible(&self) -> Word {
         match self.settle() {
             Settled::Decided { visible, .. } => visible,
+            _ if cfg!(feature = "weaken_batch_commit") => self.new_word(),
             Settled::Pending | Settled::Plain(_) => self.prev(),
         }
     }

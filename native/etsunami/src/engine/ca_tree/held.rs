@@ -109,6 +109,7 @@ impl<S: OrderSchema> Leaf<S> {
             // Partner: the Acquire fence in `View::holds`.
             fence(Ordering::Release);
         }
+        crate::faults::delay();
         cas.is_ok()
     }
 }
@@ -222,6 +223,7 @@ impl<'g, S: OrderSchema> Held<'g, S> {
     #[inline(always)]
     fn publish(&mut self, len: usize) {
         self.seq = self.seq.next(len);
+        crate::faults::delay();
         // Release: partner of the Acquire loads that begin reads. EDIT is gone: from here on this
         // holder writes no cell that the previous publication uses.
         self.leaf.seq().store(self.seq.0 | Seq::LOCK, Ordering::Release);

@@ -416,6 +416,7 @@ impl<'l, S: OrderSchema> View<'l, S> {
         if cfg!(feature = "weaken_tree_validation") {
             return true;
         }
+        crate::faults::delay();
         fence(Ordering::Acquire);
         // Relaxed: ordered by the fence behind all reads of cells.
         self.seq.still_reads(Seq(self.leaf.head.seq.load(Ordering::Relaxed)))

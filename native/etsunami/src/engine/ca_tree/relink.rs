@@ -95,6 +95,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
 
     /// Stores a link into a locked place: the tree changes its shape.
     pub(super) fn store(&self, place: &Place<'_, S>, link: Link) {
+        crate::faults::delay();
         match place {
             // Release: partner of the Acquire load in `root`.
             Place::Root => self.root.store(link.raw(), Ordering::Release),

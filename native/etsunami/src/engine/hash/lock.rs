@@ -5,6 +5,7 @@ use super::head::{Hash, Head, LOCKED, MOVED};
 use super::line::{Line, free_line};
 use super::segment::Segment;
 use crate::engine::Word;
+use crate::faults;
 use crate::reclaim::Guard;
 use crate::sync::{Ordering, fence};
 
@@ -68,7 +69,10 @@ impl<'g> Locked<'g> {
         // Acquire: pairs with the Release stores in `drop` (and in `freeze`, which makes it fail).
         let locked = head.0 | LOCKED;
         match line.head.compare_exchange(head.0, locked, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => Attempt::Locked(Locked { segment, line, head }),
+            Ok(_) => {
+                faults::delay();
+                Attempt::Locked(Locked { segment, line, head })
+            }
             Err(_) => Attempt::Busy,
         }
     }
@@ -129,6 +133,7 @@ impl<'g> Locked<'g> {
         }
         // Relaxed: who sees the word by its Release store sees the tag.
         self.line.head.store(self.head.0 | LOCKED, Ordering::Relaxed);
+        faults::delay();
         self.line.store(slot, word, Ordering::Release);
         Effect::None
     }
@@ -229,6 +234,7 @@ impl<'g> Locked<'g> {
 
     /// Unlocks the bucket for ever: the heirs are responsible from now on.
     pub(super) fn freeze(self) {
+        faults::delay();
         // Release: pairs with the Acquire loads of heads, in readers and in `attempt`.
         self.line.head.store(Head::FROZEN.0, Ordering::Release);
         std::mem::forget(self);

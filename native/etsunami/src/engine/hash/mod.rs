@@ -117,6 +117,7 @@ impl<S: HashSchema> HashTable<S> {
     pub fn get(&self, guard: &Guard, key: &S::Key) -> Option<Word> {
         let hash = Hash(self.schema.hash(key));
         let bucket = self.bucket(hash.position(), guard);
+        crate::faults::delay();
         if let Some(word) = self.get_in(bucket.line, bucket.head, hash, key) {
             return Some(word);
         }

@@ -115,6 +115,7 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
         if let Change::Put(word) = change {
             node.publish(word);
             self.grow(guard, delta);
+            crate::faults::delay();
             if cfg!(feature = "weaken_skip_tower") {
                 node.unlock();
             }
@@ -148,6 +149,7 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
     /// once, by whoever has removed the key.
     pub(super) fn bury(&self, guard: &Guard, probe: Probe<'_, S>, node: Node<'_>) {
         node.freeze();
+        crate::faults::delay();
         if !cfg!(feature = "weaken_skip_unlink") {
             let levels = Levels { top: self.top(node.height()), floor: 0 };
             let mut spot = Spot::new(&self.head);

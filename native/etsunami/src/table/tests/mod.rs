@@ -1,5 +1,6 @@
 //! The table layer against plain models, and under threads.
 
+mod histories;
 mod model;
 mod operations;
 mod scans;

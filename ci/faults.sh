@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Does a call that panics, or gets no memory, in its middle leave everything else whole?
+# ci/faults.sh [options of mix test]
+#
+# Builds the library with the cargo feature `faults`, by which tests plant such faults and delays,
+# and runs the tests of test/faults with it. DELAYS=N: one in N passages of protocol steps is
+# delayed meanwhile (SEED says which).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# Quick to build: how fast it is does not matter.
+export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+cargo build --release --locked --package etsunami_nif --features "${FEATURES:-faults}" \
+  --target-dir target/faults
+library=$PWD/target/faults/release/libetsunami_nif.so
+[ -e "$library" ] || library=${library%.so}.dylib
+
+export MIX_ENV=test MIX_BUILD_PATH=$PWD/_build/faults ETSUNAMI_NIF_PATH=$library
+[ -z "${DELAYS:-}" ] || export ETSUNAMI_DELAYS=${SEED:-$RANDOM}:$DELAYS
+# The core with the same faults, where freed memory is overwritten.
+[ $# -gt 0 ] || cargo test --locked -p etsunami --features faults --test table_memory
+tests=("$@")
+[ $# -gt 0 ] || tests=(test/faults)
+mix compile --warnings-as-errors
+exec mix test --no-compile --exclude subject:ets "${tests[@]}"
