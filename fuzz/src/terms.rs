@@ -219,5 +219,5 @@ fn changed(bytes: &mut Unstructured, parts: &[Sample]) -> Result<Vec<Sample>> {
 
 /// Where a term will stand.
 pub fn place(bytes: &mut Unstructured) -> Result<Place> {
-    Ok(if bytes.arbitrary()? { Place::Key } else { Place::Value })
+    bytes.choose(&[Place::Key, Place::Value, Place::Shared]).copied()
 }

@@ -268,7 +268,7 @@ impl<'e> Decoder<'e> {
 
     /// A map that shares its keys. They are atoms, in the VM's order.
     fn map(&self, shape: Shape, values: &[VmTerm<'e>]) -> VmTerm<'e> {
-        flatmap::make(self.env, shape.keys(), values).unwrap_or_else(|| {
+        flatmap::make(self.env, shape, values).unwrap_or_else(|| {
             self.env.make_map(terms(shape.keys()), values).expect("keys that differ")
         })
     }

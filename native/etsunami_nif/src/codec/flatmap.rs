@@ -9,25 +9,24 @@
 //! values ...
 //! ```
 //!
-//! So pairs are read where they stand, and a map whose keys are known to be in order is made as one
-//! tuple that has room for all, of which four words are then overwritten: nobody else knows the
-//! tuple yet, and what is left of it are the keys' tuple and the map as the VM itself writes them.
+//! So pairs are read where they stand, and a map of a [`Shape`], whose keys are known to be in order,
+//! is cast: its mould becomes one tuple that has room for all, which is overwritten before anybody
+//! else knows it. What is left are the tuple of the keys and the map, as the VM itself writes them.
 //!
 //! OTP 25 to 29 lay maps out like this. As with the words of immediates ([`tags`]), it is not taken
 //! for granted: [`load`] looks at maps that the C interface made, and compares with them what is made
 //! here. If that fails, maps go through the C interface.
 
-use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use etsunami::term::layout::immediate;
-use etsunami::term::shape::MAX_KEYS;
+use etsunami::term::shape::{MAX_KEYS, MOULD, Shape};
 
 use super::tags;
 use crate::vm::{Env, VmTerm};
 
 /// Header, size and keys.
-const FIXED: usize = 3;
+const FIXED: usize = MOULD;
 /// The tag of a pointer to what has a header.
 const BOXED: u64 = 2;
 /// In place of a header: no block has it.
@@ -88,37 +87,37 @@ unsafe fn read<'e>(map: *const u64) -> (&'e [u64], &'e [u64]) {
     }
 }
 
-/// A map of atoms as keys in the VM's order, if it can be made here.
+/// A map of a shape, if it can be made here.
 #[inline]
-pub fn make<'e>(env: Env<'e>, keys: &[u64], values: &[VmTerm<'e>]) -> Option<VmTerm<'e>> {
-    let n = keys.len();
-    if header() == UNKNOWN || n == 0 || n > MAX_KEYS || n != values.len() {
-        return None;
-    }
-    let mut room = [MaybeUninit::<VmTerm<'e>>::uninit(); 2 * MAX_KEYS + FIXED];
-    // SAFETY: the caller's keys are immediates, which are terms of every environment.
-    let words = unsafe {
-        for (to, key) in room.iter_mut().zip(keys) {
-            to.write(VmTerm::from_word(*key));
-        }
-        for to in &mut room[n..n + FIXED] {
-            to.write(VmTerm::from_word(immediate::NIL));
-        }
-        for (to, value) in room[n + FIXED..].iter_mut().zip(values) {
-            to.write(*value);
-        }
-        std::slice::from_raw_parts(room.as_ptr().cast(), 2 * n + FIXED)
-    };
+pub fn make<'e>(env: Env<'e>, shape: Shape, values: &[VmTerm<'e>]) -> Option<VmTerm<'e>> {
+    let known = header() != UNKNOWN && shape.len() == values.len();
+    // SAFETY: the mould of a shape.
+    known.then(|| unsafe { cast(env, shape.mould(), values) })
+}
+
+/// A map by its mould.
+///
+/// # Safety
+/// The mould is that of as many keys as there are values; they are immediates in the VM's order.
+/// The header of maps is known.
+#[inline(always)]
+unsafe fn cast<'e>(env: Env<'e>, mould: &[u64], values: &[VmTerm<'e>]) -> VmTerm<'e> {
+    let n = values.len();
+    debug_assert_eq!(mould.len(), 2 * n + FIXED);
+    // SAFETY: `VmTerm` is a transparent word, and immediates are terms of every environment.
+    let words = unsafe { std::slice::from_raw_parts(mould.as_ptr().cast(), mould.len()) };
     let tuple = env.make_tuple(words);
-    let (keys, map) = (pointer(tuple.word()).cast_mut(), n + 1);
+    let (keys, at) = (pointer(tuple.word()).cast_mut(), n + 1);
     // SAFETY: the tuple was made just now, of a header and so many words that nobody else knows;
     // what is written makes of it a tuple of the keys and, behind it, a map that refers to them.
     unsafe {
         *keys = tuple_header(n);
-        *keys.add(map) = header();
-        *keys.add(map + 1) = n as u64;
-        *keys.add(map + 2) = tuple.word();
-        Some(VmTerm::from_word(tuple.word() + 8 * map as u64))
+        let map = keys.add(at);
+        *map = header();
+        *map.add(1) = n as u64;
+        *map.add(2) = tuple.word();
+        map.add(FIXED).copy_from_nonoverlapping(values.as_ptr().cast(), n);
+        VmTerm::from_word(tuple.word() + 8 * at as u64)
     }
 }
 
@@ -166,16 +165,14 @@ fn numbers<'e>(env: Env<'e>, n: usize) -> (Vec<VmTerm<'e>>, Vec<VmTerm<'e>>) {
 fn makes_equal_maps(env: Env) -> bool {
     (1..=MAX_KEYS).all(|n| {
         let (keys, values) = numbers(env, n);
-        let words: Vec<u64> = keys.iter().map(|key| key.word()).collect();
-        let (ours, theirs) = (make(env, &words, &values), env.make_map(&keys, &values));
-        match (ours, theirs) {
-            (Some(ours), Some(theirs)) => {
-                ours.identical(theirs)
-                    && env.map_size(ours) == Some(n)
-                    && env.copy(ours).identical(theirs)
-                    && parts(ours) == parts(theirs)
-            }
-            _ => false,
-        }
+        let Some(theirs) = env.make_map(&keys, &values) else { return false };
+        let mut mould: Vec<u64> = keys.iter().map(|key| key.word()).collect();
+        mould.resize(2 * n + FIXED, immediate::NIL);
+        // SAFETY: a mould as that of a shape; `load` has set the header.
+        let ours = unsafe { cast(env, &mould, &values) };
+        ours.identical(theirs)
+            && env.map_size(ours) == Some(n)
+            && env.copy(ours).identical(theirs)
+            && parts(ours) == parts(theirs)
     })
 }

@@ -6,7 +6,7 @@
 //!
 //! Shapes live for ever, so objects neither count nor free them, and whoever reads an object reads
 //! the keys without looking whether they are still there. What keeps them from being a leak is that
-//! their room is fixed: so many words of keys, and half as many shapes as the index has
+//! their room is fixed: so many words, and half as many shapes as the index has
 //! slots. A map whose keys found no room is stored with its own keys. So maps of the same keys may
 //! stand in both forms, and everything that compares or hashes terms takes both.
 //!
@@ -32,6 +32,9 @@ mod tests;
 
 /// The most keys of a map with a shape, which is what the VM's flat maps have; the least are two.
 pub const MAX_KEYS: usize = 32;
+
+/// The words of a [mould](Shape::mould) besides keys and values.
+pub const MOULD: usize = 3;
 
 /// The keys of a map, by where they stand: their number in bits 0..8, the place of the first in
 /// bits 8..32. Maps outside keys have one order of keys in a run of the VM, so two shapes are two
@@ -75,6 +78,18 @@ impl Shape {
         global::keys(self)
     }
 
+    /// The keys, then [`MOULD`] and once more as many words `[]` as there are keys: so many words
+    /// has a map of the VM with its tuple of keys, and the boundary makes maps of copies of it.
+    #[inline(always)]
+    pub fn mould(self) -> &'static [u64] {
+        global::mould(self)
+    }
+
+    /// The words of the mould of so many keys.
+    const fn mould_words(keys: usize) -> usize {
+        2 * keys + MOULD
+    }
+
     fn new(at: usize, len: usize) -> Shape {
         Shape((at << 8 | len) as u32)
     }
@@ -85,13 +100,13 @@ impl Shape {
     }
 }
 
-/// The shapes of the process: 2 MiB for their keys, 256 KiB for the index, as far as they are used.
+/// The shapes of the process: 4 MiB for their moulds, 256 KiB for the index, as far as they are used.
 #[cfg(not(loom))]
 mod global {
     use super::Shape;
     use super::room::Room;
 
-    static SHAPES: Room<{ 1 << 18 }, { 1 << 15 }, { 1 << 12 }> = Room::new();
+    static SHAPES: Room<{ 1 << 19 }, { 1 << 15 }, { 1 << 12 }> = Room::new();
 
     #[inline]
     pub(super) fn intern(keys: &[u64]) -> Option<Shape> {
@@ -101,6 +116,11 @@ mod global {
     #[inline(always)]
     pub(super) fn keys(shape: Shape) -> &'static [u64] {
         SHAPES.keys(shape)
+    }
+
+    #[inline(always)]
+    pub(super) fn mould(shape: Shape) -> &'static [u64] {
+        SHAPES.mould(shape)
     }
 }
 
@@ -114,6 +134,10 @@ mod global {
     }
 
     pub(super) fn keys(_: Shape) -> &'static [u64] {
+        &[]
+    }
+
+    pub(super) fn mould(_: Shape) -> &'static [u64] {
         &[]
     }
 }
