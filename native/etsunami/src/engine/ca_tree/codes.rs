@@ -32,7 +32,8 @@ impl Codes {
         }
         // The first separator has code 1 if it can, so that what stands before it has another one.
         let base = first.saturating_sub(1 << shift);
-        let mut codes = Codes { base, shift, count: prefixes.len() as u32, codes: [i16::MAX; MOST] };
+        let mut codes =
+            Codes { base, shift, count: prefixes.len() as u32, codes: [i16::MAX; MOST] };
         for (i, &prefix) in prefixes.iter().enumerate() {
             codes.codes[i] = codes.of(prefix);
         }
