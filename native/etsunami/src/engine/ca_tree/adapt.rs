@@ -11,7 +11,7 @@ use super::CaTree;
 use super::held::{Advice, Held};
 use super::leaf::{Interval, Leaf};
 use super::node::{Entry, Fence, Geometry, Probe, capacity_for, largest};
-use crate::engine::OrderSchema;
+use crate::engine::{Direction, OrderSchema};
 use crate::reclaim::Guard;
 
 /// The new leaves, locked until dropped.
@@ -37,14 +37,11 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         if entries.len() <= largest::<G>() {
             return self.enlarge(guard, held, &mut entries, probe);
         }
-        let leaf = held.leaf();
-        // At the ends of the key space ascending and descending insertions leave full leaves.
-        let middle = if position + 1 == entries.len() && leaf.high().is_none() {
-            position
-        } else if position == 0 && leaf.low().is_none() {
-            1
-        } else {
-            entries.len() / 2
+        // Keys that come in order go on doing so: they leave full leaves behind.
+        let middle = match held.run_at(position) {
+            Some(Direction::Ascending) => (position + 1).min(entries.len() - 1),
+            Some(Direction::Descending) => position.max(1),
+            None => entries.len() / 2,
         };
         self.divide(guard, held, &mut entries, middle, probe)
     }

@@ -34,6 +34,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
             match unsafe { link.node(guard) } {
                 Node::Leaf(leaf) => return leaf,
                 Node::Route(route) => {
+                    route.prefetch_children();
                     link = route.child(route.position(&self.schema, gap, direction));
                 }
             }

@@ -3,8 +3,8 @@
 //! The protocol stands in [`leaf`](super::leaf). A lock is held across at most one publication.
 
 use super::leaf::{Interval, Leaf, Seq, View, tag};
-use super::node::Entry;
-use crate::engine::{OrderSchema, Word};
+use super::node::{Entry, prefetch_line};
+use crate::engine::{Direction, OrderSchema, Word};
 use crate::reclaim::Guard;
 use crate::sync::{Backoff, Ordering, fence};
 use std::cmp::Ordering as Order;
@@ -135,6 +135,21 @@ impl<'g, S: OrderSchema> Held<'g, S> {
         self.len() == self.leaf.capacity()
     }
 
+    /// Which way the newest entries of a full leaf, next to a position, came in: each insert takes
+    /// the lowest free slot, so the two newest have the two greatest, unless there were removals.
+    pub fn run_at(&self, position: usize) -> Option<Direction> {
+        debug_assert!(self.is_full());
+        let newest = self.leaf.capacity() - 1;
+        let is = |at: usize, slot| at < self.len() && self.view().slot(at) == slot;
+        if is(position.wrapping_sub(1), newest) && is(position.wrapping_sub(2), newest - 1) {
+            Some(Direction::Ascending)
+        } else if is(position, newest) && is(position + 1, newest - 1) {
+            Some(Direction::Descending)
+        } else {
+            None
+        }
+    }
+
     /// Appends all entries in key order.
     pub fn entries(&self, into: &mut Vec<Entry>) {
         let view = self.view();
@@ -143,6 +158,15 @@ impl<'g, S: OrderSchema> Held<'g, S> {
             // Relaxed: written before this lock was taken.
             let prefix = self.leaf.prefix_cell(slot).load(Ordering::Relaxed);
             into.push(Entry { prefix, bits: view.word_in(slot).0 as u64 });
+        }
+    }
+
+    /// Lets the processor fetch the cell that the word of an insert goes to.
+    #[inline(always)]
+    pub fn prefetch_free(&self) {
+        let slot = self.view().live().load(Ordering::Relaxed).trailing_ones() as usize;
+        if slot < self.leaf.capacity() {
+            prefetch_line(std::ptr::from_ref(self.leaf.word_cell(slot)).cast());
         }
     }
 

@@ -322,7 +322,9 @@ pub(super) fn tag(prefix: u64) -> u8 {
     (prefix.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8
 }
 
-/// The initial values of the cells: the entries stand in slots 0, 1, …, in order `a`.
+/// The initial values of the cells: the entries stand in slots 0, 1, …, in order `a`. Behind its
+/// last position there is slot 0, because each byte of an order names a slot that there is, whatever
+/// writers move to where readers who come too late still look.
 fn initial(capacity: usize, entries: &[Entry]) -> impl Iterator<Item = u64> {
     let rest = capacity - entries.len();
     let order = order_cells(capacity);
@@ -332,13 +334,18 @@ fn initial(capacity: usize, entries: &[Entry]) -> impl Iterator<Item = u64> {
     };
     (0..order)
         .map(tags)
-        .chain((0..order as u64).map(|i| i * 0x0808_0808_0808_0808 + 0x0706_0504_0302_0100))
+        .chain((0..order).map(move |i| ascending(i) & lowest(8 * capacity.saturating_sub(8 * i))))
         .chain(repeat_n(0, order))
         .chain(entries.iter().map(|entry| entry.prefix))
         .chain(repeat_n(0, rest))
         .chain(entries.iter().map(|entry| entry.bits))
         .chain(repeat_n(0, rest))
         .chain([0])
+}
+
+/// Cell `index` of the order in which slot i is at position i.
+const fn ascending(index: usize) -> u64 {
+    index as u64 * 0x0808_0808_0808_0808 + 0x0706_0504_0302_0100
 }
 
 /// The lowest `n` bits.

@@ -171,6 +171,9 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         let probe = Probe::new(&self.schema, key);
         let mut held = self.lock_leaf(guard, probe);
         let found = intact(held.view().find(&self.schema, probe));
+        if found.is_none() {
+            held.prefetch_free();
+        }
         let (change, delta, result) = f(found.map(|(_, word)| word));
         self.shrink(guard, delta);
         let mut removed = false;
@@ -179,7 +182,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
             (Change::Put(word), None) => {
                 let prefix = held.leaf().prefix(&self.schema, probe);
                 let entry = Entry { prefix, bits: word.0 as u64 };
-                let position = intact(held.view().find_in_order(&self.schema, probe)).position;
+                let position = intact(held.view().position_of_absent(&self.schema, probe));
                 if held.is_full() {
                     let fresh = self.insert_by_growth(guard, held, position, entry, probe);
                     self.grow(guard, delta);

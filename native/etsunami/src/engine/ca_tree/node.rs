@@ -300,12 +300,18 @@ pub(super) const SCANNED: Lines = 0..21;
 /// one after the other. Smaller leaves have fewer lines; the rest is fetched in vain.
 #[inline(always)]
 pub(super) fn prefetch(address: *const u8, lines: Lines) {
+    lines.for_each(|line| prefetch_line(address.wrapping_add(64 * line)));
+}
+
+/// The same with one line.
+#[inline(always)]
+pub(super) fn prefetch_line(address: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(loom)))]
-    for line in lines {
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a hint; it reads nothing that a program could see, at any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.wrapping_add(64 * line).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
     }
     #[cfg(not(all(target_arch = "x86_64", not(loom))))]
-    let _ = (address, lines);
+    let _ = address;
 }

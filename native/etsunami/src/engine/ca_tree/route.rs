@@ -15,6 +15,7 @@ use crate::engine::{Direction, OrderSchema};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 use std::array::from_fn;
 use std::cmp::Ordering as Order;
+use std::mem::offset_of;
 
 const FREE: usize = 0;
 const LOCKED: usize = 1;
@@ -46,6 +47,9 @@ const BLOCK: usize = 8;
 const fn blocks(branches: usize) -> usize {
     branches / BLOCK + 1
 }
+
+/// The most blocks of a routing node.
+const MOST_BLOCKS: usize = 8;
 
 /// Routing nodes are aligned to cache lines.
 const ALIGN: usize = 64;
@@ -190,6 +194,17 @@ impl<S: OrderSchema> Route<S> {
     pub fn child(&self, at: usize) -> Link {
         // Acquire: partner of the Release store in `Place::store`, for the child's contents.
         Link::from_raw(self.slot(at).load(Ordering::Acquire))
+    }
+
+    /// Lets the processor fetch all children while the search for one waits for the codes: in a
+    /// large tree both are out of cache.
+    #[inline(always)]
+    pub fn prefetch_children(&self) {
+        let first = (&raw const self.blocks).cast::<Block<S>>();
+        for block in 0..MOST_BLOCKS {
+            let children = first.wrapping_add(block).cast::<u8>();
+            node::prefetch_line(children.wrapping_add(offset_of!(Block<S>, children)));
+        }
     }
 
     /// Which child leads on from a gap.

@@ -15,6 +15,19 @@ fn ascending_and_descending_insertions_leave_full_leaves() {
     assert_eq!(down.map.shape().leaves, KEYS / 64);
 }
 
+/// Each key is the greatest of its kind so far; other kinds stand behind it.
+#[test]
+fn ascending_insertions_before_other_keys_leave_full_leaves() {
+    const KINDS: u64 = 8;
+    const KEYS: u64 = 1600;
+    let tree = Tree::<Wide>::new(0);
+    for key in 0..KEYS {
+        (0..KINDS).for_each(|kind| assert_eq!(tree.put(kind << 32 | key, key), None));
+    }
+    let leaves = tree.map.shape().leaves;
+    assert!(leaves <= KINDS * (KEYS / 64 + 2), "{leaves}");
+}
+
 #[test]
 fn a_small_table_is_small() {
     let tree = Tree::<Wide>::new(0);
