@@ -11,12 +11,13 @@ defmodule Etsunami.Native do
   @type type :: :set | :ordered_set | :bag | :duplicate_bag
   @type access :: :public | :protected | :private
   @type heir :: :none | {pid} | {pid, term}
-  @type options :: %{
-          engine: :default | :ca_tree | :skip_list,
-          read_concurrency: boolean,
-          write_concurrency: boolean | :auto | {:debug_hash_fixed_number_of_locks, pos_integer},
-          decentralized_counters: boolean,
-          compressed: boolean
+  # engine, read_concurrency, write_concurrency, decentralized_counters, compressed
+  @type options :: {
+          :default | :ca_tree | :skip_list,
+          boolean,
+          boolean | :auto | {:debug_hash_fixed_number_of_locks, pos_integer},
+          boolean,
+          boolean
         }
   @type cursor :: term
 

@@ -48,15 +48,14 @@ defmodule Etsunami.Options do
   """
   @spec native(t) :: Etsunami.Native.options()
   def native(%__MODULE__{} = options) do
-    shared? = options.access != :private and :erlang.system_info(:schedulers) > 1
-    write_concurrency = if shared?, do: locks(options.write_concurrency), else: false
+    write_concurrency = if shared?(options), do: locks(options.write_concurrency), else: false
 
-    %{
-      engine: options.engine,
-      read_concurrency: options.access != :private and options.read_concurrency,
-      write_concurrency: write_concurrency,
-      decentralized_counters: write_concurrency != false and decentralized?(options),
-      compressed: options.compressed
+    {
+      options.engine,
+      options.access != :private and options.read_concurrency,
+      write_concurrency,
+      write_concurrency != false and decentralized?(options),
+      options.compressed
     }
   end
 
@@ -172,6 +171,11 @@ defmodule Etsunami.Options do
   defp check(%{type: type, engine: e}) when type != :ordered_set and e != :default, do: :error
   defp check(%__MODULE__{} = options), do: {:ok, options}
   defp check(:error), do: :error
+
+  # Asked only for tables that would be written concurrently.
+  defp shared?(%{access: :private}), do: false
+  defp shared?(%{write_concurrency: false}), do: false
+  defp shared?(_options), do: :erlang.system_info(:schedulers) > 1
 
   defp decentralized?(%{decentralized_counters: :default} = options) do
     options.decentralized_by_default

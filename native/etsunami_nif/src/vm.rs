@@ -426,16 +426,6 @@ impl<'e> Env<'e> {
         proper.then_some(length as usize)
     }
 
-    /// The value of a key of a map.
-    pub fn map_get(self, map: VmTerm<'e>, key: VmTerm<'e>) -> Option<VmTerm<'e>> {
-        let mut value = MaybeUninit::uninit();
-        // SAFETY: as above; written on success.
-        unsafe {
-            let found = sys::enif_get_map_value(self.raw, map.raw(), key.raw(), value.as_mut_ptr());
-            (found != 0).then(|| VmTerm::from_raw(value.assume_init()))
-        }
-    }
-
     /// Sends a message whose term lives in its own environment. Whether the receiver still lives
     /// is not told.
     pub fn send(self, to: u64, message_env: OwnEnv, message: u64) {

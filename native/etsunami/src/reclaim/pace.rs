@@ -18,6 +18,8 @@ mod shipped {
 
     /// The least time from one round to the next, in nanoseconds: that of a few thousand writes.
     const PERIOD: u64 = 60_000;
+    /// The most, however long barriers seem to take: a thread may have been descheduled in one.
+    const LIMIT: u64 = 4_000_000;
     /// One part in so many of a thread's time may go into barriers.
     const SHARE: u64 = 32;
 
@@ -41,7 +43,7 @@ mod shipped {
 
         /// Is it time for a round?
         pub fn is_due(&self) -> bool {
-            let wait = (self.cost.load(Ordering::Relaxed) * SHARE).max(PERIOD);
+            let wait = (self.cost.load(Ordering::Relaxed) * SHARE).clamp(PERIOD, LIMIT);
             self.now().saturating_sub(self.last.load(Ordering::Relaxed)) >= wait
         }
 

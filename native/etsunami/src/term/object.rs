@@ -137,15 +137,22 @@ impl ObjectPtr {
     }
 
     /// The words of root words and blocks, without the header.
+    #[inline(always)]
     fn body_words(self) -> usize {
         let arity = self.arity();
-        // SAFETY: the object lives (see the type).
-        let elements = unsafe { self.elements() };
-        let last = (0..arity).rev().find(|&i| !layout::is_immediate(elements.get(i).root()));
-        last.map_or(arity, |i| {
-            let term = elements.get(i);
-            i + layout::distance(term.root()) + term.block_words().len()
-        })
+        // SAFETY: the object lives (see the type); the pointer stays among its root words.
+        unsafe {
+            let mut next = self.0.add(1 + arity);
+            for _ in 0..arity {
+                next = next.sub(1);
+                let root = word::load(next.as_ptr());
+                if !layout::is_immediate(root) {
+                    let at = next.offset_from(self.0) as usize - 1;
+                    return at + layout::distance(root) + self.element(at).block_words().len();
+                }
+            }
+        }
+        arity
     }
 
     /// The words of the whole object, its header included.

@@ -48,15 +48,17 @@ fn own_pid<'e>(env: Env<'e>) -> Parsed<'e, u64> {
     env.self_pid().map(VmTerm::word).ok_or(BADARG)
 }
 
+/// The options come as a tuple: `{Engine, Read, Write, Decentralized, Compressed}`.
 fn options_of<'e>(env: Env<'e>, keypos: VmTerm<'e>, options: VmTerm<'e>) -> Parsed<'e, Spec> {
-    let option = |key| env.map_get(options, key).ok_or(BADARG);
+    let [engine, read, write, decentralized, compressed] =
+        args::tuple(env, options).ok_or(BADARG)?;
     Ok(Spec {
-        engine: engine_of(option(atoms().engine)?)?,
+        engine: engine_of(engine)?,
         keypos: args::position(env, keypos)?,
-        read_concurrency: args::boolean(option(atoms().read_concurrency)?)?,
-        write_concurrency: write_concurrency_of(env, option(atoms().write_concurrency)?)?,
-        decentralized_counters: args::boolean(option(atoms().decentralized_counters)?)?,
-        compressed: args::boolean(option(atoms().compressed)?)?,
+        read_concurrency: args::boolean(read)?,
+        write_concurrency: write_concurrency_of(env, write)?,
+        decentralized_counters: args::boolean(decentralized)?,
+        compressed: args::boolean(compressed)?,
         ..Spec::default()
     })
 }

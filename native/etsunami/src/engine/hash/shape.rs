@@ -20,7 +20,7 @@ pub struct Shape {
     pub merges: u64,
     /// Overflow lines.
     pub overflow_lines: u64,
-    /// How often an update found its bucket locked.
+    /// How many updates found their bucket locked.
     pub contended_locks: u64,
     /// Bytes of segments, overflow lines and directory.
     pub bytes: u64,

@@ -53,6 +53,36 @@ fn flush_frees_all_that_was_retired_before() {
 }
 
 #[test]
+fn who_goes_on_retiring_frees_what_is_his() {
+    // There is no background thread, and items without bytes make no pressure.
+    let collector = Collector::new();
+    let local = collector.register();
+    let drops = counter();
+    let begun = Instant::now();
+    while drops.load(Ordering::Relaxed) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(5), "retired in vain");
+        retire_value(&local.pin(), Tracked(drops.clone()), 0);
+    }
+}
+
+#[test]
+fn nobody_frees_what_another_thread_will_use_again() {
+    let collector = Collector::new();
+    let (busy, other) = (collector.register(), collector.register());
+    let (his, ours) = (counter(), counter());
+    retire_value(&other.pin(), Tracked(ours.clone()), 0);
+    other.seal();
+    let begun = Instant::now();
+    while his.load(Ordering::Relaxed) < 10_000 {
+        assert!(begun.elapsed() < Duration::from_secs(5), "retired in vain");
+        retire_value(&busy.pin(), Tracked(his.clone()), 0);
+    }
+    assert_eq!(ours.load(Ordering::Relaxed), 0);
+    collector.collect();
+    assert_eq!(ours.load(Ordering::Relaxed), 1);
+}
+
+#[test]
 fn a_guard_holds_back_what_is_retired_under_it() {
     let collector = Collector::new();
     let (reader, writer) = (collector.register(), collector.register());
