@@ -58,6 +58,7 @@ fn load(env: Env, _info: Term) -> bool {
     atoms::load(env);
     codec::tags::load(env);
     codec::binary::load(env);
+    codec::piece::load(env);
     codec::host::load(env);
     resource::register(env) && belongings::register(env) && compiled::register(env)
 }

@@ -12,13 +12,13 @@
 use std::cell::Cell;
 
 use etsunami::term::layout::{
-    Foreign, Kind, NEGATIVE, block_ref, count, distance, immediate, is_immediate,
+    Foreign, Kind, NEGATIVE, block_ref, block_words, count, distance, immediate, is_immediate,
 };
 use etsunami::term::object::ObjectPtr;
 use etsunami::term::stack::Stack;
 use etsunami::term::view::{Roots, Term};
 
-use super::{binary, external, tags};
+use super::{binary, external, piece, tags};
 use crate::vm::{Env, VmTerm};
 
 /// Elements of an object that are copied without an allocation.
@@ -75,12 +75,33 @@ pub fn elements<'e>(env: Env<'e>, roots: Roots) -> VmTerm<'e> {
         return env.make_tuple(terms(&words[..arity]));
     }
     let mut decoder = Decoder::new(env);
+    if piece::usable() && roots.zip(&words).any(|(at, &root)| is_nested(root, at.as_ptr())) {
+        let first = roots.get(0).as_ptr();
+        // SAFETY: the elements' own words, loaded once; their blocks do not change.
+        let made =
+            unsafe { piece::elements(env, &words[..arity], first, |part| decoder.part(part)) };
+        if let Some(made) = made {
+            return made;
+        }
+    }
     for (word, root) in words.iter_mut().zip(roots) {
         if !is_immediate(*word) {
             *word = decoder.root(*word, root.as_ptr()).word();
         }
     }
     env.make_tuple(terms(&words[..arity]))
+}
+
+/// True for a tuple or list with blocks inside, whose root word was loaded from `at`.
+#[inline(always)]
+fn is_nested(root: u64, at: *const u64) -> bool {
+    if is_immediate(root) || !matches!(Kind::of(root), Kind::Tuple | Kind::List) {
+        return false;
+    }
+    // SAFETY: a well-formed root word's block stands at its distance; blocks do not change.
+    let head = unsafe { *at.add(distance(root)) };
+    let roots = count(head) + usize::from(Kind::of(root) == Kind::List);
+    block_words(head) > 1 + roots
 }
 
 /// One term.
@@ -180,10 +201,30 @@ impl<'e> Decoder<'e> {
         if is_immediate(root) {
             return tags::export(self.env, root);
         }
-        self.block(root, at).unwrap_or_else(|| {
-            let frame = self.open(root, at);
-            self.run(frame)
-        })
+        if let Some(made) = self.block(root, at) {
+            return made;
+        }
+        if piece::usable() && is_nested(root, at) {
+            // SAFETY: a well-formed root word, loaded once; its blocks do not change.
+            let made = unsafe { piece::compound(self.env, root, at, |part| self.part(part)) };
+            if let Some(made) = made {
+                return made;
+            }
+        }
+        self.nested(root, at)
+    }
+
+    /// A compound with parts that have to be made first.
+    fn nested(&mut self, root: u64, at: *const u64) -> VmTerm<'e> {
+        let frame = self.open(root, at);
+        self.run(frame)
+    }
+
+    /// A part of a piece: a leaf, a map or a long list.
+    fn part(&self, part: &piece::Other) -> VmTerm<'e> {
+        let &piece::Other { root, from, .. } = part;
+        let nested = || Decoder::new(self.env).nested(root, from);
+        self.block(root, from).unwrap_or_else(nested)
     }
 
     /// Makes a compound whose words are on the stack, and what is inside it.

@@ -3,6 +3,7 @@
 //! - [`encode`]: a term of the VM becomes words in a [`Buffer`](etsunami::term::buffer::Buffer);
 //! - [`sort`]: maps inside keys get their canonical order;
 //! - [`decode`]: an encoded term becomes a term of the VM;
+//! - [`piece`]: small nested terms, in one piece;
 //! - [`bounds`]: so do the ends of ranges, which may hold what is no term;
 //! - [`tags`]: whether the words of immediates are as assumed, and the portable path if not;
 //! - [`atom_text`]: the text of atoms, for the term order;
@@ -19,5 +20,6 @@ pub mod encode;
 pub mod external;
 pub mod foreign;
 pub mod host;
+pub mod piece;
 pub mod sort;
 pub mod tags;
