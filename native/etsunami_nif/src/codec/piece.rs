@@ -24,6 +24,8 @@ use crate::vm::{Env, VmTerm};
 const ROOM: usize = 64;
 /// The most compounds.
 const RUNS: usize = 16;
+/// The most floats.
+const FLOATS: usize = 8;
 /// The most parts that are made on their own.
 const OTHERS: usize = 8;
 /// A list of more elements is made on its own: one call writes all its cells.
@@ -121,6 +123,8 @@ struct Plan {
     len: usize,
     runs: [MaybeUninit<Run>; RUNS],
     opened: usize,
+    floats: [MaybeUninit<(usize, u64)>; FLOATS],
+    float_count: usize,
     others: [MaybeUninit<Other>; OTHERS],
     other_count: usize,
 }
@@ -133,6 +137,8 @@ impl Plan {
             len: 0,
             runs: [const { MaybeUninit::uninit() }; RUNS],
             opened: 0,
+            floats: [const { MaybeUninit::uninit() }; FLOATS],
+            float_count: 0,
             others: [const { MaybeUninit::uninit() }; OTHERS],
             other_count: 0,
         }
@@ -211,12 +217,7 @@ impl Plan {
         // SAFETY: a well-formed root word's block stands at its distance.
         let head = unsafe { *from.add(distance(root)) };
         match Kind::of(root) {
-            Kind::Float => {
-                let base = self.take(2)?;
-                self.set(base, FLOAT);
-                self.set(base + 1, head);
-                Some(Some((base as u64) << 3 | BOXED))
-            }
+            Kind::Float => self.float(head).map(Some),
             Kind::Tuple if count(head) > 0 => {
                 // SAFETY: by contract.
                 unsafe { self.open(root, from) }.map(Some)
@@ -227,6 +228,16 @@ impl Plan {
             }
             _ => Some(None),
         }
+    }
+
+    /// Plans a float: its reference. Its bits are kept apart, lest they be taken for a reference.
+    fn float(&mut self, bits: u64) -> Option<u64> {
+        let base = self.take(2)?;
+        self.set(base, FLOAT);
+        self.set(base + 1, immediate::NIL);
+        self.floats.get_mut(self.float_count)?.write((base + 1, bits));
+        self.float_count += 1;
+        Some((base as u64) << 3 | BOXED)
     }
 
     /// Opens a tuple or list: its reference.
@@ -271,6 +282,13 @@ impl Plan {
         let first = env.make_words(words.len());
         // SAFETY: `make_words` gave memory for as many words, which nobody knows yet.
         unsafe { write(words, first) };
+        for float in &self.floats[..self.float_count] {
+            // SAFETY: written by `float`; its place is inside the piece.
+            unsafe {
+                let (to, bits) = float.assume_init();
+                first.add(to).write(bits);
+            }
+        }
         for part in &self.others[..self.other_count] {
             // SAFETY: written by `put`; its place is inside the piece.
             unsafe {
@@ -284,19 +302,18 @@ impl Plan {
     }
 }
 
-/// Writes planned words where they belong.
+/// Writes planned words where they belong. (Without branches: references and other words alternate.)
 ///
 /// # Safety
 /// There is room for them.
-#[inline]
+#[inline(always)]
 unsafe fn write(words: &[u64], first: *mut u64) {
     let base = first as u64;
-    let mut bits = false;
     for (i, &word) in words.iter().enumerate() {
-        let refers = !bits && matches!(word & 3, CELL | BOXED);
+        // The tags of references are those with one bit set.
+        let refers = (word ^ word >> 1) & 1;
         // SAFETY: room by contract.
-        unsafe { first.add(i).write(if refers { word + base } else { word }) };
-        bits = !bits && word == FLOAT;
+        unsafe { first.add(i).write(word + (base & refers.wrapping_neg())) };
     }
 }
 
@@ -355,7 +372,7 @@ fn pieces(env: Env) -> bool {
     let words = [
         tuple_header(3), one.word(), at(4, BOXED), at(11, CELL),
         tuple_header(2), at(7, BOXED), at(9, CELL),
-        FLOAT, 2.5f64.to_bits(),
+        FLOAT, immediate::NIL,
         three.word(), four.word(),
         at(13, BOXED), immediate::NIL,
         tuple_header(1), immediate::NIL,
@@ -364,6 +381,7 @@ fn pieces(env: Env) -> bool {
     // SAFETY: room for as many words; the term that they are.
     let piece = unsafe {
         write(&words, first);
+        first.add(8).write(2.5f64.to_bits());
         VmTerm::from_word(first as u64 | BOXED)
     };
     piece.identical(whole)
