@@ -34,12 +34,12 @@ pub unsafe fn object<'e>(env: Env<'e>, object: ObjectPtr) -> VmTerm<'e> {
     elements(env, unsafe { object.elements() })
 }
 
-/// A stored object as a tuple, if it is short and all its elements are immediates.
+/// A list of one stored object, if that is short and all its elements are immediates.
 ///
 /// # Safety
 /// The object lives during the call.
 #[inline(always)]
-pub unsafe fn flat_object<'e>(env: Env<'e>, object: ObjectPtr) -> Option<VmTerm<'e>> {
+pub unsafe fn flat_list<'e>(env: Env<'e>, object: ObjectPtr) -> Option<VmTerm<'e>> {
     // SAFETY: alive by the caller's promise.
     let roots = unsafe { object.elements() };
     let arity = roots.len();
@@ -52,10 +52,14 @@ pub unsafe fn flat_object<'e>(env: Env<'e>, object: ObjectPtr) -> Option<VmTerm<
         *word = root.root();
         all &= *word;
     }
-    is_immediate(all).then(|| env.make_tuple(terms(&words[..arity])))
+    let words = terms(&words[..arity]);
+    is_immediate(all).then(|| match piece::usable() {
+        true => piece::flat_list(env, words),
+        false => env.make_list(&[env.make_tuple(words)]),
+    })
 }
 
-/// The longest object that is looked at for [`flat_object`].
+/// The longest object that is looked at for [`flat_list`].
 const FLAT: usize = 4;
 
 /// Elements as a tuple.

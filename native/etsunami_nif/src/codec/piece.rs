@@ -53,6 +53,16 @@ pub fn usable() -> bool {
     USABLE.load(Ordering::Relaxed)
 }
 
+/// The head and tail of a list's cell, where they stand; nothing for other terms.
+///
+/// # Safety
+/// [`usable`] has told that this is how cells look.
+#[inline(always)]
+pub unsafe fn cell<'e>(term: VmTerm<'e>) -> Option<(VmTerm<'e>, VmTerm<'e>)> {
+    // SAFETY: a list's reference is to the two words of its cell, terms of the same environment.
+    behind(term, CELL).map(|at| unsafe { (VmTerm::from_word(*at), VmTerm::from_word(*at.add(1))) })
+}
+
 /// Root words that are to be copied, and where to: every `step`th word from `to` on.
 #[derive(Clone, Copy)]
 struct Run {
@@ -95,6 +105,22 @@ pub unsafe fn elements<'e>(
     // SAFETY: by contract.
     unsafe { plan.complete()? };
     Some(plan.make(env, other))
+}
+
+/// A list of one tuple with these elements, immediates, of which there are a few.
+#[inline(always)]
+pub fn flat_list<'e>(env: Env<'e>, elements: &[VmTerm<'e>]) -> VmTerm<'e> {
+    let first = env.make_words(3 + elements.len());
+    // SAFETY: room for as many words: a cell, and the tuple behind it.
+    unsafe {
+        first.write((first as u64 + 2 * 8) | BOXED);
+        first.add(1).write(immediate::NIL);
+        first.add(2).write(tuple_header(elements.len()));
+        for (i, element) in elements.iter().enumerate() {
+            first.add(3 + i).write(element.word());
+        }
+        VmTerm::from_word(first as u64 | CELL)
+    }
 }
 
 /// The tuple or list of a root word, which was loaded from `from`, as [`elements`] makes it.
@@ -328,6 +354,7 @@ fn as_assumed(env: Env) -> bool {
 }
 
 /// The words behind a reference, if it has this tag.
+#[inline(always)]
 fn behind(term: VmTerm, tag: u64) -> Option<*const u64> {
     let address = (term.word() & !3) as usize;
     (term.word() & 3 == tag).then(|| std::ptr::with_exposed_provenance(address))
