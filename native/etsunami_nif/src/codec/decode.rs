@@ -226,7 +226,8 @@ impl<'e> Decoder<'e> {
 
     /// A part of a piece: a leaf, a map or a long list.
     fn part(&self, part: &piece::Other) -> VmTerm<'e> {
-        let &piece::Other { root, from, .. } = part;
+        // As if a root word stood just before the block.
+        let (root, from) = (block_ref(part.kind, 1), part.block.wrapping_sub(1));
         let nested = || Decoder::new(self.env).nested(root, from);
         self.block(root, from).unwrap_or_else(nested)
     }

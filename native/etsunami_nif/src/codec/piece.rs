@@ -6,6 +6,10 @@
 //! is written. So the VM's allocator gave the memory, and all of it is what the VM itself would have
 //! made of the same parts: a piece of a heap, in which no term need stand alone.
 //!
+//! The blocks of an encoded term stand one behind the other in the order in which they are referred
+//! to, so the plan is made in one pass. A block does not tell its kind, but whoever refers to it
+//! does, and stands before it: [`Plan::referred`] notes who does.
+//!
 //! How tuples, cells and floats look is checked at load, as the words of immediates are
 //! ([`super::tags`]): by terms that the VM made, and by terms that are made here, which have to be
 //! the same. Where they are not, and for whatever is too large, the general way remains.
@@ -15,20 +19,18 @@
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use etsunami::term::layout::{Kind, count, distance, immediate, is_immediate};
+use etsunami::term::layout::{Kind, block_words, count, distance, immediate, is_immediate};
 
 use super::tags;
 use crate::vm::{Env, VmTerm};
 
-/// The most words of a piece.
+/// The most words of a piece, and of what it is made of.
 const ROOM: usize = 64;
-/// The most compounds.
-const RUNS: usize = 16;
 /// The most floats.
 const FLOATS: usize = 8;
 /// The most parts that are made on their own.
 const OTHERS: usize = 8;
-/// A list of more elements is made on its own: one call writes all its cells.
+/// A list of more elements, all immediates, is made on its own: one call writes all its cells.
 const LONG_LIST: usize = 8;
 
 /// The tags of references to list cells and to all else.
@@ -63,23 +65,15 @@ pub unsafe fn cell<'e>(term: VmTerm<'e>) -> Option<(VmTerm<'e>, VmTerm<'e>)> {
     behind(term, CELL).map(|at| unsafe { (VmTerm::from_word(*at), VmTerm::from_word(*at.add(1))) })
 }
 
-/// Root words that are to be copied, and where to: every `step`th word from `to` on.
-#[derive(Clone, Copy)]
-struct Run {
-    from: *const u64,
-    to: u32,
-    left: u32,
-    step: u32,
-}
-
-/// A part that is made on its own: its place, and its root word, which was loaded from `from`.
+/// A part that is made on its own.
 #[derive(Clone, Copy)]
 pub struct Other {
+    /// Its place in the piece.
     to: usize,
-    /// The root word.
-    pub root: u64,
-    /// Where it was loaded from.
-    pub from: *const u64,
+    /// What it is.
+    pub kind: Kind,
+    /// Its block.
+    pub block: *const u64,
 }
 
 /// The tuple with these root words, which were loaded from `first` on, with its other parts as
@@ -95,15 +89,14 @@ pub unsafe fn elements<'e>(
     first: *const u64,
     other: impl Fn(&Other) -> VmTerm<'e>,
 ) -> Option<VmTerm<'e>> {
-    let mut plan = Plan::new();
+    let mut plan = Plan::new(first);
     let base = plan.take(1 + roots.len())?;
     plan.set(base, tuple_header(roots.len()));
     for (i, &root) in roots.iter().enumerate() {
-        // SAFETY: by contract.
-        unsafe { plan.put(base + 1 + i, root, first.add(i))? };
+        plan.put(base + 1 + i, root, i)?;
     }
     // SAFETY: by contract.
-    unsafe { plan.complete()? };
+    unsafe { plan.complete(roots.len())? };
     Some(plan.make(env, other))
 }
 
@@ -134,12 +127,12 @@ pub unsafe fn compound<'e>(
     from: *const u64,
     other: impl Fn(&Other) -> VmTerm<'e>,
 ) -> Option<VmTerm<'e>> {
-    let mut plan = Plan::new();
+    // SAFETY: the block stands at its distance, at least one word behind its root word.
+    let mut plan = Plan::new(unsafe { from.add(distance(root) - 1) });
+    // Nothing stands where it is referred from: the piece begins with the block itself.
+    plan.refer(0, root, 1);
     // SAFETY: by contract.
-    unsafe {
-        plan.open(root, from)?;
-        plan.complete()?;
-    }
+    unsafe { plan.complete(1)? };
     Some(plan.make(env, other))
 }
 
@@ -147,22 +140,33 @@ pub unsafe fn compound<'e>(
 struct Plan {
     words: [MaybeUninit<u64>; ROOM],
     len: usize,
-    runs: [MaybeUninit<Run>; RUNS],
-    opened: usize,
+    /// Where the encoding begins.
+    from: *const u64,
+    /// For each word of the encoding: 0, or the kind of the block that begins there, and the place
+    /// of its reference in the piece.
+    referred: [u16; ROOM],
+    /// How many blocks have been referred to but not planned.
+    ahead: usize,
     floats: [MaybeUninit<(usize, u64)>; FLOATS],
     float_count: usize,
     others: [MaybeUninit<Other>; OTHERS],
     other_count: usize,
 }
 
+/// Marks what is not 0.
+const REFERRED: u16 = 1 << 15;
+/// The bits of a kind.
+const KIND: u16 = 0x3f;
+
 impl Plan {
     #[inline(always)]
-    fn new() -> Plan {
+    fn new(from: *const u64) -> Plan {
         Plan {
             words: [const { MaybeUninit::uninit() }; ROOM],
             len: 0,
-            runs: [const { MaybeUninit::uninit() }; RUNS],
-            opened: 0,
+            from,
+            referred: [0; ROOM],
+            ahead: 0,
             floats: [const { MaybeUninit::uninit() }; FLOATS],
             float_count: 0,
             others: [const { MaybeUninit::uninit() }; OTHERS],
@@ -183,121 +187,125 @@ impl Plan {
         self.words[at].write(word);
     }
 
+    /// Notes that word `to` of the piece refers to the block at word `target` of the encoding.
     #[inline(always)]
-    fn run(&mut self, run: Run) -> Option<()> {
-        self.runs.get_mut(self.opened)?.write(run);
-        self.opened += 1;
-        Some(())
+    fn refer(&mut self, to: usize, root: u64, target: usize) {
+        self.referred[target] = REFERRED | (to as u16) << 6 | (root >> 2) as u16 & KIND;
+        self.ahead += 1;
     }
 
-    /// Copies the root words of compounds, one compound after the other, until none is left.
-    ///
-    /// # Safety
-    /// As for [`elements`].
+    /// Plans a root word, number `at` of the encoding.
     #[inline(always)]
-    unsafe fn complete(&mut self) -> Option<()> {
-        let mut next = 0;
-        while next < self.opened {
-            // SAFETY: written by `run`.
-            let Run { mut from, mut to, mut left, step } = unsafe { self.runs[next].assume_init() };
-            next += 1;
-            while left > 0 {
-                // SAFETY: inside a compound's root words, by contract.
-                unsafe {
-                    self.put(to as usize, *from, from)?;
-                    from = from.add(1);
-                }
-                to += step;
-                left -= 1;
-            }
-        }
-        Some(())
-    }
-
-    /// Plans a word.
-    ///
-    /// # Safety
-    /// As for [`elements`].
-    #[inline(always)]
-    unsafe fn put(&mut self, to: usize, root: u64, from: *const u64) -> Option<()> {
+    fn put(&mut self, to: usize, root: u64, at: usize) -> Option<()> {
         if is_immediate(root) {
             self.set(to, root);
-            return Some(());
-        }
-        // SAFETY: by contract.
-        if let Some(word) = unsafe { self.block(root, from)? } {
-            self.set(to, word);
         } else {
-            self.set(to, immediate::NIL);
-            self.others.get_mut(self.other_count)?.write(Other { to, root, from });
-            self.other_count += 1;
+            let target = at + distance(root);
+            if target >= ROOM {
+                return None;
+            }
+            self.refer(to, root, target);
         }
         Some(())
     }
 
-    /// Plans a block: its reference, or nothing for a part that is to be made on its own.
+    /// Plans blocks from word `at` of the encoding on, until none is referred to.
     ///
     /// # Safety
     /// As for [`elements`].
-    unsafe fn block(&mut self, root: u64, from: *const u64) -> Option<Option<u64>> {
-        // SAFETY: a well-formed root word's block stands at its distance.
-        let head = unsafe { *from.add(distance(root)) };
-        match Kind::of(root) {
-            Kind::Float => self.float(head).map(Some),
-            Kind::Tuple if count(head) > 0 => {
-                // SAFETY: by contract.
-                unsafe { self.open(root, from) }.map(Some)
+    #[inline(always)]
+    unsafe fn complete(&mut self, mut at: usize) -> Option<()> {
+        while self.ahead > 0 {
+            let noted = *self.referred.get(at)?;
+            if noted == 0 {
+                return None;
             }
-            Kind::List if count(head) <= LONG_LIST => {
-                // SAFETY: by contract.
-                unsafe { self.open(root, from) }.map(Some)
+            self.ahead -= 1;
+            let to = usize::from(noted >> 6) & (ROOM - 1);
+            // SAFETY: somebody refers to the block that begins here.
+            let head = unsafe { *self.from.add(at) };
+            let kind = Kind::of(u64::from(noted & KIND) << 2);
+            // SAFETY: such a block, by contract.
+            at += unsafe { self.block(kind, head, to, at)? };
+        }
+        Some(())
+    }
+
+    /// Plans a block, to which word `to` refers: how many words of the encoding it was.
+    ///
+    /// # Safety
+    /// A well-formed block with this header is at word `at`.
+    #[inline(always)]
+    unsafe fn block(&mut self, kind: Kind, head: u64, to: usize, at: usize) -> Option<usize> {
+        let n = count(head);
+        match kind {
+            // SAFETY: by contract, here and below.
+            Kind::Tuple if n > 0 => unsafe { self.tuple(n, to, at) },
+            Kind::List if n <= LONG_LIST || block_words(head) > 2 + n => unsafe {
+                self.list(n, to, at)
+            },
+            Kind::Float => self.float(head, to),
+            _ => {
+                let block = self.from.wrapping_add(at);
+                self.set(to, immediate::NIL);
+                self.others.get_mut(self.other_count)?.write(Other { to, kind, block });
+                self.other_count += 1;
+                Some(if kind == Kind::Bits {
+                    1 + (head as usize).div_ceil(64)
+                } else {
+                    block_words(head)
+                })
             }
-            _ => Some(None),
         }
     }
 
-    /// Plans a float: its reference. Its bits are kept apart, lest they be taken for a reference.
-    fn float(&mut self, bits: u64) -> Option<u64> {
+    /// # Safety
+    /// The encoding has that many root words behind word `at`.
+    #[inline(always)]
+    unsafe fn tuple(&mut self, n: usize, to: usize, at: usize) -> Option<usize> {
+        let base = self.take(1 + n)?;
+        self.set(to, (base as u64) << 3 | BOXED);
+        self.set(base, tuple_header(n));
+        for i in 1..=n {
+            // SAFETY: by contract.
+            self.put(base + i, unsafe { *self.from.add(at + i) }, at + i)?;
+        }
+        Some(1 + n)
+    }
+
+    /// # Safety
+    /// The encoding has that many root words behind word `at`, and one for the tail.
+    #[inline(always)]
+    unsafe fn list(&mut self, n: usize, to: usize, at: usize) -> Option<usize> {
+        let base = self.take(2 * n)?;
+        self.set(to, (base as u64) << 3 | CELL);
+        for i in 0..n {
+            let (cell, at) = (base + 2 * i, at + 1 + i);
+            // SAFETY: by contract.
+            self.put(cell, unsafe { *self.from.add(at) }, at)?;
+            self.set(cell + 1, (cell as u64 + 2) << 3 | CELL);
+        }
+        let tail = at + 1 + n;
+        // SAFETY: by contract.
+        self.put(base + 2 * n - 1, unsafe { *self.from.add(tail) }, tail)?;
+        Some(2 + n)
+    }
+
+    /// Plans a float. Its bits are kept apart, lest they be taken for a reference.
+    #[inline(always)]
+    fn float(&mut self, bits: u64, to: usize) -> Option<usize> {
         let base = self.take(2)?;
+        self.set(to, (base as u64) << 3 | BOXED);
         self.set(base, FLOAT);
         self.set(base + 1, immediate::NIL);
         self.floats.get_mut(self.float_count)?.write((base + 1, bits));
         self.float_count += 1;
-        Some((base as u64) << 3 | BOXED)
-    }
-
-    /// Opens a tuple or list: its reference.
-    ///
-    /// # Safety
-    /// As for [`elements`].
-    unsafe fn open(&mut self, root: u64, from: *const u64) -> Option<u64> {
-        // SAFETY: a well-formed root word's block stands at its distance, its root words behind the
-        // header: as many as it counts, and a list's tail.
-        let (n, roots) = unsafe {
-            let block = from.add(distance(root));
-            (count(*block), block.add(1))
-        };
-        if Kind::of(root) == Kind::Tuple {
-            let base = self.take(1 + n)?;
-            self.set(base, tuple_header(n));
-            self.run(Run { from: roots, to: base as u32 + 1, left: n as u32, step: 1 })?;
-            return Some((base as u64) << 3 | BOXED);
-        }
-        let base = self.take(2 * n)?;
-        for i in 1..n {
-            let cell = base + 2 * i;
-            self.set(cell - 1, (cell as u64) << 3 | CELL);
-        }
-        self.run(Run { from: roots, to: base as u32, left: n as u32, step: 2 })?;
-        let last = (base + 2 * n - 1) as u32;
-        // SAFETY: as above.
-        self.run(Run { from: unsafe { roots.add(n) }, to: last, left: 1, step: 1 })?;
-        Some((base as u64) << 3 | CELL)
+        Some(1)
     }
 
     /// The words, all of which have been planned.
     fn words(&self) -> &[u64] {
-        // SAFETY: whoever took words has set them, or opened runs that did.
+        // SAFETY: whoever took words has set them, or referred to a block that did.
         unsafe { std::slice::from_raw_parts(self.words.as_ptr().cast(), self.len) }
     }
 
