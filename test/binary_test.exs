@@ -32,11 +32,6 @@ defmodule Etsunami.BinaryTest do
     [whole, slice(whole), unaligned(whole), longer, binary_part(whole <> "tail", 0, size)]
   end
 
-  defp addresses do
-    {:binary, binaries} = Process.info(self(), :binary)
-    for {address, _size, _count} <- binaries, do: address
-  end
-
   defp collect, do: for(pid <- Process.list(), do: :erlang.garbage_collect(pid))
 
   defp eventually(condition, tries \\ 200) do
@@ -60,6 +55,11 @@ defmodule Etsunami.BinaryTest do
   end
 
   unless @portable do
+    defp addresses do
+      {:binary, binaries} = Process.info(self(), :binary)
+      for {address, _size, _count} <- binaries, do: address
+    end
+
     test "a binary is shared with whoever stored it and whoever looks it up" do
       tab = table()
 

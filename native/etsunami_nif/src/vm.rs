@@ -10,6 +10,7 @@ use std::ffi::{CStr, c_int, c_uint};
 use std::marker::PhantomData;
 use std::mem::{MaybeUninit, transmute};
 
+use etsunami::term::layout::immediate::NIL;
 use rustler::sys::{self, ErlNifBinary, ErlNifEnv, ErlNifTerm};
 
 const _: () = assert!(size_of::<ErlNifTerm>() == size_of::<u64>(), "64-bit VMs only");
@@ -45,7 +46,7 @@ impl<'e> VmTerm<'e> {
     /// # Safety
     /// The word is a term of an environment that lives for `'e`.
     #[inline(always)]
-    pub unsafe fn from_word(word: u64) -> VmTerm<'e> {
+    pub const unsafe fn from_word(word: u64) -> VmTerm<'e> {
         VmTerm { word, _life: PhantomData }
     }
 
@@ -489,6 +490,16 @@ impl<'e> Env<'e> {
         let (first, n) = (elements.as_ptr().cast(), elements.len() as c_uint);
         // SAFETY: as above; the elements are terms of this environment.
         unsafe { VmTerm::from_raw(sys::enif_make_tuple_from_array(self.raw, first, n)) }
+    }
+
+    /// Memory for that many words of terms, from 2 to 64, which belongs to the environment: a tuple
+    /// as long, to be written over.
+    #[inline]
+    pub fn make_words(self, count: usize) -> *mut u64 {
+        // SAFETY: `[]` is a term of every environment.
+        const NILS: [VmTerm; 63] = [unsafe { VmTerm::from_word(NIL) }; 63];
+        let tuple = self.make_tuple(&NILS[..count - 1]);
+        std::ptr::with_exposed_provenance_mut((tuple.word() & !3) as usize)
     }
 
     /// A proper list.

@@ -12,14 +12,14 @@
 use std::cell::Cell;
 
 use etsunami::term::layout::{
-    Foreign, Kind, NEGATIVE, block_ref, count, distance, immediate, is_immediate,
+    Foreign, Kind, NEGATIVE, block_ref, block_words, count, distance, immediate, is_immediate,
 };
 use etsunami::term::object::ObjectPtr;
 use etsunami::term::shape::Shape;
 use etsunami::term::stack::Stack;
 use etsunami::term::view::{Roots, Term};
 
-use super::{binary, external, flatmap, tags};
+use super::{binary, external, flatmap, piece, tags};
 use crate::vm::{Env, VmTerm};
 
 /// Elements of an object that are copied without an allocation.
@@ -35,12 +35,12 @@ pub unsafe fn object<'e>(env: Env<'e>, object: ObjectPtr) -> VmTerm<'e> {
     elements(env, unsafe { object.elements() })
 }
 
-/// A stored object as a tuple, if it is short and all its elements are immediates.
+/// A list of one stored object, if that is short and all its elements are immediates.
 ///
 /// # Safety
 /// The object lives during the call.
 #[inline(always)]
-pub unsafe fn flat_object<'e>(env: Env<'e>, object: ObjectPtr) -> Option<VmTerm<'e>> {
+pub unsafe fn flat_list<'e>(env: Env<'e>, object: ObjectPtr) -> Option<VmTerm<'e>> {
     // SAFETY: alive by the caller's promise.
     let roots = unsafe { object.elements() };
     let arity = roots.len();
@@ -53,10 +53,14 @@ pub unsafe fn flat_object<'e>(env: Env<'e>, object: ObjectPtr) -> Option<VmTerm<
         *word = root.root();
         all &= *word;
     }
-    is_immediate(all).then(|| env.make_tuple(terms(&words[..arity])))
+    let words = terms(&words[..arity]);
+    is_immediate(all).then(|| match piece::usable() {
+        true => piece::flat_list(env, words),
+        false => env.make_list(&[env.make_tuple(words)]),
+    })
 }
 
-/// The longest object that is looked at for [`flat_object`].
+/// The longest object that is looked at for [`flat_list`].
 const FLAT: usize = 4;
 
 /// Elements as a tuple.
@@ -76,12 +80,33 @@ pub fn elements<'e>(env: Env<'e>, roots: Roots) -> VmTerm<'e> {
         return env.make_tuple(terms(&words[..arity]));
     }
     let mut decoder = Decoder::new(env);
+    if piece::usable() && roots.zip(&words).any(|(at, &root)| is_nested(root, at.as_ptr())) {
+        let first = roots.get(0).as_ptr();
+        // SAFETY: the elements' own words, loaded once; their blocks do not change.
+        let made =
+            unsafe { piece::elements(env, &words[..arity], first, |part| decoder.part(part)) };
+        if let Some(made) = made {
+            return made;
+        }
+    }
     for (word, root) in words.iter_mut().zip(roots) {
         if !is_immediate(*word) {
             *word = decoder.root(*word, root.as_ptr()).word();
         }
     }
     env.make_tuple(terms(&words[..arity]))
+}
+
+/// True for a tuple or list with blocks inside, whose root word was loaded from `at`.
+#[inline(always)]
+fn is_nested(root: u64, at: *const u64) -> bool {
+    if is_immediate(root) || !matches!(Kind::of(root), Kind::Tuple | Kind::List) {
+        return false;
+    }
+    // SAFETY: a well-formed root word's block stands at its distance; blocks do not change.
+    let head = unsafe { *at.add(distance(root)) };
+    let roots = count(head) + usize::from(Kind::of(root) == Kind::List);
+    block_words(head) > 1 + roots
 }
 
 /// One term.
@@ -182,10 +207,31 @@ impl<'e> Decoder<'e> {
         if is_immediate(root) {
             return tags::export(self.env, root);
         }
-        self.block(root, at).unwrap_or_else(|| {
-            let frame = self.open(root, at);
-            self.run(frame)
-        })
+        if let Some(made) = self.block(root, at) {
+            return made;
+        }
+        if piece::usable() && is_nested(root, at) {
+            // SAFETY: a well-formed root word, loaded once; its blocks do not change.
+            let made = unsafe { piece::compound(self.env, root, at, |part| self.part(part)) };
+            if let Some(made) = made {
+                return made;
+            }
+        }
+        self.nested(root, at)
+    }
+
+    /// A compound with parts that have to be made first.
+    fn nested(&mut self, root: u64, at: *const u64) -> VmTerm<'e> {
+        let frame = self.open(root, at);
+        self.run(frame)
+    }
+
+    /// A part of a piece: a leaf, a map or a long list.
+    fn part(&self, part: &piece::Other) -> VmTerm<'e> {
+        // As if a root word stood just before the block.
+        let (root, from) = (block_ref(part.kind, 1), part.block.wrapping_sub(1));
+        let nested = || Decoder::new(self.env).nested(root, from);
+        self.block(root, from).unwrap_or_else(nested)
     }
 
     /// Makes a compound whose words are on the stack, and what is inside it.

@@ -32,7 +32,7 @@ use etsunami::term::view::Term;
 
 use super::binary::{self, HEAP_BINARY, Held, LONG_SLICE};
 use super::foreign::{self, Kept};
-use super::{external, flatmap, sort, tags};
+use super::{external, flatmap, piece, sort, tags};
 use crate::budget;
 use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
 use crate::vm::{Env, VmTerm};
@@ -275,6 +275,8 @@ struct Encoder<'e, 'b> {
     buffer: &'b mut Buffer,
     keep: Keep,
     portable: bool,
+    /// Cells are read where they stand.
+    in_place: bool,
     /// Words that may be written, as far as is known.
     limit: usize,
     /// A map inside a key had blocks in another order than its roots have now.
@@ -290,6 +292,7 @@ impl<'e, 'b> Encoder<'e, 'b> {
             buffer,
             keep,
             portable: tags::portable(),
+            in_place: piece::usable(),
             limit: budget::INDIVISIBLE_WORDS,
             scrambled: false,
             kept: Stack::new(),
@@ -403,10 +406,10 @@ impl<'e, 'b> Encoder<'e, 'b> {
         let env = self.env;
         if let Some((keys, values)) = flatmap::parts(term) {
             self.flat_map(at, keys, values, role)
+        } else if let Some(cell) = self.cell(term) {
+            self.list(at, cell)
         } else if let Some(elements) = env.tuple(term) {
             self.tuple(at, elements)
-        } else if let Some(cell) = env.cell(term) {
-            self.list(at, cell)
         } else if let Some(pairs) = env.map_size(term) {
             self.map(at, term, pairs, role)
         } else if let Some(bytes) = env.binary(term) {
@@ -427,12 +430,19 @@ impl<'e, 'b> Encoder<'e, 'b> {
         Ok(self.opened(block, false))
     }
 
+    #[inline(always)]
+    fn cell(&self, term: VmTerm<'e>) -> Option<(VmTerm<'e>, VmTerm<'e>)> {
+        // SAFETY: asked.
+        if self.in_place { unsafe { piece::cell(term) } } else { self.env.cell(term) }
+    }
+
     /// Walks the cells once, with a list of unknown length open: its count is written at the end.
+    #[inline(never)]
     fn list(&mut self, at: usize, cell: (VmTerm<'e>, VmTerm<'e>)) -> Result<Step, Failure> {
         let block = self.buffer.open_list(at, 0)?;
         let (head, mut tail) = cell;
         self.buffer.set(block + 1, head.word());
-        while let Some((head, rest)) = self.env.cell(tail) {
+        while let Some((head, rest)) = self.cell(tail) {
             self.buffer.push(head.word())?;
             self.check(0)?;
             tail = rest;

@@ -4,6 +4,7 @@
 //! - [`sort`]: maps inside keys get their canonical order;
 //! - [`decode`]: an encoded term becomes a term of the VM;
 //! - [`flatmap`]: maps as they stand in the VM's memory;
+//! - [`piece`]: small nested terms, in one piece;
 //! - [`bounds`]: so do the ends of ranges, which may hold what is no term;
 //! - [`tags`]: whether the words of immediates are as assumed, and the portable path if not;
 //! - [`atom_text`]: the text of atoms, for the term order;
@@ -21,5 +22,6 @@ pub mod external;
 pub mod flatmap;
 pub mod foreign;
 pub mod host;
+pub mod piece;
 pub mod sort;
 pub mod tags;

@@ -86,9 +86,9 @@ fn require_short<'e>(words: usize) -> Result<(), Raise<'e>> {
 fn objects<'e>(env: Env<'e>, hit: &Hit<'_>) -> Answer<'e> {
     if let Some(object) = hit.single()
         // SAFETY: the hit's guard keeps the object.
-        && let Some(tuple) = unsafe { decode::flat_object(env, object) }
+        && let Some(list) = unsafe { decode::flat_list(env, object) }
     {
-        return Ok(env.make_list(&[tuple]));
+        return Ok(list);
     }
     if hit.is_absent() {
         return Ok(env.make_list(&[]));
