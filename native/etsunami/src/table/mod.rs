@@ -12,7 +12,7 @@
 //! | `ordered` | the two engines of an `ordered_set` |
 //! | `groups` | what a slot word owns, and who frees it |
 //! | `draft` | an encoded object before it is stored |
-//! | `read`, `write`, `update`, `list` | the operations |
+//! | `read`, `write`, `update`, `update_one`, `list` | the operations |
 //! | `traverse` | first, next, prev, slot, chunked scans |
 //! | `search` | visiting what a match specification's plan finds |
 //! | `select` | `select` and its family |
@@ -24,6 +24,9 @@
 //!
 //! Each single-key operation is one engine operation and linearizes there. A list insert is
 //! published by one store (see [`crate::engine::batch`]). Clearing swaps the generation.
+//!
+//! What changes a stored object stores another one in its place, or one word into it: that of its
+//! *mutable element*, see [`crate::term::object`]. Bags change no object that is stored.
 
 mod draft;
 mod fixation;
@@ -40,6 +43,7 @@ pub mod select;
 mod tests;
 mod traverse;
 mod update;
+mod update_one;
 mod write;
 
 use crate::error::{Error, Stop};
@@ -60,7 +64,7 @@ pub use read::{Hit, Objects};
 pub use search::Quota;
 pub use select::Failure;
 pub use traverse::{Cursor, Direction, Place};
-pub use update::{CounterOp, Update, Verdict};
+pub use update::{Assigned, CounterOp, SmallStep, Update, Verdict};
 
 /// One table. All operations take `&self` and may run on any number of threads.
 pub struct Table {

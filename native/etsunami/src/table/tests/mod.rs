@@ -1,5 +1,6 @@
 //! The table layer against plain models, and under threads.
 
+mod in_place;
 mod model;
 mod operations;
 mod scans;
