@@ -76,13 +76,24 @@ impl Mutable {
     /// index of its key.
     #[inline(always)]
     pub fn of(elements: Roots, key: usize) -> Option<Mutable> {
-        for (at, element) in elements.take(MUTABLE_WITHIN).enumerate() {
-            let word = if at == key { continue } else { element.root() };
+        // It mostly is the first that it may be.
+        let at = usize::from(key == 0);
+        if at < elements.len() {
+            let word = elements.get(at).root();
             if layout::is_immediate(word) {
                 return Some(Mutable { at, word });
             }
         }
-        None
+        Mutable::behind(elements, key, at + 1)
+    }
+
+    /// The first immediate beside the key from an index on, as far as it may be mutable.
+    #[inline]
+    fn behind(elements: Roots, key: usize, from: usize) -> Option<Mutable> {
+        (from..elements.len().min(MUTABLE_WITHIN))
+            .filter(|&at| at != key)
+            .map(|at| Mutable { at, word: elements.get(at).root() })
+            .find(|element| layout::is_immediate(element.word))
     }
 }
 
