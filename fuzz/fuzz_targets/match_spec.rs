@@ -61,7 +61,7 @@ fn runs_alike(program: &Program, object: Term) {
     let View::Tuple(elements) = object.view() else { unreachable!() };
     let mut machine = Machine::new(Caller::default());
     let any = result(program, Subject::term(object), &mut machine);
-    let stored = result(program, Subject::object(elements), &mut machine);
+    let stored = result(program, Subject::object(elements, 0), &mut machine);
     match (any, stored) {
         (None, None) => (),
         (Some(any), Some(stored)) => assert!(equal(term(&any), term(&stored))),

@@ -4,7 +4,7 @@ use crate::keys::Encoded;
 use crate::map::{Map, OrderedMap};
 use etsunami::reclaim::pin;
 use etsunami::table::options::{Kind, OrderedEngine, Spec, WriteConcurrency};
-use etsunami::table::{Cursor, Direction, Draft, Table};
+use etsunami::table::{Cursor, Direction, Draft, SmallStep, Table};
 use etsunami::term::buffer::Buffer;
 use etsunami::term::layout::immediate;
 use etsunami::term::object::ObjectPtr;
@@ -74,7 +74,8 @@ macro_rules! table {
             }
             #[inline]
             fn count(&self, key: &Encoded) {
-                self.0.count_small(&pin(), self.0.key(key.term()), VALUE, 1);
+                let step = SmallStep { position: VALUE, increment: 1, limit: None };
+                self.0.count_small(&pin(), self.0.key(key.term()), step);
             }
         }
     };

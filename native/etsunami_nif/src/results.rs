@@ -125,8 +125,8 @@ fn immediate<'e>(env: Env<'e>, word: u64) -> VmTerm<'e> {
     unsafe { VmTerm::from_word(word) }
 }
 
-/// A stored object as a program has seen it: the elements of a pair may be changed in place, and
-/// the result is to be what the guards have looked at.
+/// A stored object as a program has seen it: one element may be changed in place, and the result
+/// is to be what the guards have looked at.
 ///
 /// # Safety
 /// The object lives during the call, and is the subject.
@@ -141,5 +141,6 @@ pub unsafe fn object<'e>(env: Env<'e>, object: ObjectPtr, subject: Subject<'_>) 
         return env.make_tuple(&[element(0), element(1)]);
     }
     // SAFETY: alive by the caller's promise.
-    unsafe { decode::object(env, object) }
+    let elements = unsafe { object.elements() };
+    decode::elements(env, elements, subject.mutable())
 }

@@ -228,8 +228,8 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// The elements of a tuple, where they stand. Of the stored object, which may be a pair with
-    /// a counter, they are to be read through [`Run::element`] only.
+    /// The elements of a tuple, where they stand. Those of the stored object, of which one may
+    /// change, are to be read through [`Run::element`] only.
     fn elements(&self, value: Value<'r>) -> Option<Roots<'r>> {
         match value {
             Value::Object => self.subject.tuple(),

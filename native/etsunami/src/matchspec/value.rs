@@ -1,6 +1,7 @@
 //! Values as a program computes with them: views of what is stored wherever possible.
 
 use crate::term::layout;
+use crate::term::object::Mutable;
 use crate::term::view::{Roots, Term, View};
 
 /// What a program runs over.
@@ -9,23 +10,19 @@ pub struct Subject<'r>(Shape<'r>);
 
 #[derive(Clone, Copy, Debug)]
 enum Shape<'r> {
-    /// A stored object. Of a pair, one element may be a counter that is changed in place: its
-    /// root words are read once, so that guards, result and conditions see the same state.
-    Object { elements: Roots<'r>, pair: [u64; 2] },
+    /// A stored object. The word of its mutable element is loaded once, so that guards, result and
+    /// conditions see the same state.
+    Object { elements: Roots<'r>, mutable: Mutable },
     /// Any term.
     Term(Term<'r>),
 }
 
 impl<'r> Subject<'r> {
-    /// A stored object, by its elements.
+    /// A stored object, by its elements; `key` is the index of its key.
     #[inline(always)]
-    pub fn object(elements: Roots<'r>) -> Subject<'r> {
-        let pair = if elements.len() == 2 {
-            [elements.get(0).root(), elements.get(1).root()]
-        } else {
-            [0; 2]
-        };
-        Subject(Shape::Object { elements, pair })
+    pub fn object(elements: Roots<'r>, key: usize) -> Subject<'r> {
+        let mutable = Mutable::of(elements, key).unwrap_or(NOTHING_MUTABLE);
+        Subject(Shape::Object { elements, mutable })
     }
 
     /// Any term, which does not change meanwhile.
@@ -52,14 +49,7 @@ impl<'r> Subject<'r> {
     #[inline(always)]
     pub fn element(&self, i: usize) -> Part<'r> {
         match self.0 {
-            Shape::Object { elements, pair } if elements.len() == 2 && i < 2 => {
-                let word = if i == 0 { pair[0] } else { pair[1] };
-                if layout::is_immediate(word) {
-                    Part::Word(word)
-                } else {
-                    Part::Term(elements.get(i))
-                }
-            }
+            Shape::Object { mutable, .. } if mutable.at == i => Part::Word(mutable.word),
             Shape::Object { elements, .. } => Part::of(elements.get(i)),
             Shape::Term(term) => match term.view() {
                 View::Tuple(elements) => Part::of(elements.get(i)),
@@ -93,10 +83,17 @@ impl<'r> Subject<'r> {
     #[inline(always)]
     pub(super) fn root(&self, elements: Roots<'r>, i: usize) -> u64 {
         match self.0 {
-            // Not by index: the array would have to be put into memory first.
-            Shape::Object { pair: [first, _], .. } if elements.len() == 2 && i == 0 => first,
-            Shape::Object { pair: [_, second], .. } if elements.len() == 2 => second,
+            Shape::Object { mutable, .. } if mutable.at == i => mutable.word,
             _ => elements.get(i).root(),
+        }
+    }
+
+    /// The mutable element of the stored object, as it was when the subject was made.
+    #[inline(always)]
+    pub fn mutable(&self) -> Option<Mutable> {
+        match self.0 {
+            Shape::Object { mutable, .. } if mutable.at != NOTHING_MUTABLE.at => Some(mutable),
+            _ => None,
         }
     }
 
@@ -114,6 +111,9 @@ impl<'r> Subject<'r> {
         }
     }
 }
+
+/// In place of the mutable element of an object that has none.
+const NOTHING_MUTABLE: Mutable = Mutable { at: usize::MAX, word: 0 };
 
 /// A part of a result: what is to be read where.
 #[derive(Clone, Copy, Debug)]

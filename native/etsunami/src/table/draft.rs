@@ -2,7 +2,6 @@
 
 use super::Key;
 use crate::error::Error;
-use crate::term::layout;
 use crate::term::object::ObjectPtr;
 use crate::term::view::Term;
 
@@ -44,12 +43,10 @@ impl<'a> Draft<'a> {
         unsafe { Term::at(self.words, index) }
     }
 
-    /// The root word of the other element, if this is a pair of two immediates.
+    /// The root words, if they are all: then the elements are immediates.
     #[inline(always)]
-    pub(crate) fn flat_pair(&self, keypos: usize) -> Option<(u64, u64)> {
-        let &[a, b] = self.words else { return None };
-        let flat = self.arity == 2 && layout::is_immediate(a) && layout::is_immediate(b);
-        flat.then_some(if keypos == 1 { (a, b) } else { (b, a) })
+    pub(crate) fn flat(&self) -> Option<&'a [u64]> {
+        (self.words.len() == self.arity).then_some(self.words)
     }
 
     /// Allocates the object.

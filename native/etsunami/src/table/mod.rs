@@ -12,7 +12,7 @@
 //! | `ordered` | the two engines of an `ordered_set` |
 //! | `groups` | what a slot word owns, and who frees it |
 //! | `draft` | an encoded object before it is stored |
-//! | `read`, `write`, `update`, `list` | the operations |
+//! | `read`, `write`, `update`, `update_one`, `list` | the operations |
 //! | `build` | a list insert into an empty table |
 //! | `traverse` | first, next, prev, slot, chunked scans |
 //! | `search` | visiting what a match specification's plan finds |
@@ -25,6 +25,9 @@
 //!
 //! Each single-key operation is one engine operation and linearizes there. A list insert is
 //! published by one store (see [`crate::engine::batch`]). Clearing swaps the generation.
+//!
+//! What changes a stored object stores another one in its place, or one word into it: that of its
+//! *mutable element*, see [`crate::term::object`]. Bags change no object that is stored.
 
 mod build;
 mod draft;
@@ -42,6 +45,7 @@ pub mod select;
 mod tests;
 mod traverse;
 mod update;
+mod update_one;
 mod write;
 
 use crate::error::{Error, Stop};
@@ -62,7 +66,7 @@ pub use read::{Hit, Objects};
 pub use search::Quota;
 pub use select::Failure;
 pub use traverse::{Cursor, Direction, Place};
-pub use update::{CounterOp, Update, Verdict};
+pub use update::{Assigned, CounterOp, SmallStep, Update, Verdict};
 
 /// One table. All operations take `&self` and may run on any number of threads.
 pub struct Table {

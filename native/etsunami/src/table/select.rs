@@ -66,17 +66,17 @@ fn unless_busy<T>(
     }
 }
 
-/// The subject that an object is.
-///
-/// # Safety
-/// The object lives for `'r`.
-#[inline(always)]
-unsafe fn subject<'r>(object: ObjectPtr) -> Subject<'r> {
-    // SAFETY: by contract.
-    Subject::object(unsafe { object.elements() })
-}
-
 impl Table {
+    /// The subject that an object is.
+    ///
+    /// # Safety
+    /// The object lives for `'r`.
+    #[inline(always)]
+    unsafe fn subject<'r>(&self, object: ObjectPtr) -> Subject<'r> {
+        // SAFETY: by contract.
+        Subject::object(unsafe { object.elements() }, self.spec.keypos - 1)
+    }
+
     /// How a program will run over this table.
     pub fn plan(&self, program: &Program) -> Plan {
         program.plan(self.spec.keypos, self.spec.kind == Kind::OrderedSet)
@@ -98,7 +98,7 @@ impl Table {
     ) -> Ended {
         self.search(guard, access, cursor, direction, quota, &mut |object, _| {
             // SAFETY: the guard keeps the object.
-            let subject = unsafe { subject(object) };
+            let subject = unsafe { self.subject(object) };
             let Some(outcome) = program.run(subject, machine)? else { return Ok(Look::Other) };
             Ok(if take(object, subject, outcome) { Look::Match } else { Look::Refused })
         })
@@ -118,7 +118,7 @@ impl Table {
     ) -> Ended {
         self.search(guard, access, cursor, direction, quota, &mut |object, _| {
             // SAFETY: the guard keeps the object.
-            let subject = unsafe { subject(object) };
+            let subject = unsafe { self.subject(object) };
             if !plain.matches(&subject) {
                 return Ok(Look::Other);
             }
@@ -144,7 +144,7 @@ impl Table {
     ) -> Ended {
         self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object, _| {
             // SAFETY: the guard keeps the object.
-            Ok(look(program.run_bool(unsafe { subject(object) }, machine)?))
+            Ok(look(program.run_bool(unsafe { self.subject(object) }, machine)?))
         })
     }
 
@@ -164,7 +164,7 @@ impl Table {
         let ascending = Direction::Ascending;
         self.search(guard, access, cursor, ascending, quota, &mut |object, number| {
             // SAFETY: the guard keeps the object.
-            if !program.run_bool(unsafe { subject(object) }, machine)? {
+            if !program.run_bool(unsafe { self.subject(object) }, machine)? {
                 return Ok(Look::Other);
             }
             let done = self.delete_matching(guard, program, object, number, machine);
@@ -193,7 +193,7 @@ impl Table {
         self.modify(guard, generation, key, |held| {
             let Some(current) = groups::member(held, number) else { return Step::keep(Ok(0)) };
             // SAFETY: the lock keeps it.
-            match program.run_bool(unsafe { subject(current) }, machine) {
+            match program.run_bool(unsafe { self.subject(current) }, machine) {
                 Ok(true) if unique => remove_step(held, Ok(1)),
                 Ok(true) => {
                     let step = owned.remove_equal(held, current);
@@ -229,7 +229,7 @@ impl Table {
         let ascending = Direction::Ascending;
         self.search(guard, access, cursor, ascending, quota, &mut |object, number| {
             // SAFETY: the guard keeps the object.
-            if program.run(unsafe { subject(object) }, machine)?.is_none() {
+            if program.run(unsafe { self.subject(object) }, machine)?.is_none() {
                 return Ok(Look::Other);
             }
             let done = self.replace_matching(guard, program, object, number, machine);
@@ -257,7 +257,7 @@ impl Table {
         self.modify(guard, generation, key, |held| {
             let Some(current) = groups::member(held, number) else { return Step::keep(Ok(false)) };
             // SAFETY: the lock keeps it.
-            let made = replacement(program, unsafe { subject(current) }, machine, key.digest);
+            let made = replacement(program, unsafe { self.subject(current) }, machine, key.digest);
             let step = match made {
                 Ok(Made::Nothing) => return Step::keep(Ok(false)),
                 Ok(Made::Same) => return Step::keep(Ok(true)),

@@ -4,7 +4,7 @@ use crate::engine::{Change, Delta};
 use crate::error::{Error, Result, Stop};
 use crate::reclaim::Guard;
 use crate::term::buffer::Buffer;
-use crate::term::layout::immediate;
+use crate::term::layout;
 use crate::term::number::Int;
 use crate::term::object::{ObjectPtr, Replacement};
 use crate::term::view::Term;
@@ -39,6 +39,28 @@ impl CounterOp {
     fn exceeds(&self, sum: &Int, threshold: &Int) -> bool {
         if self.increment.is_negative() { sum < threshold } else { sum > threshold }
     }
+}
+
+/// One step of `update_counter` whose numbers are small.
+#[derive(Clone, Copy, Debug)]
+pub struct SmallStep {
+    /// The 1-based position of the counter.
+    pub position: usize,
+    /// What to add.
+    pub increment: i64,
+    /// As in [`CounterOp`].
+    pub limit: Option<(i64, i64)>,
+}
+
+/// What became of the replacement of one element.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Assigned {
+    /// It is replaced.
+    Done,
+    /// The key holds nothing.
+    Absent,
+    /// Nothing is done, and there is more to it: `update_element` has the answer.
+    Undecided,
 }
 
 /// What became of one part of an update: as in ETS, the first part that is at fault decides.
@@ -112,28 +134,6 @@ impl Table {
         done?.map_err(Stop::from)
     }
 
-    /// Adds a small integer to the one counter of a stored pair, in place, if there is nothing
-    /// more to it: the pair is there, the sum of the two small integers is small. Else nothing is
-    /// done, and `update_counter` has the answer.
-    #[inline]
-    pub fn count_small(
-        &self,
-        guard: &Guard,
-        key: Key<'_>,
-        position: usize,
-        increment: i64,
-    ) -> Option<i64> {
-        let is_pair = self.spec.kind.is_unique() && self.spec.keypos < 3;
-        if !is_pair || position != 3 - self.spec.keypos {
-            return None;
-        }
-        let done = self.modify(guard, self.generation(guard).ok()?, key, |held| {
-            let Held::Object(object) = held else { return Step::keep(None) };
-            Step::keep(add_in_place(object, position - 1, increment))
-        });
-        done.ok().flatten()
-    }
-
     /// The decision of `update_counter`, under the lock.
     fn count(&self, base: Base, steps: &[Verdict<CounterOp>]) -> Verdict<Step<Verdict<Vec<Int>>>> {
         let object = base.object();
@@ -156,12 +156,20 @@ impl Table {
             values.push(value);
         }
         if let Base::Stored(object) = base
-            && (changed.is_empty() || count_in_place(object, &changed))
+            && (changed.is_empty() || self.count_in_place(object, &changed))
         {
             return Ok(Step::keep(Ok(values)));
         }
         let fresh = replace_counters(base, &changed)?;
         Ok(base.replace(fresh, Ok(values)))
+    }
+
+    /// Changes one small counter where it stands, if it may.
+    fn count_in_place(&self, object: ObjectPtr, changed: &[(usize, Int)]) -> bool {
+        let &[(at, ref value)] = changed else { return false };
+        let Some(word) = value.to_immediate() else { return false };
+        // SAFETY: the caller holds the key's lock: the object is stored, and nobody else writes it.
+        unsafe { object.set_in_place(self.spec.keypos - 1, at, word) }
     }
 
     /// The 0-based element at a position that may be changed.
@@ -224,51 +232,38 @@ impl Table {
             changes.retain(|known| known.at != at);
             changes.push(Replacement { at, term });
         }
-        if let (Base::Stored(_), true) = (base, updates.is_empty()) {
+        if let Base::Stored(object) = base
+            && self.assign_in_place(object, &changes)
+        {
             return Ok(Step::keep(Ok(true)));
         }
         let fresh = base.with(changes)?;
         Ok(base.replace(fresh, Ok(true)))
+    }
+
+    /// Replaces the mutable element of an object where it stands, if nothing else is to change.
+    fn assign_in_place(&self, object: ObjectPtr, changes: &[Replacement<'_>]) -> bool {
+        // SAFETY: the caller holds the key's lock: the object is stored, and nobody else writes it.
+        let is_new = |change: &&Replacement<'_>| unsafe {
+            let word = change.term.root();
+            !layout::is_immediate(word) || object.element(change.at).root() != word
+        };
+        let mut changes = changes.iter().filter(is_new);
+        match (changes.next(), changes.next()) {
+            (None, _) => true,
+            (Some(change), None) => {
+                let (key, word) = (self.spec.keypos - 1, change.term.root());
+                // SAFETY: as above.
+                unsafe { object.set_in_place(key, change.at, word) }
+            }
+            _ => false,
+        }
     }
 }
 
 fn read_counter(object: ObjectPtr, slot: usize) -> Verdict<Int> {
     // SAFETY: the slot is inside the object, which the lock or the caller's ownership keeps.
     Int::from_term(unsafe { object.element(slot) }).ok_or(Error::BadArgument)
-}
-
-/// Changes one small counter of a pair by one store, which readers see before or after. In larger
-/// objects two counters could be changed one after the other while a reader copies the object, and
-/// it would see the second change without the first.
-fn count_in_place(object: ObjectPtr, changed: &[(usize, Int)]) -> bool {
-    let &[(slot, ref value)] = changed else { return false };
-    let Some(word) = value.to_immediate().filter(|_| object.arity() == 2) else { return false };
-    // SAFETY: the caller holds the key's lock: the object is stored, and nobody else writes it.
-    unsafe {
-        let small = immediate::is_small(object.element(slot).root());
-        if small {
-            object.set_immediate(slot, word);
-        }
-        small
-    }
-}
-
-/// Adds to a small counter of a pair by one store, which readers see before or after.
-#[inline(always)]
-fn add_in_place(object: ObjectPtr, slot: usize, increment: i64) -> Option<i64> {
-    if object.arity() != 2 {
-        return None;
-    }
-    // SAFETY: the caller holds the key's lock: the object is stored, and nobody else writes it.
-    unsafe {
-        let word = object.element(slot).root();
-        if !immediate::is_small(word) {
-            return None;
-        }
-        let sum = immediate::small_value(word).checked_add(increment)?;
-        object.set_immediate(slot, immediate::small(sum)?);
-        Some(sum)
-    }
 }
 
 fn replace_counters(base: Base, changed: &[(usize, Int)]) -> Verdict<ObjectPtr> {

@@ -3,7 +3,6 @@
 use crate::engine::{Change, Delta, Word};
 use crate::error::{Error, Result, Stop};
 use crate::reclaim::Guard;
-use crate::term::layout;
 use crate::term::object::ObjectPtr;
 
 use super::generation::{Generation, Step, Undecided};
@@ -62,10 +61,8 @@ impl Table {
         let generation = self.generation(guard)?;
         let key = self.key_of_draft(&draft);
         match self.spec.kind {
-            Kind::Set | Kind::OrderedSet => match draft.flat_pair(self.spec.keypos) {
-                Some((key_word, value)) => {
-                    self.put_pair(guard, generation, key, draft, key_word, value)
-                }
+            Kind::Set | Kind::OrderedSet => match draft.flat() {
+                Some(words) => self.put_flat(guard, generation, key, draft, words),
                 None => self.put(guard, generation, key, draft.allocate(key.digest)?),
             },
             Kind::Bag | Kind::DuplicateBag => {
@@ -75,23 +72,21 @@ impl Table {
         }
     }
 
-    /// Replaces or inserts a pair of immediates. An object that is such a pair under the very same
-    /// key word is changed in place: one atomic store, no allocation. Readers see the one word
-    /// that changes before or after the store.
+    /// Replaces or inserts an object of immediates. If only the mutable element of what is stored
+    /// differs, it is changed in place: one atomic store, no allocation.
     #[inline]
-    fn put_pair(
+    fn put_flat(
         &self,
         guard: &Guard,
         generation: &Generation,
         key: Key<'_>,
         draft: Draft<'_>,
-        key_word: u64,
-        value: u64,
+        words: &[u64],
     ) -> Result {
-        let keypos = self.spec.keypos;
+        let key_at = self.spec.keypos - 1;
         let outcome = self.modify(guard, generation, key, |held| {
             if let Held::Object(old) = held
-                && overwrite_pair(old, keypos, key_word, value)
+                && overwrite(old, key_at, words)
             {
                 return Step::keep(Ok(()));
             }
@@ -210,19 +205,18 @@ impl Table {
 /// How much of somebody else's list insert one call completes before it asks to be called again.
 pub(crate) const HELP_BUDGET: usize = 4096;
 
-/// Changes the value of a stored pair of immediates in place, if it has this very key word.
+/// Makes a stored object one of these immediates, if that takes no more than to change its mutable
+/// element. That is the first beside the key, if all others are immediates.
 #[inline(always)]
-fn overwrite_pair(old: ObjectPtr, keypos: usize, key_word: u64, value: u64) -> bool {
+fn overwrite(old: ObjectPtr, key: usize, words: &[u64]) -> bool {
+    let at = usize::from(key == 0);
     // SAFETY: the caller holds the key's lock, so the object is stored and nobody else writes it.
     unsafe {
         let elements = old.elements();
-        let fits = elements.len() == 2
-            && elements.get(keypos - 1).root() == key_word
-            && layout::is_immediate(elements.get(2 - keypos).root());
-        if fits {
-            old.set_immediate(2 - keypos, value);
-        }
-        fits
+        let same = |i: usize| i == at || elements.get(i).root() == words[i];
+        elements.len() == words.len()
+            && (0..words.len()).all(same)
+            && (at == words.len() || old.set_in_place(key, at, words[at]))
     }
 }
 

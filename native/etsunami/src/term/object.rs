@@ -11,9 +11,24 @@
 //! the length follows from the last element that is a block, and whether something has to be
 //! released from the blocks' own [`IRREGULAR`](layout::IRREGULAR) flags.
 //!
-//! An object does not change once it is shared, but for [`ObjectPtr::set_immediate`].
-//!
 //! Each foreign block of an object owns one count of its keeper, which `free` gives back.
+//!
+//! # The mutable element
+//!
+//! An object does not change once it is shared, but for one element: the first that is not the key
+//! and whose root word is an immediate, if it is among the first [`MUTABLE_WITHIN`]. Who holds the
+//! key's lock may put another immediate in its place by one atomic store
+//! ([`ObjectPtr::set_in_place`]). Everything else is changed in a copy.
+//!
+//! There is one such element, and not two, because readers take no lock and load an object's words
+//! one after the other: of two changes, one after the other, they could see the later without the
+//! earlier. As immediates take the place of immediates alone, it is the same element for the whole
+//! life of the object, and nothing has to be stored to tell which: it follows from the position of
+//! the key and the root words, whenever they are read ([`Mutable::of`]).
+//!
+//! So whoever loads each root word of an object once sees the object as it was at one moment, when
+//! it loaded that word. Whoever looks at an object more than once, as match specifications do, has
+//! to load the mutable element once and to remember it.
 
 use std::alloc::Layout;
 use std::ptr::NonNull;
@@ -42,6 +57,45 @@ pub struct SystemLimit;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[repr(transparent)]
 pub struct ObjectPtr(NonNull<u64>);
+
+/// Where the mutable element has to be, counted from the first: looking for it shall take no time.
+pub const MUTABLE_WITHIN: usize = 8;
+
+/// The element of an object that may be changed in place, and its word as it was loaded: see the
+/// module's documentation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mutable {
+    /// The element's index, from 0.
+    pub at: usize,
+    /// Its word, an immediate.
+    pub word: u64,
+}
+
+impl Mutable {
+    /// The mutable element, if there is one, of an object that has these elements; `key` is the
+    /// index of its key.
+    #[inline(always)]
+    pub fn of(elements: Roots, key: usize) -> Option<Mutable> {
+        // It mostly is the first that it may be.
+        let at = usize::from(key == 0);
+        if at < elements.len() {
+            let word = elements.get(at).root();
+            if layout::is_immediate(word) {
+                return Some(Mutable { at, word });
+            }
+        }
+        Mutable::behind(elements, key, at + 1)
+    }
+
+    /// The first immediate beside the key from an index on, as far as it may be mutable.
+    #[inline]
+    fn behind(elements: Roots, key: usize, from: usize) -> Option<Mutable> {
+        (from..elements.len().min(MUTABLE_WITHIN))
+            .filter(|&at| at != key)
+            .map(|at| Mutable { at, word: elements.get(at).root() })
+            .find(|element| layout::is_immediate(element.word))
+    }
+}
 
 /// What [`ObjectPtr::clone_with`] puts in place of an element.
 #[derive(Clone, Copy, Debug)]
@@ -160,21 +214,50 @@ impl ObjectPtr {
         1 + self.body_words()
     }
 
-    /// Replaces an immediate element by another immediate, in place: one atomic store, which is
-    /// the linearization point.
+    /// Puts a word in place of element `at`, if that is the mutable element of an object whose key
+    /// is element `key` (see the module's documentation), and the word an immediate: one atomic
+    /// store, which is the linearization point. Otherwise nothing is done, and this is false.
     ///
     /// # Safety
-    /// The object lives; element `i` is an immediate, and no other writer is at work on it.
+    /// The object lives, no other writer is at work on it, and `key` is the index of its key,
+    /// whoever calls this.
+    #[inline(always)]
+    pub unsafe fn set_in_place(self, key: usize, at: usize, word: u64) -> bool {
+        // SAFETY: the object lives by the caller's promise.
+        let elements = unsafe { self.elements() };
+        let mutable = Mutable::of(elements, key).is_some_and(|element| element.at == at);
+        if mutable && layout::is_immediate(word) {
+            // SAFETY: a root word of a live object; readers load root words atomically, and find
+            // an immediate in place of an immediate.
+            unsafe { word::store(elements.get(at).as_ptr().cast_mut(), word) };
+            return true;
+        }
+        false
+    }
+
+    /// A new object with the same hash and elements but for an immediate, which is replaced by
+    /// another one. It retains every keeper that it copies.
+    ///
+    /// # Safety
+    /// The object lives, and does not change during the call.
     ///
     /// # Panics
-    /// If `word` is not an immediate or the object has not so many elements.
-    #[inline]
-    pub unsafe fn set_immediate(self, i: usize, word: u64) {
-        assert!(layout::is_immediate(word), "not an immediate");
+    /// If one of the two is no immediate, or the object has not so many elements.
+    pub unsafe fn clone_with_word(self, at: usize, word: u64) -> Result<ObjectPtr, SystemLimit> {
         // SAFETY: the object lives by the caller's promise.
-        let root = unsafe { self.element(i) }.as_ptr().cast_mut();
-        // SAFETY: a root word of a live object; readers load root words atomically.
-        unsafe { word::store(root, word) };
+        let elements = unsafe { self.elements() };
+        let both = [elements.get(at).root(), word];
+        assert!(both.into_iter().all(layout::is_immediate), "not an immediate");
+        let words = self.body_words();
+        let first = allocate(self.hash(), elements.len(), words)?;
+        // SAFETY: both objects have so many words behind their headers, and one of them is new.
+        // Distances stay as they are. The element exists, as has been seen.
+        unsafe {
+            first.add(1).copy_from_nonoverlapping(self.0.add(1), words);
+            first.add(1 + at).write(word);
+        }
+        elements.for_each(retain);
+        Ok(ObjectPtr(first))
     }
 
     /// A new object with the same hash and elements but for some replacements, whose indices

@@ -14,7 +14,7 @@ use std::cell::Cell;
 use etsunami::term::layout::{
     Foreign, Kind, NEGATIVE, block_ref, block_words, count, distance, immediate, is_immediate,
 };
-use etsunami::term::object::ObjectPtr;
+use etsunami::term::object::{Mutable, ObjectPtr};
 use etsunami::term::shape::Shape;
 use etsunami::term::stack::Stack;
 use etsunami::term::view::{Roots, Term};
@@ -32,7 +32,7 @@ const INLINE: usize = 32;
 #[inline]
 pub unsafe fn object<'e>(env: Env<'e>, object: ObjectPtr) -> VmTerm<'e> {
     // SAFETY: alive by the caller's promise.
-    elements(env, unsafe { object.elements() })
+    elements(env, unsafe { object.elements() }, None)
 }
 
 /// A list of one stored object, if that is short and all its elements are immediates.
@@ -63,18 +63,21 @@ pub unsafe fn flat_list<'e>(env: Env<'e>, object: ObjectPtr) -> Option<VmTerm<'e
 /// The longest object that is looked at for [`flat_list`].
 const FLAT: usize = 4;
 
-/// Elements as a tuple.
+/// Elements as a tuple; the one that may change, if it has been looked at, as it was then.
 #[inline]
-pub fn elements<'e>(env: Env<'e>, roots: Roots) -> VmTerm<'e> {
+pub fn elements<'e>(env: Env<'e>, roots: Roots, seen: Option<Mutable>) -> VmTerm<'e> {
     let mut words = [immediate::NIL; INLINE];
     let arity = roots.len();
     if arity > INLINE || tags::portable() {
-        return Decoder::new(env).elements(roots);
+        return Decoder::new(env).elements(roots, seen);
     }
     let mut all = u64::MAX;
     for (word, root) in words.iter_mut().zip(roots) {
         *word = root.root();
         all &= *word;
+    }
+    if let Some(Mutable { at, word }) = seen {
+        words[at] = word;
     }
     if is_immediate(all) {
         return env.make_tuple(terms(&words[..arity]));
@@ -195,9 +198,12 @@ impl<'e> Decoder<'e> {
     }
 
     /// Elements as a tuple, however many.
-    fn elements(&mut self, mut roots: Roots) -> VmTerm<'e> {
+    fn elements(&mut self, mut roots: Roots, seen: Option<Mutable>) -> VmTerm<'e> {
         self.borrow_stack();
         self.words.extend(roots.map(Term::root));
+        if let Some(Mutable { at, word }) = seen {
+            self.words[at] = word;
+        }
         let first = roots.next().map_or(std::ptr::null(), Term::as_ptr);
         self.run(Frame { root: block_ref(Kind::Tuple, 0), roots: first, base: 0, next: 0 })
     }

@@ -1,18 +1,20 @@
 //! `update_counter` and `update_element`.
 
 use etsunami::error::Error;
-use etsunami::reclaim::pin;
+use etsunami::reclaim::{Guard, pin};
 use etsunami::table::options::Need;
-use etsunami::table::{CounterOp, Detached, Key, Table, Verdict};
+use etsunami::table::{Assigned, CounterOp, Detached, Key, SmallStep, Table, Verdict};
 use etsunami::term::buffer::Buffer;
+use etsunami::term::layout::is_immediate;
 use etsunami::term::number::Int;
+use etsunami::term::object::release;
 use etsunami::term::probe::OwnedKey;
 use etsunami::term::view::Term;
 
 use super::{owned, with_key, with_object};
 use crate::args;
 use crate::atoms::boolean;
-use crate::codec::encode::Role;
+use crate::codec::encode::{self, Failure, Keep, Role, Scratch};
 use crate::codec::{decode, tags};
 use crate::error::{Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
@@ -28,25 +30,54 @@ raw_nif! {
         let handle = resource::table(env, &guard, table, Need::Write)?;
         with_key(env, key, |key| {
             let key = handle.table.key(key);
-            if let Some((position, increment)) = plain_op(env, &handle.table, op)
-                && let Some(value) = handle.table.count_small(&guard, key, position, increment)
-            {
-                return Ok(tags::small(env, value));
+            if let Some(value) = count_one(env, &handle.table, &guard, key, op) {
+                return Ok(value);
             }
             count(env, handle, key, op, None)
         })
     }
 }
 
-/// The position and increment of the commonest forms, `Incr` and `{Pos, Incr}` with small integers.
+/// One step with small numbers, by itself or alone in a list; none if there is more to it.
 #[inline(always)]
-fn plain_op<'e>(env: Env<'e>, table: &Table, op: VmTerm<'e>) -> Option<(usize, i64)> {
+fn count_one<'e>(
+    env: Env<'e>,
+    table: &Table,
+    guard: &Guard,
+    key: Key<'_>,
+    op: VmTerm<'e>,
+) -> Option<VmTerm<'e>> {
     if let Some(increment) = args::small_int(env, op) {
-        return Some((table.spec().keypos + 1, increment));
+        let step = SmallStep { position: table.spec().keypos + 1, increment, limit: None };
+        return Some(tags::small(env, table.count_small(guard, key, step)?));
     }
-    let [position, increment] = args::tuple(env, op)?;
-    let position = usize::try_from(args::small_int(env, position)?).ok()?;
-    Some((position, args::small_int(env, increment)?))
+    if let Some(parts) = env.tuple(op) {
+        return Some(tags::small(env, table.count_small(guard, key, small_step(env, parts)?)?));
+    }
+    let parts = env.tuple(only(env, op)?)?;
+    let value = table.count_small(guard, key, small_step(env, parts)?)?;
+    Some(env.make_list(&[tags::small(env, value)]))
+}
+
+/// `{Pos, Incr}` or `{Pos, Incr, Threshold, SetValue}`, of small integers.
+#[inline(always)]
+fn small_step<'e>(env: Env<'e>, parts: &[VmTerm<'e>]) -> Option<SmallStep> {
+    let int = |term| args::small_int(env, term);
+    let (position, increment, limit) = match *parts {
+        [position, increment] => (position, increment, None),
+        [position, increment, threshold, set] => {
+            (position, increment, Some((int(threshold)?, int(set)?)))
+        }
+        _ => return None,
+    };
+    let position = usize::try_from(int(position)?).ok()?;
+    Some(SmallStep { position, increment: int(increment)?, limit })
+}
+
+/// The element of a list of one.
+#[inline(always)]
+fn only<'e>(env: Env<'e>, list: VmTerm<'e>) -> Option<VmTerm<'e>> {
+    env.cell(list).filter(|&(_, tail)| env.is_nil(tail)).map(|(head, _)| head)
 }
 
 raw_nif! {
@@ -54,10 +85,23 @@ raw_nif! {
     fn update_counter_or as ("update_counter")/4(env, &[table, key, op, default]) {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
+        if may_be_default(env, &handle.table, default)
+            && let Some(value) = with_key(env, key, |key| {
+                Ok(count_one(env, &handle.table, &guard, handle.table.key(key), op))
+            })?
+        {
+            return Ok(value);
+        }
         with_default(env, &handle.table, key, default, |key, default| {
             count(env, handle, key, op, Some(default))
         })
     }
+}
+
+/// True if the term may be stored as a default: it is not encoded before the key is missing.
+#[inline(always)]
+fn may_be_default<'e>(env: Env<'e>, table: &Table, default: VmTerm<'e>) -> bool {
+    env.tuple(default).is_some_and(|elements| elements.len() >= table.spec().keypos)
 }
 
 /// Lends `f` a key that may be stored, and the default object, which is stored under it if at all.
@@ -167,8 +211,60 @@ raw_nif! {
     fn update_element/3(env, &[table, key, spec]) {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
-        with_key(env, key, |key| assign(env, handle, handle.table.key(key), spec, None))
+        with_key(env, key, |key| {
+            let key = handle.table.key(key);
+            match assign_one(env, &handle.table, &guard, key, spec)? {
+                Assigned::Done => Ok(boolean(true)),
+                Assigned::Absent => Ok(boolean(false)),
+                Assigned::Undecided => assign(env, handle, key, spec, None),
+            }
+        })
     }
+}
+
+/// One update, by itself or alone in a list.
+#[inline(always)]
+fn assign_one<'e>(
+    env: Env<'e>,
+    table: &Table,
+    guard: &Guard,
+    key: Key<'_>,
+    spec: VmTerm<'e>,
+) -> Result<Assigned, Raise<'e>> {
+    let parts = env.tuple(spec).or_else(|| env.tuple(only(env, spec)?));
+    let Some(&[position, value]) = parts else { return Ok(Assigned::Undecided) };
+    let position = args::small_int(env, position).and_then(|at| usize::try_from(at).ok());
+    let Some(position) = position else { return Ok(Assigned::Undecided) };
+    let word = value.word();
+    if is_immediate(word) && !tags::portable() {
+        return Ok(table.assign_one(guard, key, position, Term::immediate(&word)));
+    }
+    assign_block(env, table, guard, key, position, value)
+}
+
+/// A value that has to be encoded; it is copied once more, into the object. That it is too much is
+/// no error if the key is missing, which `assign` looks at first.
+#[inline(never)]
+fn assign_block<'e>(
+    env: Env<'e>,
+    table: &Table,
+    guard: &Guard,
+    key: Key<'_>,
+    position: usize,
+    value: VmTerm<'e>,
+) -> Result<Assigned, Raise<'e>> {
+    let mut buffer = Scratch::take();
+    match encode::encode_term(env, value, Role::Value, Keep::Retain, &mut buffer) {
+        Ok(()) => (),
+        Err(Failure::TooLong) => return Err(Raise::Dirty),
+        Err(_) => return Ok(Assigned::Undecided),
+    }
+    // SAFETY: just encoded.
+    let term = unsafe { Term::at(buffer.words(), 0) };
+    let done = table.assign_one(guard, key, position, term);
+    // The object has retained the keepers for itself.
+    release(term);
+    Ok(done)
 }
 
 raw_nif! {
@@ -176,6 +272,14 @@ raw_nif! {
     fn update_element_or as ("update_element")/4(env, &[table, key, spec, default]) {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
+        let in_table = may_be_default(env, &handle.table, default)
+            && with_key(env, key, |key| {
+                let done = assign_one(env, &handle.table, &guard, handle.table.key(key), spec)?;
+                Ok(done == Assigned::Done)
+            })?;
+        if in_table {
+            return Ok(boolean(true));
+        }
         with_default(env, &handle.table, key, default, |key, default| {
             assign(env, handle, key, spec, Some(default))
         })

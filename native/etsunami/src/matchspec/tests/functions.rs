@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::term::layout::immediate;
-use crate::term::object::ObjectPtr;
+use crate::term::object::{Mutable, ObjectPtr};
 
 /// The value of an expression over `{a, 2, [x, y]}`.
 fn value(expression: &str, expected: &str) {
@@ -123,25 +123,39 @@ fn callers_are_asked_for_themselves() {
     assert_eq!(roots, [caller.pid, caller.node, caller.node]);
 }
 
-/// A counter that is changed while the program runs has one value for it.
+/// An element that is changed while the program runs has one value for it, wherever the key is.
 #[test]
-fn a_pair_is_seen_in_one_state() {
+fn an_object_is_seen_in_one_state() {
     testing::install();
-    let words = erl::key("[{{'_','$1'},[{'<','$1',5}],['$_']}]");
-    let program = Program::compile(term(&words)).unwrap();
-    let pair = [immediate::small(1).unwrap(), immediate::small(4).unwrap()];
-    // SAFETY: two immediates are an encoding of two elements.
-    let object = unsafe { ObjectPtr::new(0, 2, &pair) }.unwrap();
-    // SAFETY: the object lives until it is freed below.
-    let subject = Subject::object(unsafe { object.elements() });
-    // SAFETY: it lives, and nobody else writes.
-    unsafe { object.set_immediate(1, immediate::small(9).unwrap()) };
-    let mut machine = Machine::default();
-    let outcome = program.run(subject, &mut machine).unwrap().unwrap();
-    assert!(matches!(outcome, Outcome::Part(Part::Object)));
-    assert!(matches!(subject.element(1), Part::Word(word) if word == pair[1]));
-    // SAFETY: nobody uses it any more.
-    unsafe { object.free() };
+    let small = |n| immediate::small(n).unwrap();
+    let cases = [
+        ("[{{'_','$1'},[{'<','$1',5}],['$_']}]", 0),
+        ("[{{'_','$1'},[],[{{{element,2,'$_'},'$_','$$'}}]}]", 0),
+        ("[{{'$1','_','_'},[{'=:=',{element,1,'$_'},4}],['$_']}]", 1),
+        ("[{{'$1','$2','$3'},[{'=:=',{'+','$1','$2'},11}],[['$_'|'$$']]}]", 2),
+        ("[{{4,'_','$1'},[{'=/=','$_',9}],['$1']},{'_',[],[no]}]", 1),
+    ];
+    for (spec, key) in cases {
+        let words = erl::key(spec);
+        let program = Program::compile(term(&words)).unwrap();
+        let arity = if key == 0 { 2 } else { 3 };
+        let at = usize::from(key == 0);
+        let mut elements = [small(7); 3];
+        elements[at] = small(4);
+        // SAFETY: immediates are an encoding of so many elements.
+        let object = unsafe { ObjectPtr::new(0, arity, &elements[..arity]) }.unwrap();
+        let mut machine = Machine::default();
+        // SAFETY: the object lives until it is freed below.
+        let subject = Subject::object(unsafe { object.elements() }, key);
+        let before = encoded(subject, program.run(subject, &mut machine).unwrap().unwrap());
+        // SAFETY: it lives, and nobody else writes.
+        assert!(unsafe { object.set_in_place(key, at, small(9)) });
+        let after = encoded(subject, program.run(subject, &mut machine).unwrap().unwrap());
+        assert_eq!(before.words(), after.words(), "{spec}");
+        assert_eq!(subject.mutable(), Some(Mutable { at, word: small(4) }));
+        // SAFETY: nobody uses it any more.
+        unsafe { object.free() };
+    }
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn results(spec: Term, object: Term) -> [Option<Buffer>; 2] {
     let second = program.run(any, &mut machine).unwrap().map(|outcome| encoded(any, outcome));
     let first = match object.view() {
         crate::term::view::View::Tuple(elements) => {
-            let subject = Subject::object(elements);
+            let subject = Subject::object(elements, 0);
             program.run(subject, &mut machine).unwrap().map(|outcome| encoded(subject, outcome))
         }
         _ => program.run(any, &mut machine).unwrap().map(|outcome| encoded(any, outcome)),

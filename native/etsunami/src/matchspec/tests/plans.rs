@@ -29,7 +29,7 @@ pub(super) fn covered(spec: &str, object: &str) {
     let program = Program::compile(term(&spec_words)).unwrap();
     let View::Tuple(elements) = term(&object_words).view() else { return };
     let mut machine = Machine::default();
-    if program.run(Subject::object(elements), &mut machine).unwrap().is_none() {
+    if program.run(Subject::object(elements, 0), &mut machine).unwrap().is_none() {
         return;
     }
     for keypos in 1..=elements.len() {

@@ -1,6 +1,7 @@
 //! The table layer against plain models, and under threads.
 
 mod histories;
+mod in_place;
 mod model;
 mod operations;
 mod scans;

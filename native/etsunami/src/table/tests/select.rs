@@ -98,7 +98,7 @@ fn expected(table: &Table, program: &Program) -> BTreeMap<String, usize> {
     while let Some(from) = cursor {
         cursor = table.scan(&guard, from, Direction::Ascending, 50, |object| {
             // SAFETY: the guard keeps the object.
-            let subject = Subject::object(unsafe { object.elements() });
+            let subject = Subject::object(unsafe { object.elements() }, 0);
             if program.run(subject, &mut machine).unwrap().is_some() {
                 all.push(shown(object));
             }

@@ -6,7 +6,8 @@ use super::super::buffer::Buffer;
 use super::super::equal::equal;
 use super::super::hash::{MASK, hash};
 use super::super::layout::{Foreign, immediate};
-use super::super::object::{ObjectPtr, Replacement, equal_objects, hash_object};
+use super::super::object::{MUTABLE_WITHIN, Mutable, ObjectPtr, Replacement};
+use super::super::object::{equal_objects, hash_object};
 use super::super::probe::{OwnedKey, Probe};
 use super::super::testing::*;
 use super::super::view::Term;
@@ -96,12 +97,47 @@ fn two_integers_take_three_words() {
     assert_eq!(Stored::new(&two, 0).0.words(), 3);
 }
 
+fn small(n: i64) -> Sample {
+    Sample::Int(n.into())
+}
+
+/// The element that may change in place, for each position of the key.
+fn mutable(samples: &[Sample]) -> Vec<Option<usize>> {
+    let object = Stored::new(samples, 0);
+    // SAFETY: the object lives as long as it is looked at.
+    let elements = unsafe { object.0.elements() };
+    let of = |key| Mutable::of(elements, key);
+    (0..samples.len())
+        .map(|key| of(key).inspect(|one| assert_eq!(one.word, elements.get(one.at).root())))
+        .map(|one| one.map(|one| one.at))
+        .collect()
+}
+
 #[test]
-fn counters_change_in_place() {
-    let object = Stored::new(&[Sample::Atom("k".into()), Sample::Int(1.into())], 0);
-    let word = immediate::small(-5).unwrap();
-    // SAFETY: an immediate over an immediate of a live object, one thread.
-    unsafe { object.0.set_immediate(1, word) };
+fn the_first_immediate_beside_the_key_is_mutable() {
+    let block = || Sample::Float(1.5);
+    assert_eq!(mutable(&[small(1)]), [None]);
+    assert_eq!(mutable(&[small(1), small(2)]), [Some(1), Some(0)]);
+    assert_eq!(mutable(&[small(1), block()]), [None, Some(0)]);
+    assert_eq!(mutable(&[small(1), small(2), small(3)]), [Some(1), Some(0), Some(0)]);
+    assert_eq!(mutable(&[block(), block(), small(3)]), [Some(2), Some(2), None]);
+    let mut long = vec![block(); MUTABLE_WITHIN];
+    long[0] = small(1);
+    long.push(small(2));
+    assert_eq!(mutable(&long)[..2], [None, Some(0)]);
+}
+
+#[test]
+fn the_mutable_element_changes_in_place_and_no_other() {
+    let object = Stored::new(&[Sample::Atom("k".into()), small(1), small(2)], 0);
+    let (word, block) = (immediate::small(-5).unwrap(), encode(&Sample::Float(0.5), Place::Key));
+    for (at, word) in [(0, word), (1, block.words()[0]), (2, word), (3, word)] {
+        // SAFETY: a live object, one thread.
+        assert!(!unsafe { object.0.set_in_place(0, at, word) }, "{at}");
+    }
+    assert_eq!(object.element(1).root(), immediate::small(1).unwrap());
+    // SAFETY: as above.
+    assert!(unsafe { object.0.set_in_place(0, 1, word) });
     assert_eq!(object.element(1).root(), word);
 }
 
@@ -165,8 +201,18 @@ fn keepers_are_counted() {
     assert_eq!(keeper.holders(), 6);
     let key = OwnedKey::new(object.element(2));
     assert_eq!(keeper.holders(), 8);
-    drop(object);
     drop(key);
+    // SAFETY: the object lives.
+    let other =
+        Stored(unsafe { object.0.clone_with_word(0, immediate::small(7).unwrap()) }.unwrap());
+    assert_eq!(keeper.holders(), 10);
+    assert_eq!(other.element(0).root(), immediate::small(7).unwrap());
+    assert_eq!(other.0.words(), object.0.words());
+    for i in 1..3 {
+        assert_eq!(other.element(i).block_words(), object.element(i).block_words());
+    }
+    drop(other);
+    drop(object);
     assert_eq!(keeper.holders(), 2);
     drop(copy);
     assert_eq!(keeper.holders(), 0);
