@@ -68,6 +68,8 @@ impl Quota {
 const BATCH: usize = 128;
 /// The words that are asked for first, because a range may be narrow.
 const FIRST_BATCH: usize = 32;
+/// The words that a scan of a hash table may give beyond those that it is asked for, as a rule.
+const SPARE: usize = 8;
 /// How many words ahead objects are asked of memory.
 const AHEAD: usize = 6;
 /// The number behind all members of a key.
@@ -84,14 +86,12 @@ pub(super) enum Look {
     Refused,
 }
 
-/// Looks at an object, which has this number among those of its key. An error ends the search.
-pub(super) type Visit<'v, E> = dyn FnMut(ObjectPtr, u64) -> Result<Look, E> + 'v;
-
 /// Where a chunk ended; none at the end of the search.
 pub(super) type Ended<E> = Result<Option<Cursor>, E>;
 
 impl Table {
-    /// Visits objects where a plan says, from a cursor on.
+    /// Visits objects where a plan says, from a cursor on. `visit` looks at an object, which has
+    /// this number among those of its key; an error ends the search.
     pub(super) fn search<E: From<Error>>(
         &self,
         guard: &Guard,
@@ -99,7 +99,7 @@ impl Table {
         cursor: Cursor,
         direction: Direction,
         quota: &mut Quota,
-        visit: &mut Visit<'_, E>,
+        visit: impl FnMut(ObjectPtr, u64) -> Result<Look, E>,
     ) -> Ended<E> {
         if quota.is_used_up() {
             return Ok(Some(cursor));
@@ -122,15 +122,15 @@ impl Table {
     }
 }
 
-struct Search<'a, 'v, E> {
+struct Search<'a, V> {
     table: &'a Table,
     generation: &'a Generation,
     guard: &'a Guard,
     quota: &'a mut Quota,
-    visit: &'a mut Visit<'v, E>,
+    visit: V,
 }
 
-impl<E> Search<'_, '_, E> {
+impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E> Search<'_, V> {
     /// Looks at an object; false if it is refused.
     #[inline(always)]
     fn look(&mut self, object: ObjectPtr, number: u64) -> Result<bool, E> {
@@ -181,7 +181,7 @@ impl<E> Search<'_, '_, E> {
 }
 
 /// Ordered tables.
-impl<E> Search<'_, '_, E> {
+impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E> Search<'_, V> {
     fn ranges(
         &mut self,
         tree: &Ordered,
@@ -337,7 +337,7 @@ fn beginning<'k>(
 }
 
 /// Hash tables.
-impl<E> Search<'_, '_, E> {
+impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E> Search<'_, V> {
     fn hashed_keys(&mut self, keys: &[Kept], cursor: Cursor) -> Ended<E> {
         let (first, number) = match cursor {
             Cursor::Position(index) => (index as usize, 0),
@@ -364,12 +364,12 @@ impl<E> Search<'_, '_, E> {
             Cursor::Member(position, key, number) => (position, Some((key, number))),
             _ => (0, None),
         };
-        let mut words = Vec::new();
+        let mut words = Vec::with_capacity(BATCH + SPARE);
         loop {
             words.clear();
             let next = hash.scan(self.guard, from, self.quota.visits.min(BATCH), &mut words);
-            for (i, &word) in words.iter().enumerate() {
-                prefetch(&words, i + AHEAD);
+            for &word in &words {
+                // The scan has read the beginning of its object.
                 let ended = self.word(hash, word, from, &inside)?;
                 if ended.is_some() {
                     return Ok(ended);
@@ -389,6 +389,7 @@ impl<E> Search<'_, '_, E> {
     }
 
     /// Looks at a word, unless the search has passed it.
+    #[inline(always)]
     fn word(
         &mut self,
         hash: &HashTable<Keys>,

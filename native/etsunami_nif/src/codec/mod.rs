@@ -4,6 +4,7 @@
 //! - [`sort`]: maps inside keys get their canonical order;
 //! - [`decode`]: an encoded term becomes a term of the VM;
 //! - [`bounds`]: so do the ends of ranges, which may hold what is no term;
+//! - [`pattern`]: the head of a specification that need not be compiled;
 //! - [`tags`]: whether the words of immediates are as assumed, and the portable path if not;
 //! - [`atom_text`]: the text of atoms, for the term order;
 //! - [`foreign`]: terms that only an environment of the VM can keep;
@@ -17,5 +18,6 @@ pub mod encode;
 pub mod external;
 pub mod foreign;
 pub mod host;
+pub mod pattern;
 pub mod sort;
 pub mod tags;

@@ -16,8 +16,9 @@
 
 use super::HashTable;
 use super::access::By;
-use super::geometry::{POSITION_BITS, SCAN_BUCKETS};
+use super::geometry::{POSITION_BITS, SCAN_BUCKETS, SLOTS};
 use super::head::Hash;
+use super::line::Line;
 use crate::engine::{HashSchema, Word};
 use crate::reclaim::Guard;
 use std::cmp::Ordering;
@@ -59,6 +60,42 @@ impl<S: HashSchema> HashTable<S> {
         least.or_else(|| self.first_from(guard, bucket.segment.bucket_end(start), &visible))
     }
 
+    /// The word that stands for a key itself, whether visible or not, and the least visible one
+    /// behind it: [`HashTable::get`] and [`HashTable::next`] in one look at the bucket.
+    #[inline]
+    pub fn step(
+        &self,
+        guard: &Guard,
+        key: &S::Key,
+        visible: impl Fn(Word) -> bool,
+    ) -> (Option<Word>, Option<Word>) {
+        let start = Hash(self.schema.hash(key)).position();
+        let bucket = self.bucket(start, guard);
+        let Some(few) = self.few(bucket.line, start) else {
+            return (self.get(guard, key), self.next(guard, Some(key), visible));
+        };
+        let mut own = None;
+        let mut behind = few;
+        for (place, word) in behind.places.iter_mut().zip(few.words) {
+            if *place >> SLOT_BITS != start {
+                continue;
+            }
+            // SAFETY: words come from the table, under the guard.
+            if own.is_some() || !unsafe { self.schema.matches(key, word) } {
+                // Another key of this position: only their order tells which is behind.
+                return (self.get(guard, key), self.next(guard, Some(key), visible));
+            }
+            (own, *place) = (Some(word), NOWHERE);
+        }
+        match behind.least(&visible) {
+            Least::Word(word) => (own, Some(word)),
+            Least::Tied => (own, self.next(guard, Some(key), visible)),
+            Least::None => {
+                (own, self.first_from(guard, bucket.segment.bucket_end(start), &visible))
+            }
+        }
+    }
+
     /// The word of the least visible key from `position` on.
     fn first_from(
         &self,
@@ -68,7 +105,13 @@ impl<S: HashSchema> HashTable<S> {
     ) -> Option<Word> {
         while position < END {
             let bucket = self.bucket(position, guard);
-            let least = self.least_in(&bucket, visible, |found| found.position >= position);
+            let least = match self.few(bucket.line, position).map(|few| few.least(visible)) {
+                Some(Least::Word(word)) => Some(word),
+                Some(Least::None) => None,
+                Some(Least::Tied) | None => {
+                    self.least_in(&bucket, visible, |found| found.position >= position)
+                }
+            };
             if least.is_some() {
                 return least;
             }
@@ -116,13 +159,26 @@ impl<S: HashSchema> HashTable<S> {
             if let Some(line) = bucket.segment.ahead(position, AHEAD) {
                 line.prefetch();
             }
-            self.read_sorted(&bucket, position, &mut batch);
-            let taken =
-                if batch.len() <= missing { batch.len() } else { group_end(&batch, missing) };
-            out.extend(batch[..taken].iter().map(|found| found.word));
-            if taken < batch.len() {
-                return Some(batch[taken].position);
-            }
+            let taken = match self.few(bucket.line, position).and_then(Few::sorted) {
+                Some(few) => {
+                    let (words, len) = (few.words(), few.len());
+                    let taken = len.min(missing);
+                    out.extend_from_slice(&words[..taken]);
+                    if taken < len {
+                        return Some(few.places[taken] >> SLOT_BITS);
+                    }
+                    taken
+                }
+                None => {
+                    self.read_sorted(&bucket, position, &mut batch);
+                    let taken = group_end(&batch, missing);
+                    out.extend(batch[..taken].iter().map(|found| found.word));
+                    if taken < batch.len() {
+                        return Some(batch[taken].position);
+                    }
+                    taken
+                }
+            };
             missing = missing.saturating_sub(taken);
             position = if cfg!(feature = "weaken_hash_cursor") {
                 self.bucket(position, guard).segment.bucket_end(position)
@@ -142,9 +198,6 @@ impl<S: HashSchema> HashTable<S> {
                 batch.push(found);
             }
         });
-        if sort_few(batch) {
-            return;
-        }
         batch.sort_unstable_by(|a, b| self.compare(a, b));
         // A key that is removed and inserted again while we read may have been met in two slots.
         batch.dedup_by(|a, b| self.compare(a, b).is_eq());
@@ -163,30 +216,101 @@ impl<S: HashSchema> HashTable<S> {
     }
 }
 
-/// The words that are sorted by their ranks: what a bucket holds without overflow, and a few more.
-const FEW: usize = 8;
+/// The bits of a place that tell the slot.
+const SLOT_BITS: u32 = 3;
+const _: () = assert!(SLOTS <= 1 << SLOT_BITS);
 
-/// Sorts a few words whose positions differ, without branches that nobody could predict. False,
-/// and nothing is changed, if there are more, or two of one position.
-fn sort_few(batch: &mut [Found]) -> bool {
-    let n = batch.len();
-    if n > FEW {
-        return false;
+/// The place of a slot that holds nothing of interest: behind all others.
+const NOWHERE: u64 = u64::MAX;
+
+/// What a bucket without overflow lines holds from some position on.
+#[derive(Clone, Copy)]
+struct Few {
+    words: [Word; 1 << SLOT_BITS],
+    /// For each word its position and its slot, or [`NOWHERE`].
+    places: [u64; SLOTS],
+}
+
+/// The least visible word.
+enum Least {
+    None,
+    Word(Word),
+    /// Several words have its position.
+    Tied,
+}
+
+impl<S: HashSchema> HashTable<S> {
+    /// What a bucket holds from a position on; none if it has overflow lines.
+    #[inline(always)]
+    fn few(&self, line: &Line, from: u64) -> Option<Few> {
+        if line.next(By::Reader).is_some() {
+            return None;
+        }
+        let mut few = Few { words: [Word::EMPTY; 1 << SLOT_BITS], places: [NOWHERE; SLOTS] };
+        for slot in 0..SLOTS {
+            let word = line.word(slot, By::Reader);
+            few.words[slot] = word;
+            if !word.is_empty() {
+                let position = self.found(word).position;
+                let place = position << SLOT_BITS | slot as u64;
+                few.places[slot] = if position < from { NOWHERE } else { place };
+            }
+        }
+        Some(few)
     }
-    let mut sorted = [Found { position: 0, word: Word::EMPTY }; FEW];
-    let mut ranks = 0_u32;
-    for found in &*batch {
-        let rank: usize =
-            batch.iter().map(|other| usize::from(other.position < found.position)).sum();
-        sorted[rank] = *found;
-        ranks |= 1 << rank;
+}
+
+impl Few {
+    /// The least visible word.
+    #[inline(always)]
+    fn least(&self, visible: &impl Fn(Word) -> bool) -> Least {
+        let (mut least, mut found) = (NOWHERE, Word::EMPTY);
+        let mut tied = false;
+        for (&place, &word) in self.places.iter().zip(&self.words) {
+            if place == NOWHERE || !visible(word) {
+                continue;
+            }
+            tied = match (place >> SLOT_BITS).cmp(&(least >> SLOT_BITS)) {
+                Ordering::Less => false,
+                Ordering::Equal => true,
+                Ordering::Greater => continue,
+            };
+            (least, found) = (place, word);
+        }
+        match (found.is_empty(), tied) {
+            (true, _) => Least::None,
+            (_, true) => Least::Tied,
+            _ => Least::Word(found),
+        }
     }
-    // Words of one position have one rank, so another one is missing.
-    if ranks.count_ones() as usize != n {
-        return false;
+
+    /// The places in order, by exchanges without branches that nobody could predict. None if two
+    /// words have one position.
+    #[inline(always)]
+    fn sorted(mut self) -> Option<Few> {
+        let places = &mut self.places;
+        for round in 0..SLOTS {
+            for i in (round % 2..SLOTS - 1).step_by(2) {
+                let (a, b) = (places[i], places[i + 1]);
+                (places[i], places[i + 1]) = (a.min(b), a.max(b));
+            }
+        }
+        let tied = (1..SLOTS)
+            .any(|i| places[i - 1] >> SLOT_BITS == places[i] >> SLOT_BITS && places[i] != NOWHERE);
+        (!tied).then_some(self)
     }
-    batch.copy_from_slice(&sorted[..n]);
-    true
+
+    /// How many words there are.
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.places.iter().map(|&place| usize::from(place != NOWHERE)).sum()
+    }
+
+    /// The words in the order of the places, those that are there in front.
+    #[inline(always)]
+    fn words(&self) -> [Word; SLOTS] {
+        self.places.map(|place| self.words[place as usize % self.words.len()])
+    }
 }
 
 /// Where the group of equal positions ends that holds the `limit`-th word, or is the last.
