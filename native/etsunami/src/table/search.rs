@@ -25,7 +25,7 @@ use crate::term::view::Term;
 
 use super::generation::{Engine, Generation};
 use super::groups;
-use super::keys::{Held, Keys, held};
+use super::keys::{GHOST, GROUP, Held, Keys, held, object};
 use super::ordered::Ordered;
 use super::traverse::position_of;
 use super::{Cursor, Direction, Table};
@@ -101,11 +101,53 @@ impl Table {
         quota: &mut Quota,
         visit: impl FnMut(ObjectPtr, u64) -> Result<Look, E>,
     ) -> Ended<E> {
-        if quota.is_used_up() {
+        let search = Search::<_, true>::new(self, guard, quota, visit)?;
+        search.run(access, cursor, direction)
+    }
+
+    /// As [`Table::search`], for a glance at each object that takes no longer if it is large.
+    pub(super) fn search_light<E: From<Error>>(
+        &self,
+        guard: &Guard,
+        access: &Access,
+        cursor: Cursor,
+        direction: Direction,
+        quota: &mut Quota,
+        visit: impl FnMut(ObjectPtr, u64) -> Result<Look, E>,
+    ) -> Ended<E> {
+        let search = Search::<_, false>::new(self, guard, quota, visit)?;
+        search.run(access, cursor, direction)
+    }
+}
+
+/// A search of which `visit` looks at objects, whose words count only if they are `WEIGHED`.
+struct Search<'a, V, const WEIGHED: bool> {
+    table: &'a Table,
+    generation: &'a Generation,
+    guard: &'a Guard,
+    quota: &'a mut Quota,
+    visit: V,
+}
+
+impl<'a, V, const WEIGHED: bool> Search<'a, V, WEIGHED> {
+    fn new(
+        table: &'a Table,
+        guard: &'a Guard,
+        quota: &'a mut Quota,
+        visit: V,
+    ) -> Result<Self, Error> {
+        let generation = table.generation(guard)?;
+        Ok(Search { table, generation, guard, quota, visit })
+    }
+}
+
+impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E, const WEIGHED: bool> Search<'_, V, WEIGHED> {
+    #[inline]
+    fn run(mut self, access: &Access, cursor: Cursor, direction: Direction) -> Ended<E> {
+        if self.quota.is_used_up() {
             return Ok(Some(cursor));
         }
-        let generation = self.generation(guard)?;
-        let mut search = Search { table: self, generation, guard, quota, visit };
+        let (generation, search) = (self.generation, &mut self);
         match (&generation.engine, access) {
             (Engine::Ordered(tree), Access::Ranges(ranges)) => {
                 search.ranges(tree, ranges, cursor, direction)
@@ -120,21 +162,11 @@ impl Table {
             (Engine::Hash(hash), _) => search.everywhere(hash, cursor),
         }
     }
-}
 
-struct Search<'a, V> {
-    table: &'a Table,
-    generation: &'a Generation,
-    guard: &'a Guard,
-    quota: &'a mut Quota,
-    visit: V,
-}
-
-impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E> Search<'_, V> {
     /// Looks at an object; false if it is refused.
     #[inline(always)]
     fn look(&mut self, object: ObjectPtr, number: u64) -> Result<bool, E> {
-        let words = object.words();
+        let words = if WEIGHED { object.words() } else { 0 };
         if words > self.quota.largest {
             self.quota.met_large = true;
             return Ok(false);
@@ -181,7 +213,7 @@ impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E> Search<'_, V> {
 }
 
 /// Ordered tables.
-impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E> Search<'_, V> {
+impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E, const WEIGHED: bool> Search<'_, V, WEIGHED> {
     fn ranges(
         &mut self,
         tree: &Ordered,
@@ -220,7 +252,7 @@ impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E> Search<'_, V> {
             batch_size = BATCH;
             // SAFETY: the words were loaded under this guard.
             let key_of = |word| unsafe { self.generation.keys().key_of(word) };
-            let inside = |&word: &Word| !passes(range, key_of(word), direction).is_gt();
+            let inside = |&word: &Word| !is_behind(range, key_of(word), direction);
             let within = count_inside(&words, inside);
             let wide = within == words.len();
             words.truncate(within);
@@ -312,6 +344,14 @@ fn passes(range: &Interval, key: Term, direction: Direction) -> Ordering {
     }
 }
 
+/// True for a key behind the range, in the direction of the search.
+fn is_behind(range: &Interval, key: Term, direction: Direction) -> bool {
+    match direction {
+        Direction::Ascending => range.is_below(key),
+        Direction::Descending => range.is_above(key),
+    }
+}
+
 /// Where a search of a range begins that has come to a key; none if it is through.
 fn beginning<'k>(
     range: &'k Interval,
@@ -337,7 +377,7 @@ fn beginning<'k>(
 }
 
 /// Hash tables.
-impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E> Search<'_, V> {
+impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E, const WEIGHED: bool> Search<'_, V, WEIGHED> {
     fn hashed_keys(&mut self, keys: &[Kept], cursor: Cursor) -> Ended<E> {
         let (first, number) = match cursor {
             Cursor::Position(index) => (index as usize, 0),
@@ -369,10 +409,13 @@ impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E> Search<'_, V> {
             words.clear();
             let next = hash.scan(self.guard, from, self.quota.visits.min(BATCH), &mut words);
             for &word in &words {
-                // The scan has read the beginning of its object.
-                let ended = self.word(hash, word, from, &inside)?;
-                if ended.is_some() {
-                    return Ok(ended);
+                // The scan has read the beginning of the object.
+                let next = match lone(word).filter(|_| inside.is_none()) {
+                    Some(object) => (!self.look(object, 0)?).then_some(0),
+                    None => self.word(hash, word, from, &inside)?,
+                };
+                if next.is_some() || self.quota.is_used_up() {
+                    return Ok(Some(behind(hash, word, next.unwrap_or(ALL))));
                 }
             }
             // Buckets without objects cost a visit together.
@@ -388,15 +431,16 @@ impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E> Search<'_, V> {
         }
     }
 
-    /// Looks at a word, unless the search has passed it.
-    #[inline(always)]
+    /// Looks at a word, unless the search has passed it; the number to go on with if the quota ends
+    /// inside, or something is refused.
+    #[inline(never)]
     fn word(
         &mut self,
         hash: &HashTable<Keys>,
         word: Word,
         from: u64,
         inside: &Option<(OwnedKey, u64)>,
-    ) -> Ended<E> {
+    ) -> Result<Option<u64>, E> {
         // SAFETY: the word was loaded under this guard.
         let (key, position) =
             unsafe { (|| hash.schema().key_of(word), || position_of(hash, word)) };
@@ -409,12 +453,23 @@ impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E> Search<'_, V> {
             _ => 0,
         };
         // SAFETY: as above.
-        let next = self.members(held(unsafe { batch::resolve(word) }), number)?;
-        if next.is_none() && !self.quota.is_used_up() {
-            return Ok(None);
-        }
-        Ok(Some(Cursor::Member(position(), OwnedKey::new(key()), next.unwrap_or(ALL))))
+        self.members(held(unsafe { batch::resolve(word) }), number)
     }
+}
+
+/// The object of a word that is no more than that.
+#[inline(always)]
+fn lone(word: Word) -> Option<ObjectPtr> {
+    let tags = Word::VERSION | GROUP | GHOST;
+    (word.0 & tags == 0).then(|| object(word))
+}
+
+/// Where a search goes on that ends in a key, from a member on.
+#[cold]
+fn behind(hash: &HashTable<Keys>, word: Word, number: u64) -> Cursor {
+    // SAFETY: the caller's guard is the one that the word was loaded under.
+    let (key, position) = unsafe { (hash.schema().key_of(word), position_of(hash, word)) };
+    Cursor::Member(position, OwnedKey::new(key), number)
 }
 
 /// Asks for the object behind a word.

@@ -116,7 +116,7 @@ impl Table {
         quota: &mut Quota,
         mut take: impl FnMut(ObjectPtr, Subject<'_>, Outcome<'_>) -> bool,
     ) -> Ended {
-        self.search(guard, access, cursor, direction, quota, |object, _| {
+        self.search_light(guard, access, cursor, direction, quota, |object, _| {
             // SAFETY: the guard keeps the object.
             let subject = unsafe { subject(object) };
             if !plain.matches(&subject) {
@@ -151,7 +151,7 @@ impl Table {
         cursor: Cursor,
         quota: &mut Quota,
     ) -> Ended {
-        self.search(guard, access, cursor, Direction::Ascending, quota, |object, _| {
+        self.search_light(guard, access, cursor, Direction::Ascending, quota, |object, _| {
             // SAFETY: the guard keeps the object.
             Ok(look(plain.matches(&unsafe { subject(object) })))
         })

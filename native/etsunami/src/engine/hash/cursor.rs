@@ -74,25 +74,15 @@ impl<S: HashSchema> HashTable<S> {
         let Some(few) = self.few(bucket.line, start) else {
             return (self.get(guard, key), self.next(guard, Some(key), visible));
         };
-        let mut own = None;
-        let mut behind = few;
-        for (place, word) in behind.places.iter_mut().zip(few.words) {
-            if *place >> SLOT_BITS != start {
-                continue;
-            }
-            // SAFETY: words come from the table, under the guard.
-            if own.is_some() || !unsafe { self.schema.matches(key, word) } {
-                // Another key of this position: only their order tells which is behind.
-                return (self.get(guard, key), self.next(guard, Some(key), visible));
-            }
-            (own, *place) = (Some(word), NOWHERE);
-        }
-        match behind.least(&visible) {
-            Least::Word(word) => (own, Some(word)),
-            Least::Tied => (own, self.next(guard, Some(key), visible)),
-            Least::None => {
+        let (own, behind) = few.apart(start);
+        // SAFETY: words come from the table, under the guard.
+        let own = own.filter(|&own| unsafe { self.schema.matches(key, own) });
+        match (own, behind.least(&visible)) {
+            (Some(_), Least::Word(word)) => (own, Some(word)),
+            (Some(_), Least::None) => {
                 (own, self.first_from(guard, bucket.segment.bucket_end(start), &visible))
             }
+            _ => (self.get(guard, key), self.next(guard, Some(key), visible)),
         }
     }
 
@@ -108,7 +98,7 @@ impl<S: HashSchema> HashTable<S> {
             let least = match self.few(bucket.line, position).map(|few| few.least(visible)) {
                 Some(Least::Word(word)) => Some(word),
                 Some(Least::None) => None,
-                Some(Least::Tied) | None => {
+                Some(Least::Unclear) | None => {
                     self.least_in(&bucket, visible, |found| found.position >= position)
                 }
             };
@@ -161,9 +151,11 @@ impl<S: HashSchema> HashTable<S> {
             }
             let taken = match self.few(bucket.line, position).and_then(Few::sorted) {
                 Some(few) => {
-                    let (words, len) = (few.words(), few.len());
+                    let len = few.len();
                     let taken = len.min(missing);
-                    out.extend_from_slice(&words[..taken]);
+                    let end = out.len() + taken;
+                    out.extend(few.words());
+                    out.truncate(end);
                     if taken < len {
                         return Some(few.places[taken] >> SLOT_BITS);
                     }
@@ -218,7 +210,9 @@ impl<S: HashSchema> HashTable<S> {
 
 /// The bits of a place that tell the slot.
 const SLOT_BITS: u32 = 3;
-const _: () = assert!(SLOTS <= 1 << SLOT_BITS);
+/// The places that are sorted: as many as the network below has.
+const PLACES: usize = 6;
+const _: () = assert!(SLOTS <= PLACES);
 
 /// The place of a slot that holds nothing of interest: behind all others.
 const NOWHERE: u64 = u64::MAX;
@@ -228,15 +222,15 @@ const NOWHERE: u64 = u64::MAX;
 struct Few {
     words: [Word; 1 << SLOT_BITS],
     /// For each word its position and its slot, or [`NOWHERE`].
-    places: [u64; SLOTS],
+    places: [u64; PLACES],
 }
 
 /// The least visible word.
 enum Least {
     None,
     Word(Word),
-    /// Several words have its position.
-    Tied,
+    /// Several words have its position, or there is one before it that is not visible.
+    Unclear,
 }
 
 impl<S: HashSchema> HashTable<S> {
@@ -246,7 +240,7 @@ impl<S: HashSchema> HashTable<S> {
         if line.next(By::Reader).is_some() {
             return None;
         }
-        let mut few = Few { words: [Word::EMPTY; 1 << SLOT_BITS], places: [NOWHERE; SLOTS] };
+        let mut few = Few { words: [Word::EMPTY; 1 << SLOT_BITS], places: [NOWHERE; PLACES] };
         for slot in 0..SLOTS {
             let word = line.word(slot, By::Reader);
             few.words[slot] = word;
@@ -261,43 +255,46 @@ impl<S: HashSchema> HashTable<S> {
 }
 
 impl Few {
-    /// The least visible word.
+    /// The word at a position, and what is behind it. None if no word has it, or several have.
     #[inline(always)]
-    fn least(&self, visible: &impl Fn(Word) -> bool) -> Least {
-        let (mut least, mut found) = (NOWHERE, Word::EMPTY);
-        let mut tied = false;
-        for (&place, &word) in self.places.iter().zip(&self.words) {
-            if place == NOWHERE || !visible(word) {
-                continue;
-            }
-            tied = match (place >> SLOT_BITS).cmp(&(least >> SLOT_BITS)) {
-                Ordering::Less => false,
-                Ordering::Equal => true,
-                Ordering::Greater => continue,
-            };
-            (least, found) = (place, word);
+    fn apart(mut self, position: u64) -> (Option<Word>, Few) {
+        let (mut slot, mut count) = (0, 0);
+        for (i, place) in self.places.iter_mut().enumerate() {
+            let here = *place >> SLOT_BITS == position;
+            slot |= if here { i } else { 0 };
+            count += usize::from(here);
+            *place |= if here { NOWHERE } else { 0 };
         }
-        match (found.is_empty(), tied) {
-            (true, _) => Least::None,
-            (_, true) => Least::Tied,
-            _ => Least::Word(found),
-        }
+        ((count == 1).then(|| self.words[slot % self.words.len()]), self)
     }
 
-    /// The places in order, by exchanges without branches that nobody could predict. None if two
-    /// words have one position.
+    /// The least visible word, found without branches that nobody could predict.
+    #[inline(always)]
+    fn least(&self, visible: &impl Fn(Word) -> bool) -> Least {
+        let least = self.places.iter().fold(NOWHERE, |least, &place| least.min(place));
+        if least == NOWHERE {
+            return Least::None;
+        }
+        let is_same = |place: &u64| usize::from(place >> SLOT_BITS == least >> SLOT_BITS);
+        let same: usize = self.places.iter().map(is_same).sum();
+        let word = self.words[least as usize % self.words.len()];
+        if same == 1 && visible(word) { Least::Word(word) } else { Least::Unclear }
+    }
+
+    /// The places in order, by the shortest network of exchanges, without branches that nobody
+    /// could predict. None if two words have one position.
     #[inline(always)]
     fn sorted(mut self) -> Option<Few> {
-        let places = &mut self.places;
-        for round in 0..SLOTS {
-            for i in (round % 2..SLOTS - 1).step_by(2) {
-                let (a, b) = (places[i], places[i + 1]);
-                (places[i], places[i + 1]) = (a.min(b), a.max(b));
-            }
-        }
-        let tied = (1..SLOTS)
-            .any(|i| places[i - 1] >> SLOT_BITS == places[i] >> SLOT_BITS && places[i] != NOWHERE);
-        (!tied).then_some(self)
+        let [a, b, c, d, e, f] = self.places;
+        let ((a, f), (b, d), (c, e)) = (exchanged(a, f), exchanged(b, d), exchanged(c, e));
+        let ((b, c), (d, e)) = (exchanged(b, c), exchanged(d, e));
+        let ((a, d), (c, f)) = (exchanged(a, d), exchanged(c, f));
+        let ((a, b), (c, d), (e, f)) = (exchanged(a, b), exchanged(c, d), exchanged(e, f));
+        let ((b, c), (d, e)) = (exchanged(b, c), exchanged(d, e));
+        self.places = [a, b, c, d, e, f];
+        let tied = |a: u64, b: u64| a >> SLOT_BITS == b >> SLOT_BITS && b != NOWHERE;
+        let any = tied(a, b) | tied(b, c) | tied(c, d) | tied(d, e) | tied(e, f);
+        (!any).then_some(self)
     }
 
     /// How many words there are.
@@ -308,9 +305,15 @@ impl Few {
 
     /// The words in the order of the places, those that are there in front.
     #[inline(always)]
-    fn words(&self) -> [Word; SLOTS] {
+    fn words(&self) -> [Word; PLACES] {
         self.places.map(|place| self.words[place as usize % self.words.len()])
     }
+}
+
+/// Two places in order.
+#[inline(always)]
+fn exchanged(a: u64, b: u64) -> (u64, u64) {
+    (a.min(b), a.max(b))
 }
 
 /// Where the group of equal positions ends that holds the `limit`-th word, or is the last.
