@@ -5,7 +5,7 @@
 use etsunami::matchspec::{Access, Machine, Plain};
 use etsunami::reclaim::{Guard, pin};
 use etsunami::table::options::{Kind, Need};
-use etsunami::table::{Cursor, Quota};
+use etsunami::table::{Cursor, Quota, Table};
 
 use super::cursor::{cursor_of, cursor_term};
 use crate::args;
@@ -150,6 +150,9 @@ fn count_plain<'e>(
     if pattern::read(env, spec, &mut room, &mut plain).is_none() || !is_true(&plain) {
         return Ok(None);
     }
+    if let Some(number) = at_key(guard, handle, &plain)? {
+        return Ok(Some(env.make_uint64(number)));
+    }
     let Some(access) = table.access(&plain) else { return Ok(None) };
     let (next, number) = run_plain(env, guard, handle, (&plain, &access), Cursor::Start, 0)?;
     let compile = |env| {
@@ -158,6 +161,20 @@ fn count_plain<'e>(
         compiled.keep(plan, env)
     };
     answer(env, handle, next, number, compile).map(Some)
+}
+
+/// The count where a plain pattern tells the key, and the key holds one object or none.
+fn at_key(guard: &Guard, handle: &Handle, plain: &Plain) -> Result<Option<u64>, Cause> {
+    let table = &handle.table;
+    let Some(key) = plain.key(table.spec().keypos) else { return Ok(None) };
+    let hit = table.find(guard, table.key(key));
+    if hit.is_absent() {
+        handle.require_there()?;
+        return Ok(Some(0));
+    }
+    // SAFETY: the guard keeps the object.
+    let matches = |object| unsafe { Table::match_one(plain, object, |_, _| ()) }.is_some();
+    Ok(hit.single().map(|object| matches(object).into()))
 }
 
 /// True if what matches gives `true`, as what is to be counted does.
