@@ -24,10 +24,9 @@ pub struct Room {
     buffer: Option<Scratch>,
 }
 
-impl Room {
-    /// Room for one head.
+impl Default for Room {
     #[inline(always)]
-    pub fn new() -> Room {
+    fn default() -> Room {
         Room { short: [MaybeUninit::uninit(); SHORT], buffer: None }
     }
 }

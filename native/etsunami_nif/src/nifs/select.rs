@@ -55,7 +55,7 @@ raw_nif! {
         let handle = resource::table(env, &guard, table, Need::Read)?;
         let wanted = Wanted { chunk: natural(env, chunk)?, reverse: args::boolean(reverse)? };
         let search = Search { env, guard: &guard, handle, wanted };
-        let (mut room, mut plain) = (Room::new(), Plain::of_any());
+        let (mut room, mut plain) = (Room::default(), Plain::of_any());
         if pattern::read(env, spec, &mut room, &mut plain).is_some() {
             if let Some(answer) = search.at_key(&plain)? {
                 return Ok(answer);

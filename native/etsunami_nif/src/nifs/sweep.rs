@@ -146,7 +146,7 @@ fn count_plain<'e>(
     handle: &Handle,
     spec: VmTerm<'e>,
 ) -> Result<Option<VmTerm<'e>>, Raise<'e>> {
-    let (mut room, mut plain, table) = (Room::new(), Plain::of_any(), &handle.table);
+    let (mut room, mut plain, table) = (Room::default(), Plain::of_any(), &handle.table);
     if pattern::read(env, spec, &mut room, &mut plain).is_none() || !is_true(&plain) {
         return Ok(None);
     }

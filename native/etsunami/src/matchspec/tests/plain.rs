@@ -91,7 +91,7 @@ fn comparisons_are_those_of_programs() {
                 [("{'_','$1'}", format!("{{k,{value}}}")), ("{'$1'}", format!("{{{value}}}"))];
             let inner = ("{{k,'$1'},'$2','_'}", format!("{{{{k,{value}}},7,b}}"));
             for (head, object) in heads.into_iter().chain([inner]) {
-                for guard in [format!("'$1',5"), format!("5,'$1'")] {
+                for guard in ["'$1',5", "5,'$1'"] {
                     let spec = format!("[{{{head},[{{'{relation}',{guard}}}],['$$']}}]");
                     assert!(is_plain(&spec), "{spec}");
                     _ = results(term(&erl::key(&spec)), term(&erl::key(&object)));
