@@ -879,15 +879,24 @@ defmodule Etsunami do
 
   defp fold_from(_direction, :"$end_of_table", _function, acc, _table), do: acc
 
+  # Most keys hold one object, for which the way through a list function would be the longer half.
+  defp fold_from(direction, {key, [object]}, function, acc, table) do
+    acc = function.(object, acc)
+    fold_from(direction, onward(direction, table, key), function, acc, table)
+  end
+
   defp fold_from(:foldl, {key, objects}, function, acc, table) do
     acc = :lists.foldl(function, acc, objects)
-    fold_from(:foldl, Native.next_lookup(table, key), function, acc, table)
+    fold_from(:foldl, onward(:foldl, table, key), function, acc, table)
   end
 
   defp fold_from(:foldr, {key, objects}, function, acc, table) do
     acc = :lists.foldr(function, acc, objects)
-    fold_from(:foldr, Native.prev_lookup(table, key), function, acc, table)
+    fold_from(:foldr, onward(:foldr, table, key), function, acc, table)
   end
+
+  defp onward(:foldl, table, key), do: Native.next_lookup(table, key)
+  defp onward(:foldr, table, key), do: Native.prev_lookup(table, key)
 
   defp start(:foldl, table), do: Native.first_lookup(table)
   defp start(:foldr, table), do: Native.last_lookup(table)

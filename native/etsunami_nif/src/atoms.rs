@@ -41,6 +41,7 @@ macro_rules! atoms {
 atoms! {
     access,
     already_exists,
+    any = "_",
     atomics,
     auto,
     badarg,

@@ -78,24 +78,24 @@ unsafe extern "C" fn destroy(_env: *mut ErlNifEnv, object: *mut c_void) {
 }
 
 /// An encoded specification.
-pub struct Spec(Scratch);
+struct Spec(Scratch);
 
 impl Spec {
     /// Encodes a specification.
-    pub fn read<'e>(env: Env<'e>, spec: VmTerm<'e>) -> Result<Spec, Raise<'e>> {
+    fn read<'e>(env: Env<'e>, spec: VmTerm<'e>) -> Result<Spec, Raise<'e>> {
         let mut buffer = Scratch::take();
         encode::encode_term(env, spec, Role::Key, Keep::Retain, &mut buffer)?;
         Ok(Spec(buffer))
     }
 
     /// The specification.
-    pub fn term(&self) -> Term<'_> {
+    fn term(&self) -> Term<'_> {
         // SAFETY: `read` has encoded it.
         unsafe { Term::at(self.0.words(), 0) }
     }
 
     /// Compiles it.
-    pub fn compile<'e>(&self) -> Result<Compiled, Raise<'e>> {
+    fn compile<'e>(&self) -> Result<Compiled, Raise<'e>> {
         if self.term().words() > SHORT_SPEC && budget::on_normal_scheduler() {
             return Err(Raise::Dirty);
         }

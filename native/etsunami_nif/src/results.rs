@@ -70,6 +70,21 @@ impl<'e> Results<'e> {
     }
 }
 
+/// The result of a stored object that matches.
+///
+/// # Safety
+/// The object lives during the call, and is the subject.
+#[inline(always)]
+pub unsafe fn one<'e>(
+    env: Env<'e>,
+    stored: ObjectPtr,
+    subject: Subject<'_>,
+    outcome: Outcome<'_>,
+) -> VmTerm<'e> {
+    // SAFETY: by contract.
+    term(env, outcome, || unsafe { object(env, stored, subject) })
+}
+
 /// The words of a result about a subject of so many.
 fn outcome_words(outcome: Outcome<'_>, subject: usize) -> usize {
     let of = |part: &Part| match part {

@@ -64,21 +64,31 @@ impl Interval {
 
     /// Where a key stands: before the range, in it, or behind it.
     pub fn place(&self, key: Term) -> Ordering {
-        let before = self.low.as_ref().is_some_and(|low| match compare(key, low.key()) {
-            Ordering::Less => true,
-            Ordering::Equal => !low.inclusive,
-            Ordering::Greater => false,
-        });
-        let behind = self.high.as_ref().is_some_and(|high| match compare(key, high.key()) {
-            Ordering::Greater => true,
-            Ordering::Equal => !high.inclusive,
-            Ordering::Less => false,
-        });
-        match (before, behind) {
+        match (self.is_above(key), self.is_below(key)) {
             (true, _) => Ordering::Less,
             (_, true) => Ordering::Greater,
             _ => Ordering::Equal,
         }
+    }
+
+    /// True if the range begins above a key.
+    #[inline]
+    pub(crate) fn is_above(&self, key: Term) -> bool {
+        self.low.as_ref().is_some_and(|low| match compare(key, low.key()) {
+            Ordering::Less => true,
+            Ordering::Equal => !low.inclusive,
+            Ordering::Greater => false,
+        })
+    }
+
+    /// True if the range ends below a key.
+    #[inline]
+    pub(crate) fn is_below(&self, key: Term) -> bool {
+        self.high.as_ref().is_some_and(|high| match compare(key, high.key()) {
+            Ordering::Greater => true,
+            Ordering::Equal => !high.inclusive,
+            Ordering::Less => false,
+        })
     }
 
     /// True if no key can be in it.

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use crate::term::host::host;
 use crate::term::view::{Term, View};
 
-use super::functions::Function;
+use super::functions::{Function, Relation};
 
 /// The text of an atom.
 pub(super) fn text(atom: u64) -> &'static [u8] {
@@ -76,6 +76,26 @@ impl Name {
             View::Atom(atom) => Name::of(atom),
             _ => Name::Plain,
         }
+    }
+}
+
+thread_local! {
+    /// The comparison that an atom named last.
+    static RELATION: Cell<(u64, Relation)> = const { Cell::new((0, Relation::Equal)) };
+}
+
+/// The comparison that an atom is the name of.
+pub(super) fn relation_of(atom: u64) -> Option<Relation> {
+    let (known, relation) = RELATION.get();
+    if known == atom {
+        return Some(relation);
+    }
+    match Form::of(atom, 2) {
+        Form::Call(Function::Compare(relation)) => {
+            RELATION.set((atom, relation));
+            Some(relation)
+        }
+        _ => None,
     }
 }
 

@@ -1,30 +1,30 @@
-//! Plain patterns: one clause without guards whose head is a small tuple of constants, `'_'` and
-//! variables, each at most once, where an element may also be a tuple of such, and whose body is
-//! `'$_'`, `'$$'` or one variable.
+//! Plain patterns: one clause whose head is `'_'` or a small tuple of constants, `'_'` and variables,
+//! each at most once, where an element may also be a tuple of such; whose guards compare one of
+//! these variables with a small integer; and whose body is `'$_'`, `'$$'`, one variable or an atom.
 //!
-//! Most calls of `match` and `match_object` are of this kind, and many of them find one object. What
-//! they cost is then the code and the data that they touch, which are not in the cache if the
-//! caller has done anything else meanwhile. So nothing is compiled for them: a look over the
-//! encoded specification fills a small struct, in little code and without an allocation. Whatever
-//! is not plain is compiled, and so is what has to go on in another call: the place where a search
-//! has stopped means the same to [`Program::plan`](super::Program::plan), which looks at the same
-//! keys or ranges.
+//! Most calls of `match`, `match_object` and `select` are of this kind, and many of them find one
+//! object. What they cost is then the code and the data that they touch, which are not in the cache
+//! if the caller has done anything else meanwhile. So nothing is compiled for them, and only the
+//! head is encoded: a look over it fills a small struct, in little code and without an allocation.
+//! Whatever is not plain is compiled, and so is what has to go on in another call: the place where
+//! a search has stopped means the same to [`Program::plan`](super::Program::plan), which looks at
+//! the same keys or ranges.
 
 use crate::term::equal::equal;
 use crate::term::layout::{IRREGULAR, Kind, block_ref, header, immediate, is_immediate};
+use crate::term::order::compare;
 use crate::term::probe::{Kept, SHORT};
 use crate::term::view::{Roots, Term, View};
 
 use super::bound::{Bound, Interval};
 use super::few::Few;
+use super::functions::Relation;
 use super::glance::{Spot, inner};
-use super::names::Name;
+use super::names::{Name, relation_of};
 use super::plan::Access;
 use super::run::Outcome;
 use super::value::{Part, Subject};
 
-/// The words of the longest specification.
-const WORDS: usize = 64;
 /// The most elements of a head.
 const ARITY: usize = 16;
 /// The most conditions.
@@ -46,7 +46,13 @@ enum Check<'s> {
     Tuple(u8, u32),
     /// An element is `=:=` to this term.
     Equal(u8, Term<'s>),
+    /// An element, or an element of it unless that is [`WHOLE`], has a relation to this small
+    /// integer.
+    Related(u8, u8, Relation, u64),
 }
+
+/// No element of an element.
+const WHOLE: u8 = u8::MAX;
 
 impl Check<'_> {
     #[inline(always)]
@@ -63,7 +69,35 @@ impl Check<'_> {
                 Part::Term(term) => equal(term, constant),
                 _ => false,
             },
+            Check::Related(i, WHOLE, relation, word) => {
+                let root = subject.root(elements, i.into());
+                if immediate::is_small(root) {
+                    return relation.of((root as i64).cmp(&(word as i64)));
+                }
+                related(subject.element(i.into()), relation, word)
+            }
+            Check::Related(i, j, relation, word) => {
+                related(subject.inner(i.into(), j.into()), relation, word)
+            }
         }
+    }
+}
+
+/// Compares by the term order, which no value makes fail.
+fn related(part: Part<'_>, relation: Relation, word: u64) -> bool {
+    let root;
+    let term = match part {
+        Part::Word(word) => {
+            root = word;
+            Term::immediate(&root)
+        }
+        Part::Term(term) => term,
+        Part::Object => return false,
+    };
+    match relation {
+        Relation::Exact => term.root() == word,
+        Relation::NotExact => term.root() != word,
+        relation => relation.of(compare(term, Term::immediate(&word))),
     }
 }
 
@@ -73,11 +107,13 @@ enum Gives {
     Object,
     Var(Spot),
     Vars,
+    Constant(u64),
 }
 
 /// A plain pattern.
 pub struct Plain<'s> {
-    head: Roots<'s>,
+    /// The elements; none if it is `'_'`.
+    head: Option<Roots<'s>>,
     checks: [Check<'s>; CHECKS],
     conditions: usize,
     /// In the order of their numbers.
@@ -93,36 +129,100 @@ impl std::fmt::Debug for Plain<'_> {
 }
 
 impl<'s> Plain<'s> {
-    /// A specification, if it is a plain pattern. The term is to be encoded as for
-    /// [`Program::compile`](super::Program::compile).
-    #[inline(never)]
-    pub fn of(spec: Term<'s>) -> Option<Plain<'s>> {
-        let clause = if spec.words() > WORDS { None } else { only(spec)?.tuple() }?;
-        if clause.len() != 3 || clause.get(1).root() != immediate::NIL {
-            return None;
-        }
-        let (head, body) = (clause.get(0).tuple()?, only(clause.get(2))?);
-        if head.len() > ARITY || !immediate::is_atom(body.root()) {
-            return None;
-        }
-        let mut plain = Plain {
-            head,
+    /// The pattern `'_'`, which gives the object until [`Plain::body`] says something else.
+    #[inline(always)]
+    pub fn of_any() -> Plain<'s> {
+        Plain {
+            head: None,
             checks: [Check::Word(0, 0); CHECKS],
             conditions: 0,
             vars: [(0, Spot::Own(0)); VARS],
             bound: 0,
             gives: Gives::Object,
-        };
-        for (i, term) in head.enumerate() {
-            plain.element(i as u8, term)?;
         }
-        plain.gives = match Name::of(body.root()) {
+    }
+
+    /// Makes a fresh pattern that of a specification, if it is plain. The term is to be encoded as
+    /// for [`Program::compile`](super::Program::compile).
+    pub fn read(&mut self, spec: Term<'s>) -> Option<()> {
+        let clause = only(spec)?.tuple()?;
+        if clause.len() != 3 {
+            return None;
+        }
+        match clause.get(0).tuple() {
+            Some(head) => self.elements(head)?,
+            None if Name::of_term(clause.get(0)) == Name::Any => (),
+            None => return None,
+        }
+        if let View::List { elements, tail } = clause.get(1).view() {
+            for guard in elements {
+                let parts = guard.tuple().filter(|parts| parts.len() == 3)?;
+                self.guard(parts.get(0).root(), parts.get(1).root(), parts.get(2).root())?;
+            }
+            Some(()).filter(|_| tail.root() == immediate::NIL)?;
+        } else if clause.get(1).root() != immediate::NIL {
+            return None;
+        }
+        self.body(Some(only(clause.get(2))?.root()).filter(|&root| immediate::is_atom(root))?)
+    }
+
+    /// Makes the head of a fresh pattern a tuple of `arity` elements. None if it is not plain.
+    ///
+    /// # Safety
+    /// The words begin with `arity` well-formed root words, and hold their blocks.
+    #[inline(always)]
+    pub unsafe fn head(&mut self, words: &'s [u64], arity: usize) -> Option<()> {
+        assert!(arity <= words.len(), "{arity} root words of {}", words.len());
+        // SAFETY: by contract; borrowed, so that nobody writes.
+        self.elements(unsafe { Roots::new(words.as_ptr(), arity) })
+    }
+
+    #[inline(always)]
+    fn elements(&mut self, head: Roots<'s>) -> Option<()> {
+        if head.len() > ARITY {
+            return None;
+        }
+        self.head = Some(head);
+        for (i, term) in head.enumerate() {
+            self.element(i as u8, term)?;
+        }
+        Some(())
+    }
+
+    /// Sets the only expression of the body, an atom. None if the body is not plain.
+    #[inline]
+    pub fn body(&mut self, atom: u64) -> Option<()> {
+        self.gives = match Name::of(atom) {
             Name::Object => Gives::Object,
             Name::Bindings => Gives::Vars,
-            Name::Variable(number) => Gives::Var(plain.find(number)?),
-            Name::Any | Name::Plain => return None,
+            Name::Variable(number) => Gives::Var(self.find(number)?),
+            Name::Plain => Gives::Constant(atom),
+            Name::Any => return None,
         };
-        Some(plain)
+        Some(())
+    }
+
+    /// Adds the guard `{name, A, B}`, of three immediates: a comparison of a variable with a small
+    /// integer. None if the guard is not plain.
+    pub fn guard(&mut self, name: u64, a: u64, b: u64) -> Option<()> {
+        if !immediate::is_atom(name) {
+            return None;
+        }
+        let relation = relation_of(name)?;
+        let (variable, relation, word) = match (immediate::is_small(a), immediate::is_small(b)) {
+            (false, true) => (a, relation, b),
+            (true, false) => (b, relation.turned(), a),
+            _ => return None,
+        };
+        if !immediate::is_atom(variable) {
+            return None;
+        }
+        let Name::Variable(number) = Name::of(variable) else { return None };
+        let (i, part) = match self.find(number)? {
+            Spot::Own(i) => (i, WHOLE),
+            Spot::Inner(i, j) => (i, u8::try_from(j).ok().filter(|&j| j != WHOLE)?),
+        };
+        self.check(Check::Related(i as u8, part, relation, word))
     }
 
     fn element(&mut self, i: u8, term: Term<'s>) -> Option<()> {
@@ -189,9 +289,18 @@ impl<'s> Plain<'s> {
     /// True if a stored object matches.
     #[inline(always)]
     pub(crate) fn matches(&self, subject: &Subject) -> bool {
-        let Some(elements) = subject.stored() else { return false };
-        elements.len() == self.head.len()
-            && self.checks[..self.conditions].iter().all(|check| check.holds(subject, elements))
+        let (Some(elements), Some(head)) = (subject.stored(), &self.head) else {
+            return self.head.is_none();
+        };
+        if elements.len() != head.len() {
+            return false;
+        }
+        for check in &self.checks[..self.conditions] {
+            if !check.holds(subject, elements) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Tells what an object gives that matches.
@@ -200,6 +309,7 @@ impl<'s> Plain<'s> {
         let mut row = [Part::Object; VARS];
         take(match self.gives {
             Gives::Object => Outcome::Part(Part::Object),
+            Gives::Constant(word) => Outcome::Part(Part::Word(word)),
             Gives::Var(at) => Outcome::Part(at.part(subject)),
             Gives::Vars => {
                 for (part, (_, at)) in row.iter_mut().zip(&self.vars[..self.bound]) {
@@ -233,14 +343,29 @@ fn only(list: Term) -> Option<Term> {
 
 /// Where to look.
 impl Plain<'_> {
+    /// The key of the objects that can match, if the head tells it.
+    #[inline]
+    pub fn key(&self, keypos: usize) -> Option<Term<'_>> {
+        let key = self.head.filter(|head| head.len() >= keypos)?.get(keypos - 1);
+        let known = match key.tuple() {
+            None => is_known(key),
+            Some(mut parts) => parts.all(is_known),
+        };
+        known.then_some(key)
+    }
+
     /// Where the objects that can match are, in a table with this key position (from 1), ordered or
     /// hashed. None if telling it takes the long way.
     #[inline(never)]
     pub fn access(&self, keypos: usize, ordered: bool) -> Option<Access> {
-        if self.head.len() < keypos {
+        let Some(head) = &self.head else { return Some(Access::Scan) };
+        if head.len() < keypos {
             return Some(Access::Keys(Few::new()));
         }
-        let key = self.head.get(keypos - 1);
+        let key = head.get(keypos - 1);
+        if self.is_limited(keypos - 1, ordered) {
+            return None;
+        }
         let (known, n) = match key.tuple() {
             None => (usize::from(is_known(key)), 1),
             Some(parts) => (parts.take_while(|&part| is_known(part)).count(), parts.len()),
@@ -255,6 +380,28 @@ impl Plain<'_> {
                 let high = Some(end(key, known, true));
                 Some(Access::Ranges(Few::One(Interval { low, high })))
             }
+        }
+    }
+}
+
+impl Plain<'_> {
+    /// True if a guard tells where the keys are that can match, this element being the key: any in
+    /// an ordered table, in others one that the key be `=:=` to something.
+    fn is_limited(&self, key: usize, ordered: bool) -> bool {
+        self.checks[..self.conditions].iter().any(|check| match *check {
+            Check::Related(i, part, relation, _) if usize::from(i) == key => {
+                ordered || (part == WHOLE && relation == Relation::Exact)
+            }
+            _ => false,
+        })
+    }
+
+    /// The atom that each match gives, if it is always the same.
+    #[inline]
+    pub fn constant(&self) -> Option<u64> {
+        match self.gives {
+            Gives::Constant(atom) => Some(atom),
+            _ => None,
         }
     }
 }

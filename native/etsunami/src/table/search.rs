@@ -26,7 +26,7 @@ use crate::term::view::Term;
 
 use super::generation::{Engine, Generation};
 use super::groups;
-use super::keys::{Held, Keys, held};
+use super::keys::{GHOST, GROUP, Held, Keys, held, object};
 use super::ordered::Ordered;
 use super::traverse::position_of;
 use super::{Cursor, Direction, Table};
@@ -69,6 +69,8 @@ impl Quota {
 const BATCH: usize = 128;
 /// The words that are asked for first, because a range may be narrow.
 const FIRST_BATCH: usize = 32;
+/// The words that a scan of a hash table may give beyond those that it is asked for, as a rule.
+const SPARE: usize = 8;
 /// How many words ahead objects are asked of memory.
 const AHEAD: usize = 6;
 /// The number behind all members of a key.
@@ -85,14 +87,12 @@ pub(super) enum Look {
     Refused,
 }
 
-/// Looks at an object, which has this number among those of its key. An error ends the search.
-pub(super) type Visit<'v, E> = dyn FnMut(ObjectPtr, u64) -> Result<Look, E> + 'v;
-
 /// Where a chunk ended; none at the end of the search.
 pub(super) type Ended<E> = Result<Option<Cursor>, E>;
 
 impl Table {
-    /// Visits objects where a plan says, from a cursor on.
+    /// Visits objects where a plan says, from a cursor on. `visit` looks at an object, which has
+    /// this number among those of its key; an error ends the search.
     pub(super) fn search<E: From<Error>>(
         &self,
         guard: &Guard,
@@ -100,13 +100,55 @@ impl Table {
         cursor: Cursor,
         direction: Direction,
         quota: &mut Quota,
-        visit: &mut Visit<'_, E>,
+        visit: impl FnMut(ObjectPtr, u64) -> Result<Look, E>,
     ) -> Ended<E> {
-        if quota.is_used_up() {
+        let search = Search::<_, true>::new(self, guard, quota, visit)?;
+        search.run(access, cursor, direction)
+    }
+
+    /// As [`Table::search`], for a glance at each object that takes no longer if it is large.
+    pub(super) fn search_light<E: From<Error>>(
+        &self,
+        guard: &Guard,
+        access: &Access,
+        cursor: Cursor,
+        direction: Direction,
+        quota: &mut Quota,
+        visit: impl FnMut(ObjectPtr, u64) -> Result<Look, E>,
+    ) -> Ended<E> {
+        let search = Search::<_, false>::new(self, guard, quota, visit)?;
+        search.run(access, cursor, direction)
+    }
+}
+
+/// A search of which `visit` looks at objects, whose words count only if they are `WEIGHED`.
+struct Search<'a, V, const WEIGHED: bool> {
+    table: &'a Table,
+    generation: &'a Generation,
+    guard: &'a Guard,
+    quota: &'a mut Quota,
+    visit: V,
+}
+
+impl<'a, V, const WEIGHED: bool> Search<'a, V, WEIGHED> {
+    fn new(
+        table: &'a Table,
+        guard: &'a Guard,
+        quota: &'a mut Quota,
+        visit: V,
+    ) -> Result<Self, Error> {
+        let generation = table.generation(guard)?;
+        Ok(Search { table, generation, guard, quota, visit })
+    }
+}
+
+impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E, const WEIGHED: bool> Search<'_, V, WEIGHED> {
+    #[inline]
+    fn run(mut self, access: &Access, cursor: Cursor, direction: Direction) -> Ended<E> {
+        if self.quota.is_used_up() {
             return Ok(Some(cursor));
         }
-        let generation = self.generation(guard)?;
-        let mut search = Search { table: self, generation, guard, quota, visit };
+        let (generation, search) = (self.generation, &mut self);
         match (&generation.engine, access) {
             (Engine::Ordered(tree), Access::Ranges(ranges)) => {
                 search.ranges(tree, ranges, cursor, direction)
@@ -121,21 +163,11 @@ impl Table {
             (Engine::Hash(hash), _) => search.everywhere(hash, cursor),
         }
     }
-}
 
-struct Search<'a, 'v, E> {
-    table: &'a Table,
-    generation: &'a Generation,
-    guard: &'a Guard,
-    quota: &'a mut Quota,
-    visit: &'a mut Visit<'v, E>,
-}
-
-impl<E> Search<'_, '_, E> {
     /// Looks at an object; false if it is refused.
     #[inline(always)]
     fn look(&mut self, object: ObjectPtr, number: u64) -> Result<bool, E> {
-        let words = object.words();
+        let words = if WEIGHED { object.words() } else { 0 };
         if words > self.quota.largest {
             self.quota.met_large = true;
             return Ok(false);
@@ -183,7 +215,7 @@ impl<E> Search<'_, '_, E> {
 }
 
 /// Ordered tables.
-impl<E> Search<'_, '_, E> {
+impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E, const WEIGHED: bool> Search<'_, V, WEIGHED> {
     fn ranges(
         &mut self,
         tree: &Ordered,
@@ -222,7 +254,7 @@ impl<E> Search<'_, '_, E> {
             batch_size = BATCH;
             // SAFETY: the words were loaded under this guard.
             let key_of = |word| unsafe { self.generation.keys().key_of(word) };
-            let inside = |&word: &Word| !passes(range, key_of(word), direction).is_gt();
+            let inside = |&word: &Word| !is_behind(range, key_of(word), direction);
             let within = count_inside(&words, inside);
             let wide = within == words.len();
             words.truncate(within);
@@ -314,6 +346,14 @@ fn passes(range: &Interval, key: Term, direction: Direction) -> Ordering {
     }
 }
 
+/// True for a key behind the range, in the direction of the search.
+fn is_behind(range: &Interval, key: Term, direction: Direction) -> bool {
+    match direction {
+        Direction::Ascending => range.is_below(key),
+        Direction::Descending => range.is_above(key),
+    }
+}
+
 /// Where a search of a range begins that has come to a key; none if it is through.
 fn beginning<'k>(
     range: &'k Interval,
@@ -339,7 +379,7 @@ fn beginning<'k>(
 }
 
 /// Hash tables.
-impl<E> Search<'_, '_, E> {
+impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E, const WEIGHED: bool> Search<'_, V, WEIGHED> {
     fn hashed_keys(&mut self, keys: &[Kept], cursor: Cursor) -> Ended<E> {
         let (first, number) = match cursor {
             Cursor::Position(index) => (index as usize, 0),
@@ -366,15 +406,18 @@ impl<E> Search<'_, '_, E> {
             Cursor::Member(position, key, number) => (position, Some((key, number))),
             _ => (0, None),
         };
-        let mut words = Vec::new();
+        let mut words = Vec::with_capacity(BATCH + SPARE);
         loop {
             words.clear();
             let next = hash.scan(self.guard, from, self.quota.visits.min(BATCH), &mut words);
-            for (i, &word) in words.iter().enumerate() {
-                prefetch(&words, i + AHEAD);
-                let ended = self.word(hash, word, from, &inside)?;
-                if ended.is_some() {
-                    return Ok(ended);
+            for &word in &words {
+                // The scan has read the beginning of the object.
+                let next = match lone(word).filter(|_| inside.is_none()) {
+                    Some(object) => (!self.look(object, 0)?).then_some(0),
+                    None => self.word(hash, word, from, &inside)?,
+                };
+                if next.is_some() || self.quota.is_used_up() {
+                    return Ok(Some(behind(hash, word, next.unwrap_or(ALL))));
                 }
             }
             // Buckets without objects cost a visit together.
@@ -390,14 +433,16 @@ impl<E> Search<'_, '_, E> {
         }
     }
 
-    /// Looks at a word, unless the search has passed it.
+    /// Looks at a word, unless the search has passed it; the number to go on with if the quota ends
+    /// inside, or something is refused.
+    #[inline(never)]
     fn word(
         &mut self,
         hash: &HashTable<Keys>,
         word: Word,
         from: u64,
         inside: &Option<(OwnedKey, u64)>,
-    ) -> Ended<E> {
+    ) -> Result<Option<u64>, E> {
         // SAFETY: the word was loaded under this guard.
         let (key, position) =
             unsafe { (|| hash.schema().key_of(word), || position_of(hash, word)) };
@@ -410,12 +455,23 @@ impl<E> Search<'_, '_, E> {
             _ => 0,
         };
         // SAFETY: as above.
-        let next = self.members(held(unsafe { batch::resolve(word) }), number)?;
-        if next.is_none() && !self.quota.is_used_up() {
-            return Ok(None);
-        }
-        Ok(Some(Cursor::Member(position(), OwnedKey::new(key()), next.unwrap_or(ALL))))
+        self.members(held(unsafe { batch::resolve(word) }), number)
     }
+}
+
+/// The object of a word that is no more than that.
+#[inline(always)]
+fn lone(word: Word) -> Option<ObjectPtr> {
+    let tags = Word::VERSION | GROUP | GHOST;
+    (word.0 & tags == 0).then(|| object(word))
+}
+
+/// Where a search goes on that ends in a key, from a member on.
+#[cold]
+fn behind(hash: &HashTable<Keys>, word: Word, number: u64) -> Cursor {
+    // SAFETY: the caller's guard is the one that the word was loaded under.
+    let (key, position) = unsafe { (hash.schema().key_of(word), position_of(hash, word)) };
+    Cursor::Member(position, OwnedKey::new(key), number)
 }
 
 /// Asks for the object behind a word.

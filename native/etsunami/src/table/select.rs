@@ -96,7 +96,7 @@ impl Table {
         machine: &mut Machine,
         mut take: impl FnMut(ObjectPtr, Subject<'_>, Outcome<'_>) -> bool,
     ) -> Ended {
-        self.search(guard, access, cursor, direction, quota, &mut |object, _| {
+        self.search(guard, access, cursor, direction, quota, |object, _| {
             // SAFETY: the guard keeps the object.
             let subject = unsafe { self.subject(object) };
             let Some(outcome) = program.run(subject, machine)? else { return Ok(Look::Other) };
@@ -116,7 +116,7 @@ impl Table {
         quota: &mut Quota,
         mut take: impl FnMut(ObjectPtr, Subject<'_>, Outcome<'_>) -> bool,
     ) -> Ended {
-        self.search(guard, access, cursor, direction, quota, &mut |object, _| {
+        self.search_light(guard, access, cursor, direction, quota, |object, _| {
             // SAFETY: the guard keeps the object.
             let subject = unsafe { self.subject(object) };
             if !plain.matches(&subject) {
@@ -124,6 +124,37 @@ impl Table {
             }
             let taken = plain.give(&subject, |outcome| take(object, subject, outcome));
             Ok(if taken { Look::Match } else { Look::Refused })
+        })
+    }
+
+    /// The result of a plain pattern for an object, told to `take`; none if it does not match.
+    ///
+    /// # Safety
+    /// The object lives during the call.
+    #[inline(always)]
+    pub unsafe fn match_one<T>(
+        &self,
+        plain: &Plain,
+        object: ObjectPtr,
+        take: impl FnOnce(Subject<'_>, Outcome<'_>) -> T,
+    ) -> Option<T> {
+        // SAFETY: by contract.
+        let subject = unsafe { self.subject(object) };
+        plain.matches(&subject).then(|| plain.give(&subject, |outcome| take(subject, outcome)))
+    }
+
+    /// Counts the objects that match a plain pattern, as [`Table::select_count`] does.
+    pub fn count_plain(
+        &self,
+        guard: &Guard,
+        plain: &Plain,
+        access: &Access,
+        cursor: Cursor,
+        quota: &mut Quota,
+    ) -> Ended {
+        self.search_light(guard, access, cursor, Direction::Ascending, quota, |object, _| {
+            // SAFETY: the guard keeps the object.
+            Ok(look(plain.matches(&unsafe { self.subject(object) })))
         })
     }
 
@@ -142,7 +173,7 @@ impl Table {
         quota: &mut Quota,
         machine: &mut Machine,
     ) -> Ended {
-        self.search(guard, access, cursor, Direction::Ascending, quota, &mut |object, _| {
+        self.search(guard, access, cursor, Direction::Ascending, quota, |object, _| {
             // SAFETY: the guard keeps the object.
             Ok(look(program.run_bool(unsafe { self.subject(object) }, machine)?))
         })
@@ -162,7 +193,7 @@ impl Table {
         deleted: &mut u64,
     ) -> Ended {
         let ascending = Direction::Ascending;
-        self.search(guard, access, cursor, ascending, quota, &mut |object, number| {
+        self.search(guard, access, cursor, ascending, quota, |object, number| {
             // SAFETY: the guard keeps the object.
             if !program.run_bool(unsafe { self.subject(object) }, machine)? {
                 return Ok(Look::Other);
@@ -227,7 +258,7 @@ impl Table {
             return Err(Stop::Refused(Error::BadArgument).into());
         }
         let ascending = Direction::Ascending;
-        self.search(guard, access, cursor, ascending, quota, &mut |object, number| {
+        self.search(guard, access, cursor, ascending, quota, |object, number| {
             // SAFETY: the guard keeps the object.
             if program.run(unsafe { self.subject(object) }, machine)?.is_none() {
                 return Ok(Look::Other);

@@ -19,7 +19,6 @@ pub use crate::engine::Direction;
 use super::generation::{Engine, Generation};
 use super::groups;
 use super::keys::{Held, Key, Keys, ghost_stamp, held, is_ghost, is_visible};
-use super::options::Kind;
 use super::{Hit, Table};
 
 /// Where a scan goes on.
@@ -53,23 +52,68 @@ impl Table {
     /// The key after this one. In hash tables the key must be present, or have been deleted while
     /// the table is fixed.
     pub fn next<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Place<'g>> {
-        self.require_known(guard, key)?;
-        let generation = self.generation(guard)?;
-        Ok(self.place(guard, generation, generation.next(guard, Some(key), is_visible)))
+        self.next_with(guard, key, &|| ())
     }
 
     /// The key before this one; in hash tables the same as `next`.
     pub fn prev<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Place<'g>> {
-        self.require_known(guard, key)?;
-        let generation = self.generation(guard)?;
-        Ok(self.place(guard, generation, generation.prev(guard, Some(key), is_visible)))
+        self.prev_with(guard, key, &|| ())
     }
 
-    fn require_known(&self, guard: &Guard, key: Key<'_>) -> Result {
-        let known = self.spec.kind == Kind::OrderedSet
-            || self.generation(guard)?.raw(guard, key).is_some_and(|word| self.is_known(word))
-            || self.is_fixed() && self.was_cleared(guard, key);
-        if known { Ok(()) } else { Err(Error::BadKey.into()) }
+    /// As [`Table::next`]. `settle` is called before it is asked whether the table is fixed, which
+    /// is of interest only where the key is not present.
+    #[inline]
+    pub fn next_with<'g>(
+        &self,
+        guard: &'g Guard,
+        key: Key<'_>,
+        settle: &dyn Fn(),
+    ) -> Result<Place<'g>> {
+        let generation = self.generation(guard)?;
+        match &generation.engine {
+            Engine::Hash(table) => self.step(guard, generation, table, key, settle),
+            Engine::Ordered(_) => {
+                Ok(self.place(guard, generation, generation.next(guard, Some(key), is_visible)))
+            }
+        }
+    }
+
+    /// As [`Table::prev`], with `settle` as in [`Table::next_with`].
+    #[inline]
+    pub fn prev_with<'g>(
+        &self,
+        guard: &'g Guard,
+        key: Key<'_>,
+        settle: &dyn Fn(),
+    ) -> Result<Place<'g>> {
+        let generation = self.generation(guard)?;
+        match &generation.engine {
+            Engine::Hash(table) => self.step(guard, generation, table, key, settle),
+            Engine::Ordered(_) => {
+                Ok(self.place(guard, generation, generation.prev(guard, Some(key), is_visible)))
+            }
+        }
+    }
+
+    fn step<'g>(
+        &self,
+        guard: &'g Guard,
+        generation: &Generation,
+        table: &HashTable<Keys>,
+        key: Key<'_>,
+        settle: &dyn Fn(),
+    ) -> Result<Place<'g>> {
+        // SAFETY: the engine does not keep the key after the call.
+        let (own, next) = table.step(guard, &unsafe { key.erase() }, is_visible);
+        if !own.is_some_and(is_visible) {
+            settle();
+            let known = own.is_some_and(|word| self.is_known(word))
+                || self.is_fixed() && self.was_cleared(guard, key);
+            if !known {
+                return Err(Error::BadKey.into());
+            }
+        }
+        Ok(self.place(guard, generation, next))
     }
 
     /// True for the word of a key that is present, or was deleted since the table is fixed: a ghost

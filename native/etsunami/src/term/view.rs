@@ -341,7 +341,7 @@ impl<'a> Roots<'a> {
     ///
     /// # Safety
     /// What [`Term::new`] asks for holds for each of them.
-    pub(super) unsafe fn new(first: *const u64, len: usize) -> Roots<'a> {
+    pub(crate) unsafe fn new(first: *const u64, len: usize) -> Roots<'a> {
         Roots { next: first, len, _life: PhantomData }
     }
 

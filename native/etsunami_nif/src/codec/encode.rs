@@ -238,7 +238,8 @@ impl DerefMut for Scratch {
 }
 
 /// The words of terms.
-fn words<'a>(terms: &'a [VmTerm]) -> &'a [u64] {
+#[inline(always)]
+pub fn words<'a>(terms: &'a [VmTerm]) -> &'a [u64] {
     // SAFETY: `VmTerm` is a transparent word.
     unsafe { std::slice::from_raw_parts(terms.as_ptr().cast(), terms.len()) }
 }

@@ -6,6 +6,7 @@
 //! - [`flatmap`]: maps as they stand in the VM's memory;
 //! - [`piece`]: small nested terms, in one piece;
 //! - [`bounds`]: so do the ends of ranges, which may hold what is no term;
+//! - [`pattern`]: the head of a specification that need not be compiled;
 //! - [`tags`]: whether the words of immediates are as assumed, and the portable path if not;
 //! - [`atom_text`]: the text of atoms, for the term order;
 //! - [`binary`]: binaries that are held by reference;
@@ -22,6 +23,7 @@ pub mod external;
 pub mod flatmap;
 pub mod foreign;
 pub mod host;
+pub mod pattern;
 pub mod piece;
 pub mod sort;
 pub mod tags;

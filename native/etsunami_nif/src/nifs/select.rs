@@ -21,7 +21,7 @@ use etsunami::matchspec::{Access, Outcome, Plain, Subject};
 use etsunami::reclaim::{Guard, pin};
 use etsunami::table::options::{Kind, Need};
 use etsunami::table::select::Failure;
-use etsunami::table::{Cursor, Direction, Quota};
+use etsunami::table::{Cursor, Direction, Quota, Table};
 use etsunami::term::object::ObjectPtr;
 
 use super::owned;
@@ -30,7 +30,8 @@ use crate::atoms::atoms;
 use crate::budget::{self, Pace};
 use crate::codec::decode;
 use crate::codec::encode::Role;
-use crate::compiled::{Compiled, Spec, TablePlan};
+use crate::codec::pattern::{self, Room};
+use crate::compiled::{Compiled, TablePlan};
 use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
 use crate::raw_nif;
@@ -53,21 +54,23 @@ raw_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Read)?;
         let wanted = Wanted { chunk: natural(env, chunk)?, reverse: args::boolean(reverse)? };
+        let search = Search { env, guard: &guard, handle, wanted };
+        let (mut room, mut plain) = (Room::default(), Plain::of_any());
+        if pattern::read(env, spec, &mut room, &mut plain).is_some() {
+            if let Some(answer) = search.at_key(&plain)? {
+                return Ok(answer);
+            }
+            if let Some(access) = handle.table.access(&plain) {
+                let found = search.run_plain(&plain, &access, SoFar::nothing(env))?;
+                return found.answer(&search, |env| keep(env, Compiled::parse(env, spec)?, handle));
+            }
+        }
         if env.is_nil(spec) {
             // It has no clause that could match.
             let nothing = if wanted.chunk == 0 { spec } else { atoms().end_of_table };
             return Ok(nothing);
         }
-        let spec = Spec::read(env, spec)?;
-        let search = Search { env, guard: &guard, handle, wanted };
-        let so_far = SoFar { cursor: Cursor::Start, list: env.make_list(&[]), got: 0 };
-        if let Some(plain) = Plain::of(spec.term())
-            && let Some(access) = handle.table.access(&plain)
-        {
-            let found = search.run_plain(&plain, &access, so_far)?;
-            return found.answer(&search, |env| keep(env, spec.compile()?, handle));
-        }
-        let compiled = spec.compile()?;
+        let (compiled, so_far) = (Compiled::parse(env, spec)?, SoFar::nothing(env));
         let plan = compiled.fresh_plan(&handle.table);
         search.run(&compiled, &plan, so_far)?.answer(&search, |env| compiled.keep(plan, env))
     }
@@ -87,8 +90,12 @@ raw_nif! {
         let compiled = Compiled::find(env, term).ok_or(BADARG)?;
         compiled.require_short()?;
         let search = Search { env, guard: &guard, handle, wanted };
-        let plan = compiled.plan(&handle.table);
-        search.run(compiled, &plan, so_far)?.answer(&search, |_| Ok(term))
+        let (plan, mut plain) = (compiled.plan(&handle.table), Plain::of_any());
+        let found = match plain.read(compiled.program.spec()) {
+            Some(()) => search.run_plain(&plain, &plan.plan.access, so_far),
+            None => search.run(compiled, &plan, so_far),
+        };
+        found?.answer(&search, |_| Ok(term))
     }
 }
 
@@ -112,6 +119,13 @@ struct SoFar<'e> {
     cursor: Cursor,
     list: VmTerm<'e>,
     got: usize,
+}
+
+impl<'e> SoFar<'e> {
+    /// Where a search begins.
+    fn nothing(env: Env<'e>) -> SoFar<'e> {
+        SoFar { cursor: Cursor::Start, list: env.make_list(&[]), got: 0 }
+    }
 }
 
 type Read<'e> = (Wanted, VmTerm<'e>, SoFar<'e>);
@@ -196,6 +210,36 @@ impl<'e> Search<'e, '_> {
             Kind::OrderedSet => self.wanted.chunk > 0,
             Kind::Bag | Kind::DuplicateBag => true,
         }
+    }
+
+    /// The answer where a plain pattern tells the key, and the key holds one object or none: most
+    /// searches are lookups.
+    #[inline(always)]
+    fn at_key(&self, plain: &Plain) -> Result<Option<VmTerm<'e>>, Raise<'e>> {
+        let (env, table) = (self.env, &self.handle.table);
+        let Some(key) = plain.key(table.spec().keypos) else { return Ok(None) };
+        let hit = table.find(self.guard, table.key(key));
+        let found = match hit.single() {
+            Some(object) if object.words() <= budget::INDIVISIBLE_WORDS => {
+                // SAFETY: the guard keeps the object.
+                unsafe {
+                    table.match_one(plain, object, |subject, outcome| {
+                        results::one(env, object, subject, outcome)
+                    })
+                }
+            }
+            None if hit.is_absent() => {
+                self.handle.require_there()?;
+                None
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(match found {
+            Some(result) if self.wanted.chunk == 0 => env.make_list(&[result]),
+            Some(result) => env.make_tuple(&[env.make_list(&[result]), atoms().end_of_table]),
+            None if self.wanted.chunk == 0 => env.make_list(&[]),
+            None => atoms().end_of_table,
+        }))
     }
 
     /// Runs a program.

@@ -14,7 +14,7 @@ use crate::raw_nif;
 use crate::vm::{Env, VmTerm};
 use crate::{owner, resource};
 
-type Step = for<'g> fn(&Table, &'g Guard, Key<'_>) -> Result<Place<'g>>;
+type Step = for<'g> fn(&Table, &'g Guard, Key<'_>, &dyn Fn()) -> Result<Place<'g>>;
 type End = for<'g> fn(&Table, &'g Guard) -> Place<'g>;
 
 /// What a walk answers with.
@@ -49,12 +49,9 @@ fn step<'e>(
         return Err(Cause::BadKey.into());
     }
     with_key(env, key, |key| {
-        let key = handle.table.key(key);
         // A deleted key is a place while a living process has the table fixed.
-        if !ordered && handle.table.is_fixed() && handle.table.find(&guard, key).is_absent() {
-            owner::is_fixed(env, &guard, handle);
-        }
-        place(env, step(&handle.table, &guard, key)?, want)
+        let settle = || _ = owner::is_fixed(env, &guard, handle);
+        place(env, step(&handle.table, &guard, handle.table.key(key), &settle)?, want)
     })
 }
 
@@ -90,24 +87,24 @@ raw_nif! {
 
 raw_nif! {
     /// `next(Table, Key)`
-    fn next/2(env, &[table, key]) { step(env, table, key, Table::next, Want::Key) }
+    fn next/2(env, &[table, key]) { step(env, table, key, Table::next_with, Want::Key) }
 }
 
 raw_nif! {
     /// `prev(Table, Key)`
-    fn prev/2(env, &[table, key]) { step(env, table, key, Table::prev, Want::Key) }
+    fn prev/2(env, &[table, key]) { step(env, table, key, Table::prev_with, Want::Key) }
 }
 
 raw_nif! {
     /// `next_lookup(Table, Key)`
     fn next_lookup/2(env, &[table, key]) {
-        step(env, table, key, Table::next, Want::KeyAndObjects)
+        step(env, table, key, Table::next_with, Want::KeyAndObjects)
     }
 }
 
 raw_nif! {
     /// `prev_lookup(Table, Key)`
     fn prev_lookup/2(env, &[table, key]) {
-        step(env, table, key, Table::prev, Want::KeyAndObjects)
+        step(env, table, key, Table::prev_with, Want::KeyAndObjects)
     }
 }

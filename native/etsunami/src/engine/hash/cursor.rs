@@ -16,8 +16,9 @@
 
 use super::HashTable;
 use super::access::By;
-use super::geometry::{POSITION_BITS, SCAN_BUCKETS};
+use super::geometry::{POSITION_BITS, SCAN_BUCKETS, SLOTS};
 use super::head::Hash;
+use super::line::Line;
 use crate::engine::{HashSchema, Word};
 use crate::reclaim::Guard;
 use std::cmp::Ordering;
@@ -59,6 +60,32 @@ impl<S: HashSchema> HashTable<S> {
         least.or_else(|| self.first_from(guard, bucket.segment.bucket_end(start), &visible))
     }
 
+    /// The word that stands for a key itself, whether visible or not, and the least visible one
+    /// behind it: [`HashTable::get`] and [`HashTable::next`] in one look at the bucket.
+    #[inline]
+    pub fn step(
+        &self,
+        guard: &Guard,
+        key: &S::Key,
+        visible: impl Fn(Word) -> bool,
+    ) -> (Option<Word>, Option<Word>) {
+        let start = Hash(self.schema.hash(key)).position();
+        let bucket = self.bucket(start, guard);
+        let Some(few) = self.few(bucket.line, start) else {
+            return (self.get(guard, key), self.next(guard, Some(key), visible));
+        };
+        let (own, behind) = few.apart(start);
+        // SAFETY: words come from the table, under the guard.
+        let own = own.filter(|&own| unsafe { self.schema.matches(key, own) });
+        match (own, behind.least(&visible)) {
+            (Some(_), Least::Word(word)) => (own, Some(word)),
+            (Some(_), Least::None) => {
+                (own, self.first_from(guard, bucket.segment.bucket_end(start), &visible))
+            }
+            _ => (self.get(guard, key), self.next(guard, Some(key), visible)),
+        }
+    }
+
     /// The word of the least visible key from `position` on.
     fn first_from(
         &self,
@@ -68,7 +95,13 @@ impl<S: HashSchema> HashTable<S> {
     ) -> Option<Word> {
         while position < END {
             let bucket = self.bucket(position, guard);
-            let least = self.least_in(&bucket, visible, |found| found.position >= position);
+            let least = match self.few(bucket.line, position).map(|few| few.least(visible)) {
+                Some(Least::Word(word)) => Some(word),
+                Some(Least::None) => None,
+                Some(Least::Unclear) | None => {
+                    self.least_in(&bucket, visible, |found| found.position >= position)
+                }
+            };
             if least.is_some() {
                 return least;
             }
@@ -116,13 +149,28 @@ impl<S: HashSchema> HashTable<S> {
             if let Some(line) = bucket.segment.ahead(position, AHEAD) {
                 line.prefetch();
             }
-            self.read_sorted(&bucket, position, &mut batch);
-            let taken =
-                if batch.len() <= missing { batch.len() } else { group_end(&batch, missing) };
-            out.extend(batch[..taken].iter().map(|found| found.word));
-            if taken < batch.len() {
-                return Some(batch[taken].position);
-            }
+            let taken = match self.few(bucket.line, position).and_then(Few::sorted) {
+                Some(few) => {
+                    let len = few.len();
+                    let taken = len.min(missing);
+                    let end = out.len() + taken;
+                    out.extend(few.words());
+                    out.truncate(end);
+                    if taken < len {
+                        return Some(few.places[taken] >> SLOT_BITS);
+                    }
+                    taken
+                }
+                None => {
+                    self.read_sorted(&bucket, position, &mut batch);
+                    let taken = group_end(&batch, missing);
+                    out.extend(batch[..taken].iter().map(|found| found.word));
+                    if taken < batch.len() {
+                        return Some(batch[taken].position);
+                    }
+                    taken
+                }
+            };
             missing = missing.saturating_sub(taken);
             position = if cfg!(feature = "weaken_hash_cursor") {
                 self.bucket(position, guard).segment.bucket_end(position)
@@ -142,9 +190,6 @@ impl<S: HashSchema> HashTable<S> {
                 batch.push(found);
             }
         });
-        if sort_few(batch) {
-            return;
-        }
         batch.sort_unstable_by(|a, b| self.compare(a, b));
         // A key that is removed and inserted again while we read may have been met in two slots.
         batch.dedup_by(|a, b| self.compare(a, b).is_eq());
@@ -163,30 +208,112 @@ impl<S: HashSchema> HashTable<S> {
     }
 }
 
-/// The words that are sorted by their ranks: what a bucket holds without overflow, and a few more.
-const FEW: usize = 8;
+/// The bits of a place that tell the slot.
+const SLOT_BITS: u32 = 3;
+/// The places that are sorted: as many as the network below has.
+const PLACES: usize = 6;
+const _: () = assert!(SLOTS <= PLACES);
 
-/// Sorts a few words whose positions differ, without branches that nobody could predict. False,
-/// and nothing is changed, if there are more, or two of one position.
-fn sort_few(batch: &mut [Found]) -> bool {
-    let n = batch.len();
-    if n > FEW {
-        return false;
+/// The place of a slot that holds nothing of interest: behind all others.
+const NOWHERE: u64 = u64::MAX;
+
+/// What a bucket without overflow lines holds from some position on.
+#[derive(Clone, Copy)]
+struct Few {
+    words: [Word; 1 << SLOT_BITS],
+    /// For each word its position and its slot, or [`NOWHERE`].
+    places: [u64; PLACES],
+}
+
+/// The least visible word.
+enum Least {
+    None,
+    Word(Word),
+    /// Several words have its position, or there is one before it that is not visible.
+    Unclear,
+}
+
+impl<S: HashSchema> HashTable<S> {
+    /// What a bucket holds from a position on; none if it has overflow lines.
+    #[inline(always)]
+    fn few(&self, line: &Line, from: u64) -> Option<Few> {
+        if line.next(By::Reader).is_some() {
+            return None;
+        }
+        let mut few = Few { words: [Word::EMPTY; 1 << SLOT_BITS], places: [NOWHERE; PLACES] };
+        for slot in 0..SLOTS {
+            let word = line.word(slot, By::Reader);
+            few.words[slot] = word;
+            if !word.is_empty() {
+                let position = self.found(word).position;
+                let place = position << SLOT_BITS | slot as u64;
+                few.places[slot] = if position < from { NOWHERE } else { place };
+            }
+        }
+        Some(few)
     }
-    let mut sorted = [Found { position: 0, word: Word::EMPTY }; FEW];
-    let mut ranks = 0_u32;
-    for found in &*batch {
-        let rank: usize =
-            batch.iter().map(|other| usize::from(other.position < found.position)).sum();
-        sorted[rank] = *found;
-        ranks |= 1 << rank;
+}
+
+impl Few {
+    /// The word at a position, and what is behind it. None if no word has it, or several have.
+    #[inline(always)]
+    fn apart(mut self, position: u64) -> (Option<Word>, Few) {
+        let (mut slot, mut count) = (0, 0);
+        for (i, place) in self.places.iter_mut().enumerate() {
+            let here = *place >> SLOT_BITS == position;
+            slot |= if here { i } else { 0 };
+            count += usize::from(here);
+            *place |= if here { NOWHERE } else { 0 };
+        }
+        ((count == 1).then(|| self.words[slot % self.words.len()]), self)
     }
-    // Words of one position have one rank, so another one is missing.
-    if ranks.count_ones() as usize != n {
-        return false;
+
+    /// The least visible word, found without branches that nobody could predict.
+    #[inline(always)]
+    fn least(&self, visible: &impl Fn(Word) -> bool) -> Least {
+        let least = self.places.iter().fold(NOWHERE, |least, &place| least.min(place));
+        if least == NOWHERE {
+            return Least::None;
+        }
+        let is_same = |place: &u64| usize::from(place >> SLOT_BITS == least >> SLOT_BITS);
+        let same: usize = self.places.iter().map(is_same).sum();
+        let word = self.words[least as usize % self.words.len()];
+        if same == 1 && visible(word) { Least::Word(word) } else { Least::Unclear }
     }
-    batch.copy_from_slice(&sorted[..n]);
-    true
+
+    /// The places in order, by the shortest network of exchanges, without branches that nobody
+    /// could predict. None if two words have one position.
+    #[inline(always)]
+    fn sorted(mut self) -> Option<Few> {
+        let [a, b, c, d, e, f] = self.places;
+        let ((a, f), (b, d), (c, e)) = (exchanged(a, f), exchanged(b, d), exchanged(c, e));
+        let ((b, c), (d, e)) = (exchanged(b, c), exchanged(d, e));
+        let ((a, d), (c, f)) = (exchanged(a, d), exchanged(c, f));
+        let ((a, b), (c, d), (e, f)) = (exchanged(a, b), exchanged(c, d), exchanged(e, f));
+        let ((b, c), (d, e)) = (exchanged(b, c), exchanged(d, e));
+        self.places = [a, b, c, d, e, f];
+        let tied = |a: u64, b: u64| a >> SLOT_BITS == b >> SLOT_BITS && b != NOWHERE;
+        let any = tied(a, b) | tied(b, c) | tied(c, d) | tied(d, e) | tied(e, f);
+        (!any).then_some(self)
+    }
+
+    /// How many words there are.
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.places.iter().map(|&place| usize::from(place != NOWHERE)).sum()
+    }
+
+    /// The words in the order of the places, those that are there in front.
+    #[inline(always)]
+    fn words(&self) -> [Word; PLACES] {
+        self.places.map(|place| self.words[place as usize % self.words.len()])
+    }
+}
+
+/// Two places in order.
+#[inline(always)]
+fn exchanged(a: u64, b: u64) -> (u64, u64) {
+    (a.min(b), a.max(b))
 }
 
 /// Where the group of equal positions ends that holds the `limit`-th word, or is the last.

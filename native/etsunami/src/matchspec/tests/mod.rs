@@ -3,6 +3,7 @@
 mod deep;
 pub(crate) mod erl;
 mod functions;
+mod plain;
 mod plans;
 mod recorded;
 mod replaces;
@@ -52,7 +53,10 @@ fn results(spec: Term, object: Term) -> [Option<Buffer>; 2] {
     let first = match object.view() {
         crate::term::view::View::Tuple(elements) => {
             let subject = Subject::object(elements, 0);
-            program.run(subject, &mut machine).unwrap().map(|outcome| encoded(subject, outcome))
+            let given = program.run(subject, &mut machine).unwrap();
+            let given = given.map(|outcome| encoded(subject, outcome));
+            plain::agrees(spec, subject, given.as_ref());
+            given
         }
         _ => program.run(any, &mut machine).unwrap().map(|outcome| encoded(any, outcome)),
     };

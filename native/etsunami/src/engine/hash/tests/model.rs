@@ -109,6 +109,10 @@ impl Run {
     fn next(&mut self) {
         let guard = pin();
         let word = self.table.next(&guard, self.last.as_ref(), |_| true);
+        if let Some(key) = &self.last {
+            let step = self.table.step(&guard, key, |_| true);
+            assert_eq!(step, (self.table.get(&guard, key), word));
+        }
         self.last = word.map(|word| read(&guard, word).0);
         match self.last {
             Some(key) => self.nexts.meet(key),
