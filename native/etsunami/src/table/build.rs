@@ -60,11 +60,7 @@ impl ListInsert<'_> {
         }
     }
 
-    fn build_hash(
-        &mut self,
-        generation: &Generation,
-        wanted: &impl Fn() -> bool,
-    ) -> Result<Built> {
+    fn build_hash(&mut self, generation: &Generation, wanted: &impl Fn() -> bool) -> Result<Built> {
         let Engine::Hash(table) = &generation.engine else { return Ok(Built::Declined) };
         let mut bulk = table.bulk(self.objects.len());
         let mut delta = Delta::ZERO;
@@ -122,8 +118,7 @@ impl ListInsert<'_> {
         let digest = groups::first(word).hash();
         let copy = |object: ObjectPtr| {
             // SAFETY: the group keeps its objects, and nobody else knows it.
-            let object =
-                unsafe { object.clone_with(&[]) }.map_err(|_limit| Error::SystemLimit)?;
+            let object = unsafe { object.clone_with(&[]) }.map_err(|_limit| Error::SystemLimit)?;
             self.objects.push(Item { digest, object });
             Ok(())
         };

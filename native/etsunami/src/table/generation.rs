@@ -8,7 +8,7 @@ use std::ops::Bound;
 
 use crate::engine::batch::{self, Settled};
 use crate::engine::hash::HashTable;
-use crate::engine::{Change, Delta, Direction, Word};
+use crate::engine::{Change, Delta, Direction, Spot, Word};
 use crate::reclaim::Guard;
 use crate::sync::{Arc, AtomicBool, Counters, Ordering};
 
@@ -140,6 +140,49 @@ impl Generation {
         match &self.engine {
             Engine::Hash(table) => table.update(guard, &key, f),
             Engine::Ordered(tree) => tree.update(guard, &key, f),
+        }
+    }
+
+    /// [`Generation::update`] for list inserts, which go on with [`Generation::exchange`].
+    pub(crate) fn update_spot(
+        &self,
+        guard: &Guard,
+        key: Key<'_>,
+        f: impl FnOnce(Option<Word>) -> (Change, Delta),
+    ) -> Spot {
+        // SAFETY: the engine does not keep the key after the call.
+        let key = unsafe { key.erase() };
+        let f = |current| {
+            let (change, delta) = f(current);
+            (change, delta, ())
+        };
+        match &self.engine {
+            Engine::Hash(table) => table.update_spot(guard, &key, f).1,
+            Engine::Ordered(tree) => tree.update_spot(guard, &key, f).1,
+        }
+    }
+
+    /// Puts `new` in place of `old` where an update has left it, if it is still there.
+    ///
+    /// # Safety
+    /// `update_spot` of this generation gave the spot under this guard; `old` is a version word.
+    #[inline]
+    pub(crate) unsafe fn exchange(&self, guard: &Guard, spot: Spot, old: Word, new: Word) -> bool {
+        // SAFETY: by contract; a version word stands in one slot only.
+        unsafe {
+            match &self.engine {
+                Engine::Hash(table) => table.exchange(guard, spot, old, new),
+                Engine::Ordered(Ordered::Tree(tree)) => tree.exchange(guard, spot, old, new),
+                Engine::Ordered(Ordered::List(_)) => false,
+            }
+        }
+    }
+
+    /// Asks for what an update of the key will lock to be brought into the cache.
+    #[inline]
+    pub(crate) fn prefetch(&self, guard: &Guard, digest: u64) {
+        if let Engine::Hash(table) = &self.engine {
+            table.prefetch(guard, digest);
         }
     }
 

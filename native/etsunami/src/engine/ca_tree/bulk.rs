@@ -132,8 +132,12 @@ impl<S: OrderSchema, G: Geometry> Bulk<'_, S, G> {
             if root.is_none() {
                 let null = std::ptr::null_mut();
                 // Release: partner of the Acquire load in `root`.
-                let stored =
-                    tree.root.compare_exchange(null, top.raw(), Ordering::Release, Ordering::Relaxed);
+                let stored = tree.root.compare_exchange(
+                    null,
+                    top.raw(),
+                    Ordering::Release,
+                    Ordering::Relaxed,
+                );
                 if stored.is_err() {
                     continue;
                 }
