@@ -162,17 +162,24 @@ impl Generation {
         }
     }
 
-    /// Puts `new` in place of `old` where an update has left it, if it is still there.
+    /// Puts the second word in place of the first where an update has left it, if it `stays`.
     ///
     /// # Safety
-    /// `update_spot` of this generation gave the spot under this guard; `old` is a version word.
+    /// `update_spot` of this generation gave the spot under this guard; the first word is a version
+    /// word, and `stays` is false once somebody has displaced it.
     #[inline]
-    pub(crate) unsafe fn exchange(&self, guard: &Guard, spot: Spot, old: Word, new: Word) -> bool {
+    pub(crate) unsafe fn exchange(
+        &self,
+        guard: &Guard,
+        spot: Spot,
+        words: [Word; 2],
+        stays: impl FnOnce() -> bool,
+    ) -> bool {
         // SAFETY: by contract; a version word stands in one slot only.
         unsafe {
             match &self.engine {
-                Engine::Hash(table) => table.exchange(guard, spot, old, new),
-                Engine::Ordered(Ordered::Tree(tree)) => tree.exchange(guard, spot, old, new),
+                Engine::Hash(table) => table.exchange(guard, spot, words[0], words[1]),
+                Engine::Ordered(Ordered::Tree(tree)) => tree.exchange(guard, spot, words, stays),
                 Engine::Ordered(Ordered::List(_)) => false,
             }
         }

@@ -309,9 +309,15 @@ unsafe impl BatchTarget for Target {
         self.generation.update_spot(guard, self.key(index), change)
     }
 
-    unsafe fn exchange(&self, guard: &Guard, spot: Spot, old: Word, new: Word) -> bool {
+    unsafe fn exchange(
+        &self,
+        guard: &Guard,
+        spot: Spot,
+        words: [Word; 2],
+        stays: &dyn Fn() -> bool,
+    ) -> bool {
         // SAFETY: by contract.
-        unsafe { self.generation.exchange(guard, spot, old, new) }
+        unsafe { self.generation.exchange(guard, spot, words, stays) }
     }
 
     fn prefetch(&self, index: usize, guard: &Guard) {

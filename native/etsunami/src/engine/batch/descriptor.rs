@@ -104,12 +104,19 @@ pub unsafe trait BatchTarget: Send + Sync + 'static {
         change: &mut dyn FnMut(Option<Word>) -> (Change, Delta),
     ) -> Spot;
 
-    /// Puts `new` in place of `old` where an update has left it, under the lock of its key. False,
-    /// and nothing is done, if it does not stand there any more, or nobody can tell.
+    /// Puts the second word in place of the first where an update has left it, under the lock of
+    /// its key. False, and nothing is done, if it does not stand there any more, or nobody can tell.
+    /// `stays` tells under the lock whether somebody has displaced the first word.
     ///
     /// # Safety
-    /// `update` gave the spot under this guard, for the entry to whose node `old` belongs.
-    unsafe fn exchange(&self, guard: &Guard, spot: Spot, old: Word, new: Word) -> bool;
+    /// `update` gave the spot under this guard, for the entry to whose node the first word belongs.
+    unsafe fn exchange(
+        &self,
+        guard: &Guard,
+        spot: Spot,
+        words: [Word; 2],
+        stays: &dyn Fn() -> bool,
+    ) -> bool;
 
     /// Entry `index` will be updated soon.
     fn prefetch(&self, _index: usize, _guard: &Guard) {}
@@ -440,10 +447,13 @@ impl<T: BatchTarget> Descriptor<T> {
         let Settled::Decided { visible, loser, committed: true } = node.settle() else {
             return false;
         };
-        // SAFETY: the trail gave the spot, which this call's guard has kept.
-        let done = spot != Spot::NONE
-            && !visible.is_empty()
-            && unsafe { self.target.exchange(guard, spot, node.word(), visible) };
+        if spot == Spot::NONE || visible.is_empty() {
+            return false;
+        }
+        let stays = || !node.is_displaced();
+        // SAFETY: the trail gave the spot, which this call's guard has kept. Who displaces a node
+        // says so under the key's lock.
+        let done = unsafe { self.target.exchange(guard, spot, [node.word(), visible], &stays) };
         if done && !loser.is_empty() {
             self.target.retire(guard, loser, visible);
         }

@@ -219,11 +219,19 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
     /// Puts `new` in place of `old`, which has the same key, where an update has left it. False,
     /// and nothing is done, if it does not stand there any more. Linearization point: the store.
     ///
+    /// A slot keeps its word after its key was removed; so `stays` is asked, under the lock.
+    ///
     /// # Safety
     /// An update of this tree gave the spot under this guard. `old` is unlike all words of other
-    /// keys.
+    /// keys. `stays` is false once `old` has been replaced or removed, under the key's lock.
     #[inline]
-    pub unsafe fn exchange(&self, _guard: &Guard, spot: Spot, old: Word, new: Word) -> bool {
+    pub unsafe fn exchange(
+        &self,
+        _guard: &Guard,
+        spot: Spot,
+        [old, new]: [Word; 2],
+        stays: impl FnOnce() -> bool,
+    ) -> bool {
         if spot == Spot::NONE {
             return false;
         }
@@ -231,7 +239,8 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         let leaf =
             unsafe { Leaf::<S>::from_address(std::ptr::with_exposed_provenance_mut(spot.node)) };
         let Some(held) = leaf.lock() else { return false };
-        let stays = held.view().word_in(spot.slot) == old || cfg!(feature = "weaken_tree_spot");
+        let found = held.view().word_in(spot.slot) == old;
+        let stays = found && (stays() || cfg!(feature = "weaken_tree_spot"));
         if stays {
             held.replace(spot.slot, new);
         }

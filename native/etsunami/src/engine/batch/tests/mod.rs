@@ -208,10 +208,17 @@ unsafe impl BatchTarget for List {
         Spot { node: 1, slot: key }
     }
 
-    unsafe fn exchange(&self, _guard: &Guard, spot: Spot, old: Word, new: Word) -> bool {
+    unsafe fn exchange(
+        &self,
+        _guard: &Guard,
+        spot: Spot,
+        [old, new]: [Word; 2],
+        stays: &dyn Fn() -> bool,
+    ) -> bool {
         let mut done = false;
         self.table.update(spot.slot, &mut |current| {
             done = current == Some(old);
+            assert!(!done || stays(), "displaced, but there");
             (if done { Change::Put(new) } else { Change::Keep }, Delta::ZERO)
         });
         done

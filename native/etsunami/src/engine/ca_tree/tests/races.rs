@@ -3,7 +3,7 @@
 use super::{Narrow, Tree};
 use crate::engine::{Change, Delta, Direction};
 use crate::reclaim;
-use crate::sync::{Arc, thread};
+use crate::sync::{Arc, AtomicBool, Ordering, thread};
 use std::ops::Bound;
 
 fn model(race: impl Fn() + Sync + Send + 'static) {
@@ -439,26 +439,42 @@ fn loom_bulk_against_first_leaf() {
     }
 }
 
-/// A writer takes the key away whose spot is known, and puts another one into its slot.
+/// A writer takes the key away whose spot is known, and may put another one into its slot.
 #[test]
 fn loom_exchange_against_another_key_in_the_slot() {
-    model(|| {
-        let tree = race(
-            tree(&[]),
-            |tree| {
-                let guard = reclaim::pin();
-                let [old, new] = [1, 2].map(|value| tree.make(1, value));
-                let put = |_| (Change::Put(old), Delta::ZERO, ());
-                let ((), spot) = tree.map.update_spot(&guard, &1, put);
-                // SAFETY: from this tree, under this guard; the words have one key.
-                let done = unsafe { tree.map.exchange(&guard, spot, old, new) };
-                tree.retire(&guard, if done { old } else { new });
-            },
-            |tree| {
-                tree.take(1);
-                assert_eq!(tree.put(2, 20), None);
-            },
-        );
-        assert_eq!(tree.get(2), Some(20), "overwritten");
-    });
+    for again in [false, true] {
+        model(move || {
+            let removed = Arc::new(AtomicBool::new(false));
+            let (gone, tree) = (removed.clone(), tree(&[]));
+            let tree = race(
+                tree,
+                |tree| {
+                    let guard = reclaim::pin();
+                    let words = [1, 2].map(|value| tree.make(1, value));
+                    let put = |_| (Change::Put(words[0]), Delta::ZERO, ());
+                    let ((), spot) = tree.map.update_spot(&guard, &1, put);
+                    let stays = || !removed.load(Ordering::Relaxed);
+                    // SAFETY: from this tree, under this guard; the words have one key, and the
+                    // other thread tells under the lock that it removes one.
+                    let done = unsafe { tree.map.exchange(&guard, spot, words, stays) };
+                    tree.retire(&guard, words[usize::from(!done)]);
+                },
+                move |tree| {
+                    let guard = reclaim::pin();
+                    let old = tree.map.update(&guard, &1, |old| {
+                        if old.is_some() {
+                            gone.store(true, Ordering::Relaxed);
+                        }
+                        (Change::Remove, Delta::ZERO, old)
+                    });
+                    old.into_iter().for_each(|word| tree.retire(&guard, word));
+                    if again {
+                        assert_eq!(tree.put(2, 20), None);
+                    }
+                },
+            );
+            assert_eq!(tree.get(2), again.then_some(20), "overwritten");
+            tree.take(1);
+        });
+    }
 }

@@ -92,7 +92,13 @@ unsafe impl BatchTarget for Insert {
         })
     }
 
-    unsafe fn exchange(&self, _guard: &Guard, _spot: Spot, _old: Word, _new: Word) -> bool {
+    unsafe fn exchange(
+        &self,
+        _guard: &Guard,
+        _spot: Spot,
+        _words: [Word; 2],
+        _stays: &dyn Fn() -> bool,
+    ) -> bool {
         false
     }
 
