@@ -2,6 +2,8 @@
 
 use etsunami::{engine, reclaim, sync};
 
+#[path = "../src/engine/hash/tests/bulk.rs"]
+mod bulk;
 #[path = "../src/engine/hash/tests/model.rs"]
 mod model;
 #[path = "../src/engine/hash/tests/stress.rs"]

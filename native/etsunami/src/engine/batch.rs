@@ -23,7 +23,8 @@
 //! 2. *Decide*: one compare-and-swap of the decision. This is the linearization point of the
 //!    whole list.
 //! 3. *Clean*: entry by entry, a slot that still holds the node gets its visible word. An entry
-//!    whose node a writer has displaced is passed over: its key may be gone.
+//!    whose node a writer has displaced is passed over: its key may be gone. Under the guard of the
+//!    installation a committed node is exchanged where it was put; else its key is looked for.
 //! 4. The batch is retired.
 //!
 //! A batch advances in chunks of bounded work, and whoever holds its worker flag advances it: its

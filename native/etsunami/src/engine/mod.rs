@@ -76,6 +76,20 @@ pub enum Change {
     Remove,
 }
 
+/// Where an update has left its key: a hint for an exchange under the same guard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Spot {
+    /// The address of a bucket or leaf; 0: no hint.
+    pub(crate) node: usize,
+    /// The number of a slot there.
+    pub(crate) slot: usize,
+}
+
+impl Spot {
+    /// No hint.
+    pub const NONE: Spot = Spot { node: 0, slot: 0 };
+}
+
 /// How an update changes the table's counters. The engine adds it inside the lock: a delta that
 /// shrinks the count before the store, one that grows it after the store, so that the count never
 /// runs ahead of what is visible.

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use crate::engine::batch::{self, Settled};
 use crate::engine::hash::HashTable;
-use crate::engine::{Change, Delta, Direction, Word};
+use crate::engine::{Change, Delta, Direction, Spot, Word};
 use crate::faults::{self, Point};
 use crate::reclaim::Guard;
 use crate::sync::{Arc, AtomicBool, Counters, Ordering};
@@ -143,6 +143,56 @@ impl Generation {
         match &self.engine {
             Engine::Hash(table) => table.update(guard, &key, f),
             Engine::Ordered(tree) => tree.update(guard, &key, f),
+        }
+    }
+
+    /// [`Generation::update`] for list inserts, which go on with [`Generation::exchange`].
+    pub(crate) fn update_spot(
+        &self,
+        guard: &Guard,
+        key: Key<'_>,
+        f: impl FnOnce(Option<Word>) -> (Change, Delta),
+    ) -> Spot {
+        // SAFETY: the engine does not keep the key after the call.
+        let key = unsafe { key.erase() };
+        let f = |current| {
+            let (change, delta) = f(current);
+            (change, delta, ())
+        };
+        match &self.engine {
+            Engine::Hash(table) => table.update_spot(guard, &key, f).1,
+            Engine::Ordered(tree) => tree.update_spot(guard, &key, f).1,
+        }
+    }
+
+    /// Puts the second word in place of the first where an update has left it, if it `stays`.
+    ///
+    /// # Safety
+    /// `update_spot` of this generation gave the spot under this guard; the first word is a version
+    /// word, and `stays` is false once somebody has displaced it.
+    #[inline]
+    pub(crate) unsafe fn exchange(
+        &self,
+        guard: &Guard,
+        spot: Spot,
+        words: [Word; 2],
+        stays: impl FnOnce() -> bool,
+    ) -> bool {
+        // SAFETY: by contract; a version word stands in one slot only.
+        unsafe {
+            match &self.engine {
+                Engine::Hash(table) => table.exchange(guard, spot, words[0], words[1]),
+                Engine::Ordered(Ordered::Tree(tree)) => tree.exchange(guard, spot, words, stays),
+                Engine::Ordered(Ordered::List(_)) => false,
+            }
+        }
+    }
+
+    /// Asks for what an update of the key will lock to be brought into the cache.
+    #[inline]
+    pub(crate) fn prefetch(&self, guard: &Guard, digest: u64) {
+        if let Engine::Hash(table) = &self.engine {
+            table.prefetch(guard, digest);
         }
     }
 

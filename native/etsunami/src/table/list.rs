@@ -8,11 +8,11 @@
 use std::cmp::Ordering as Order;
 
 use crate::engine::batch::{self, Batch, BatchTarget, Helped, Outcome, Placed, Progress};
-use crate::engine::{Change, Delta, Word};
+use crate::engine::{Change, Delta, Spot, Word};
 use crate::error::{Error, Result};
 use crate::faults::{self, Point};
 use crate::reclaim::{self, Guard};
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering, thread};
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, thread};
 use crate::term::object::ObjectPtr;
 use crate::term::order::{compare, compare_exact};
 
@@ -21,7 +21,7 @@ use super::generation::Generation;
 use super::groups::difference;
 use super::keys::{Held, Key, held, word_of};
 use super::options::Kind;
-use super::{Draft, Table};
+use super::{Draft, Table, scatter};
 
 /// A list of objects on its way into a table. Dropping it frees them.
 pub struct ListInsert<'t> {
@@ -35,6 +35,12 @@ pub(super) struct Item {
     pub(super) digest: u64,
     pub(super) object: ObjectPtr,
 }
+
+// SAFETY: whoever has the list, or the batch that it becomes, has the object; objects may be
+// read, and freed, by any thread.
+unsafe impl Send for Item {}
+// SAFETY: as above; nothing is written by a shared reference.
+unsafe impl Sync for Item {}
 
 /// What to do about keys that hold something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,7 +81,7 @@ impl<'t> ListInsert<'t> {
             return Ok(true);
         }
         if self.objects.len() == 1 {
-            return self.insert_one(mode);
+            return self.insert_one(mode, wanted);
         }
         let generation = self.table.share_generation(&reclaim::pin())?;
         match self.build(&generation, &wanted)? {
@@ -83,14 +89,15 @@ impl<'t> ListInsert<'t> {
             Built::Stopped => return Err(Error::Id.into()),
             Built::Declined => {}
         }
-        let (entries, objects) = self.take_entries();
+        let runs = self.take_runs();
         let target = Target {
-            entries,
-            objects,
+            items: std::mem::take(&mut self.objects),
+            runs,
             kind: self.table.spec.kind,
             keypos: self.table.spec.keypos,
             mode,
             generation,
+            placed: AtomicUsize::new(0),
             refused: Mutex::new(Vec::new()),
         };
         match publish(Batch::new(target), wanted) {
@@ -101,7 +108,10 @@ impl<'t> ListInsert<'t> {
     }
 
     /// A list of one object is that object.
-    fn insert_one(&mut self, mode: Mode) -> Result<bool> {
+    fn insert_one(&mut self, mode: Mode, wanted: impl Fn() -> bool) -> Result<bool> {
+        if !wanted() {
+            return Err(Error::Id.into());
+        }
         let guard = reclaim::pin();
         let table = self.table;
         let generation = table.generation(&guard)?;
@@ -119,7 +129,11 @@ impl<'t> ListInsert<'t> {
     /// Brings the objects into the global order of keys; those of one key stay in their order.
     pub(super) fn sort(&mut self) {
         let table = self.table;
-        self.objects.sort_by(|&a, &b| table.order(a, b));
+        let rank = |item: Item| match table.spec.kind {
+            Kind::OrderedSet => item.digest,
+            _ => u64::from(spread(item.digest)),
+        };
+        scatter::sort(&mut self.objects, rank, |a, b| table.order(a, b));
     }
 
     /// Of several objects of a key, in a sorted list, only the last one stays.
@@ -136,25 +150,21 @@ impl<'t> ListInsert<'t> {
         });
     }
 
-    /// The objects in the global order of keys, and one entry per key.
-    fn take_entries(&mut self) -> (Vec<Entry>, Vec<usize>) {
+    /// Brings the objects into the global order of keys, and tells where those of each key end;
+    /// nothing if each has a key of its own.
+    fn take_runs(&mut self) -> Vec<usize> {
         self.sort();
         if self.table.spec.kind.is_unique() {
             self.drop_repeated();
+            return Vec::new();
         }
-        let sorted = std::mem::take(&mut self.objects);
-        let table = self.table;
-        let mut entries: Vec<Entry> = Vec::with_capacity(sorted.len());
-        let mut last: Option<Item> = None;
-        for (at, &item) in sorted.iter().enumerate() {
-            let repeated = last.is_some_and(|last| table.order(last, item) == Order::Equal);
-            last = Some(item);
-            match entries.last_mut().filter(|_| repeated) {
-                Some(entry) => entry.end = at + 1,
-                None => entries.push(Entry::new(item.digest, at + 1)),
-            }
+        let differ =
+            |at: usize| self.table.order(self.objects[at - 1], self.objects[at]) != Order::Equal;
+        let len = self.objects.len();
+        if (1..len).all(differ) {
+            return Vec::new();
         }
-        (entries, sorted.iter().map(|item| item.object.addr()).collect())
+        (1..len).filter(|&at| differ(at)).chain([len]).collect()
     }
 }
 
@@ -244,44 +254,43 @@ fn spread(digest: u64) -> u32 {
     ((digest >> 32) as u32).reverse_bits()
 }
 
-/// The objects of one key: a range of the target's.
-struct Entry {
-    digest: u64,
-    start: usize,
-    end: usize,
-    /// Set when the batch has taken the objects over.
-    placed: AtomicBool,
-}
-
-impl Entry {
-    /// The entry of the last of so many objects.
-    fn new(digest: u64, end: usize) -> Entry {
-        Entry { digest, start: end - 1, end, placed: AtomicBool::new(false) }
-    }
-}
-
 struct Target {
-    entries: Vec<Entry>,
-    objects: Vec<usize>,
+    items: Vec<Item>,
+    /// Where the items of each entry end; empty if each item is an entry.
+    runs: Vec<usize>,
     kind: Kind,
     keypos: usize,
     mode: Mode,
     generation: Arc<Generation>,
+    /// The entries whose objects the batch has taken over: so many from the first on.
+    placed: AtomicUsize,
     /// Objects that a bag had already.
     refused: Mutex<Vec<usize>>,
 }
 
 impl Target {
-    /// The objects of an entry.
-    fn objects(&self, entry: &Entry) -> &[usize] {
-        &self.objects[entry.start..entry.end]
+    /// Where the items of an entry begin.
+    #[inline(always)]
+    fn start(&self, index: usize) -> usize {
+        match index.checked_sub(1) {
+            Some(before) if !self.runs.is_empty() => self.runs[before],
+            _ => index,
+        }
     }
 
-    /// The first object of an entry, which has its key.
-    fn object(&self, index: usize) -> ObjectPtr {
+    /// The items of an entry.
+    fn items(&self, index: usize) -> &[Item] {
+        &self.items[self.start(index)..self.start(index + 1)]
+    }
+
+    /// The key of an entry, which its first object has.
+    #[inline(always)]
+    fn key(&self, index: usize) -> Key<'_> {
+        let item = self.items[self.start(index)];
         // SAFETY: the objects live until the batch is retired: placed ones are freed after a grace
         // period at the earliest, the others by `drop`.
-        unsafe { ObjectPtr::from_addr(self.objects[self.entries[index].start]) }
+        let term = unsafe { item.object.element(self.keypos - 1) };
+        Key { term, digest: item.digest }
     }
 }
 
@@ -290,7 +299,7 @@ impl Target {
 // - `place` gives the entry's own objects.
 unsafe impl BatchTarget for Target {
     fn len(&self) -> usize {
-        self.entries.len()
+        if self.runs.is_empty() { self.items.len() } else { self.runs.len() }
     }
 
     fn update(
@@ -298,14 +307,24 @@ unsafe impl BatchTarget for Target {
         index: usize,
         guard: &Guard,
         change: &mut dyn FnMut(Option<Word>) -> (Change, Delta),
-    ) {
-        // SAFETY: see `object`.
-        let term = unsafe { self.object(index).element(self.keypos - 1) };
-        let key = Key { term, digest: self.entries[index].digest };
-        self.generation.update(guard, key, |current| {
-            let (change, delta) = change(current);
-            (change, delta, ())
-        });
+    ) -> Spot {
+        self.generation.update_spot(guard, self.key(index), change)
+    }
+
+    unsafe fn exchange(
+        &self,
+        guard: &Guard,
+        spot: Spot,
+        words: [Word; 2],
+        stays: &dyn Fn() -> bool,
+    ) -> bool {
+        // SAFETY: by contract.
+        unsafe { self.generation.exchange(guard, spot, words, stays) }
+    }
+
+    fn prefetch(&self, index: usize, guard: &Guard) {
+        let digest = self.items[self.start(index)].digest;
+        self.generation.prefetch(guard, digest);
     }
 
     fn place(&self, index: usize, visible: Word) -> Placed {
@@ -313,15 +332,22 @@ unsafe impl BatchTarget for Target {
         if self.mode == Mode::InsertNew && present {
             return Placed::Refuse;
         }
-        let entry = &self.entries[index];
         // Relaxed: read by `drop` alone, which comes after everything else.
-        entry.placed.store(true, Ordering::Relaxed);
+        self.placed.store(index + 1, Ordering::Relaxed);
         let word = if self.kind.is_unique() {
-            word_of(self.object(index))
+            word_of(self.items[self.start(index)].object)
         } else {
             let mut refused = self.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let (owned, objects) = (&self.generation.keys().owned, self.objects(entry));
-            owned.append_all(visible, objects, |at| refused.push(objects[at]))
+            let owned = &self.generation.keys().owned;
+            match self.items(index) {
+                [one] => owned.append_all(visible, &[one.object.addr()], |_| {
+                    refused.push(one.object.addr());
+                }),
+                many => {
+                    let objects: Vec<_> = many.iter().map(|item| item.object.addr()).collect();
+                    owned.append_all(visible, &objects, |at| refused.push(objects[at]))
+                }
+            }
         };
         if word == visible {
             return Placed::Skip;
@@ -348,8 +374,8 @@ unsafe impl BatchTarget for Target {
 
 impl Drop for Target {
     fn drop(&mut self) {
-        let unplaced = self.entries.iter().filter(|entry| !entry.placed.load(Ordering::Relaxed));
-        let unplaced = unplaced.flat_map(|entry| self.objects(entry).iter().copied());
+        let placed = self.placed.load(Ordering::Relaxed);
+        let unplaced = self.items[self.start(placed)..].iter().map(|item| item.object.addr());
         let refused = self.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         for object in unplaced.chain(refused.iter().copied()) {
             // SAFETY: never placed into a slot, so ours alone.

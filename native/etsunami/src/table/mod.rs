@@ -13,7 +13,7 @@
 //! | `groups` | what a slot word owns, and who frees it |
 //! | `draft` | an encoded object before it is stored |
 //! | `read`, `write`, `update`, `update_one`, `list` | the operations |
-//! | `build` | a list insert into an empty table |
+//! | `build`, `scatter` | a list insert into an empty table; the order of a list |
 //! | `traverse` | first, next, prev, slot, chunked scans |
 //! | `search` | visiting what a match specification's plan finds |
 //! | `select` | `select` and its family |
@@ -39,6 +39,7 @@ mod list;
 pub mod options;
 mod ordered;
 mod read;
+mod scatter;
 mod search;
 pub mod select;
 #[cfg(test)]

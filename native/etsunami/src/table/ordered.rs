@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use crate::engine::ca_tree::CaTree;
 use crate::engine::skip_list::SkipList;
-use crate::engine::{Change, Delta, Direction, Word};
+use crate::engine::{Change, Delta, Direction, Spot, Word};
 use crate::reclaim::Guard;
 use crate::sync::Counters;
 
@@ -65,6 +65,19 @@ impl Ordered {
         f: impl FnOnce(Option<Word>) -> (Change, Delta, R),
     ) -> R {
         on!(self, engine => engine.update(guard, key, f))
+    }
+
+    /// [`Ordered::update`] that also tells where the key stands now, if the engine knows.
+    pub(crate) fn update_spot<R>(
+        &self,
+        guard: &Guard,
+        key: &Key<'static>,
+        f: impl FnOnce(Option<Word>) -> (Change, Delta, R),
+    ) -> (R, Spot) {
+        match self {
+            Ordered::Tree(tree) => tree.update_spot(guard, key, f),
+            Ordered::List(list) => (list.update(guard, key, f), Spot::NONE),
+        }
     }
 
     /// The word of the least visible key within the bound.

@@ -1,7 +1,7 @@
 //! The batch itself: decision, worker flag, and the steps of the protocol.
 
 use super::node::{Node, Settled, displace, settle};
-use crate::engine::{Change, Delta, Word};
+use crate::engine::{Change, Delta, Spot, Word};
 use crate::faults::{self, Point};
 use crate::reclaim::{self, Guard};
 use crate::sync::{AtomicBool, AtomicU8, Backoff, Ordering, UnsafeCell};
@@ -86,6 +86,7 @@ pub enum Placed {
 ///   and stores what the closure asks for with Release before it returns; readers load slots with
 ///   Acquire. It always reaches the same engine, which outlives the target, for the same index.
 /// - `place` gives a word with the entry's key.
+/// - `exchange` tells the truth, and stores as `update` does.
 pub unsafe trait BatchTarget: Send + Sync + 'static {
     /// The number of entries.
     fn len(&self) -> usize;
@@ -95,13 +96,31 @@ pub unsafe trait BatchTarget: Send + Sync + 'static {
         self.len() == 0
     }
 
-    /// Reads, changes and stores the slot of entry `index`'s key, atomically.
+    /// Reads, changes and stores the slot of entry `index`'s key, atomically. Gives a hint of where
+    /// it stands then.
     fn update(
         &self,
         index: usize,
         guard: &Guard,
         change: &mut dyn FnMut(Option<Word>) -> (Change, Delta),
-    );
+    ) -> Spot;
+
+    /// Puts the second word in place of the first where an update has left it, under the lock of
+    /// its key. False, and nothing is done, if it does not stand there any more, or nobody can tell.
+    /// `stays` tells under the lock whether somebody has displaced the first word.
+    ///
+    /// # Safety
+    /// `update` gave the spot under this guard, for the entry to whose node the first word belongs.
+    unsafe fn exchange(
+        &self,
+        guard: &Guard,
+        spot: Spot,
+        words: [Word; 2],
+        stays: &dyn Fn() -> bool,
+    ) -> bool;
+
+    /// Entry `index` will be updated soon.
+    fn prefetch(&self, _index: usize, _guard: &Guard) {}
 
     /// What shall be visible in place of `visible`, which is [`Word::EMPTY`] if the key is
     /// absent. Called inside the closure of `update`: it must neither lock nor block. Not called
@@ -265,6 +284,7 @@ impl<T: BatchTarget> Descriptor<T> {
     }
 
     fn work_on(&self, work: &mut Work, guard: &Guard, budget: &mut usize, until: Until) -> Step {
+        let mut trail = Trail::default();
         loop {
             match work.phase {
                 Phase::Install(next) => {
@@ -274,7 +294,9 @@ impl<T: BatchTarget> Descriptor<T> {
                         work.phase = Phase::Clean { outcome, next: 0, end };
                     } else if next == self.nodes.len() {
                         self.commit(work.delta, guard);
-                    } else if let Some(step) = self.install_next(work, next, guard, budget) {
+                    } else if let Some(step) =
+                        self.install_next(work, next, guard, budget, &mut trail)
+                    {
                         return step;
                     }
                 }
@@ -285,7 +307,7 @@ impl<T: BatchTarget> Descriptor<T> {
                     if next == end {
                         work.phase = Phase::Over(outcome);
                     } else if spend(budget) {
-                        self.clean(next, guard);
+                        self.clean(next, guard, trail.spot(next));
                         work.phase = Phase::Clean { outcome, next: next + 1, end };
                     } else {
                         return Step::Spent;
@@ -313,11 +335,17 @@ impl<T: BatchTarget> Descriptor<T> {
         next: usize,
         guard: &Guard,
         budget: &mut usize,
+        trail: &mut Trail,
     ) -> Option<Step> {
         if !spend(budget) {
             return Some(Step::Spent);
         }
-        match self.install(next, guard) {
+        if next + AHEAD < self.nodes.len() {
+            self.target.prefetch(next + AHEAD, guard);
+        }
+        let (installed, spot) = self.install(next, guard);
+        trail.note(next, spot, self.nodes.len() - next);
+        match installed {
             Installed::Next(delta) => {
                 work.delta.objects += delta.objects;
                 work.delta.words += delta.words;
@@ -337,15 +365,15 @@ impl<T: BatchTarget> Descriptor<T> {
     }
 
     /// Puts entry `index`'s node into its slot.
-    fn install(&self, index: usize, guard: &Guard) -> Installed {
+    fn install(&self, index: usize, guard: &Guard) -> (Installed, Spot) {
         let mut installed = Installed::Next(Delta::ZERO);
-        self.target.update(index, guard, &mut |current| {
+        let spot = self.target.update(index, guard, &mut |current| {
             let word = current.unwrap_or(Word::EMPTY);
             let (answer, change) = self.decide_install(index, word, guard);
             installed = answer;
             (change, Delta::ZERO)
         });
-        installed
+        (installed, spot)
     }
 
     /// What [`Descriptor::install`] does with a slot that holds `word`.
@@ -395,9 +423,9 @@ impl<T: BatchTarget> Descriptor<T> {
 
     /// Gives the slot of entry `index` its visible word, if it still holds the node. If not, the
     /// objects that the entry's key is read from may have been freed.
-    fn clean(&self, index: usize, guard: &Guard) {
+    fn clean(&self, index: usize, guard: &Guard, spot: Spot) {
         let node = &self.nodes[index];
-        if node.is_displaced() {
+        if node.is_displaced() || self.clean_at(node, guard, spot) {
             return;
         }
         let mut lost = None;
@@ -417,6 +445,25 @@ impl<T: BatchTarget> Descriptor<T> {
         self.retire(guard, lost);
     }
 
+    /// Cleans the slot of a committed node without looking for it; false if that cannot be done.
+    #[inline]
+    fn clean_at(&self, node: &Node, guard: &Guard, spot: Spot) -> bool {
+        let Settled::Decided { visible, loser, committed: true } = node.settle() else {
+            return false;
+        };
+        if spot == Spot::NONE || visible.is_empty() {
+            return false;
+        }
+        let stays = || !node.is_displaced();
+        // SAFETY: the trail gave the spot, which this call's guard has kept. Who displaces a node
+        // says so under the key's lock.
+        let done = unsafe { self.target.exchange(guard, spot, [node.word(), visible], &stays) };
+        if done && !loser.is_empty() {
+            self.target.retire(guard, loser, visible);
+        }
+        done
+    }
+
     fn retire(&self, guard: &Guard, lost: Option<(Word, Word)>) {
         if let Some((loser, survivor)) = lost {
             self.target.retire(guard, loser, survivor);
@@ -427,6 +474,41 @@ impl<T: BatchTarget> Descriptor<T> {
 /// The change that gives a slot this plain word.
 fn plain(word: Word) -> Change {
     if word.is_empty() { Change::Remove } else { Change::Put(word) }
+}
+
+/// How many entries ahead the next one is announced.
+const AHEAD: usize = 4;
+
+/// The spots of entries that were installed under the present guard, so that cleaning need not
+/// look for them again.
+#[derive(Default)]
+struct Trail {
+    first: usize,
+    spots: Vec<Spot>,
+}
+
+impl Trail {
+    /// The longest trail: beyond it, caches have forgotten its beginning.
+    const LONGEST: usize = 1024;
+
+    /// Notes an entry's spot; at most so many more will follow, in the order of entries.
+    fn note(&mut self, index: usize, spot: Spot, left: usize) {
+        if self.spots.is_empty() {
+            self.first = index;
+            self.spots.reserve_exact(left.min(Trail::LONGEST));
+        }
+        // An entry that was blocked comes again.
+        self.spots.truncate(index - self.first);
+        if self.spots.len() < Trail::LONGEST {
+            self.spots.push(spot);
+        }
+    }
+
+    /// The spot of an entry, if it was noted.
+    fn spot(&self, index: usize) -> Spot {
+        let at = index.checked_sub(self.first);
+        at.and_then(|at| self.spots.get(at)).copied().unwrap_or(Spot::NONE)
+    }
 }
 
 /// Takes one entry's work from the budget; false if nothing is left.

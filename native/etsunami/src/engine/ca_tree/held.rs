@@ -4,7 +4,7 @@
 
 use super::leaf::{Interval, Leaf, Seq, View, tag};
 use super::node::{Entry, prefetch_line};
-use crate::engine::{Direction, OrderSchema, Word};
+use crate::engine::{Direction, OrderSchema, Spot, Word};
 use crate::reclaim::Guard;
 use crate::sync::{Backoff, Ordering, fence};
 use std::cmp::Ordering as Order;
@@ -174,6 +174,12 @@ impl<'g, S: OrderSchema> Held<'g, S> {
     #[inline]
     pub fn replace(&self, slot: usize, word: Word) {
         self.leaf.word_cell(slot).store(word.0 as u64, Ordering::Release);
+    }
+
+    /// A slot of this leaf, for an exchange.
+    #[inline(always)]
+    pub fn spot(&self, slot: usize) -> Spot {
+        Spot { node: self.leaf.link().address().expose_provenance(), slot }
     }
 
     /// Inserts at a position; there is room. At most one of `insert` and `remove` per lock.

@@ -96,7 +96,7 @@ pub use bulk::Bulk;
 pub use node::{Geometry, Wide};
 pub use shape::Shape;
 
-use crate::engine::{Change, Delta, Direction, OrderSchema, Word};
+use crate::engine::{Change, Delta, Direction, OrderSchema, Spot, Word};
 use crate::reclaim::{self, Guard};
 use crate::sync::{AtomicPtr, Backoff, Counters};
 use held::Held;
@@ -168,8 +168,20 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         key: &S::Key,
         f: impl FnOnce(Option<Word>) -> (Change, Delta, R),
     ) -> R {
+        self.update_spot(guard, key, f).0
+    }
+
+    /// [`CaTree::update`] that also tells where the key stands now.
+    #[inline]
+    pub fn update_spot<R>(
+        &self,
+        guard: &Guard,
+        key: &S::Key,
+        f: impl FnOnce(Option<Word>) -> (Change, Delta, R),
+    ) -> (R, Spot) {
         let probe = Probe::new(&self.schema, key);
         let mut held = self.lock_leaf(guard, probe);
+        let mut spot = Spot::NONE;
         let found = intact(held.view().find(&self.schema, probe));
         if found.is_none() {
             held.prefetch_free();
@@ -178,7 +190,10 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         self.shrink(guard, delta);
         let mut removed = false;
         match (change, found) {
-            (Change::Put(word), Some((slot, _))) => held.replace(slot, word),
+            (Change::Put(word), Some((slot, _))) => {
+                held.replace(slot, word);
+                spot = held.spot(slot);
+            }
             (Change::Put(word), None) => {
                 let prefix = held.leaf().prefix(&self.schema, probe);
                 let entry = Entry { prefix, bits: word.0 as u64 };
@@ -187,9 +202,10 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
                     let fresh = self.insert_by_growth(guard, held, position, entry, probe);
                     self.grow(guard, delta);
                     drop(fresh);
-                    return result;
+                    return (result, spot);
                 }
                 held.insert(position, entry);
+                spot = held.spot(held.view().slot(position));
             }
             (Change::Remove, Some((slot, _))) => {
                 held.remove(intact(held.view().rank(slot)), slot);
@@ -199,7 +215,38 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         }
         self.grow(guard, delta);
         self.settle(guard, held, probe, removed);
-        result
+        (result, spot)
+    }
+
+    /// Puts `new` in place of `old`, which has the same key, where an update has left it. False,
+    /// and nothing is done, if it does not stand there any more. Linearization point: the store.
+    ///
+    /// A slot keeps its word after its key was removed; so `stays` is asked, under the lock.
+    ///
+    /// # Safety
+    /// An update of this tree gave the spot under this guard. `old` is unlike all words of other
+    /// keys. `stays` is false once `old` has been replaced or removed, under the key's lock.
+    #[inline]
+    pub unsafe fn exchange(
+        &self,
+        _guard: &Guard,
+        spot: Spot,
+        [old, new]: [Word; 2],
+        stays: impl FnOnce() -> bool,
+    ) -> bool {
+        if spot == Spot::NONE {
+            return false;
+        }
+        // SAFETY: the leaf was in the tree under the guard.
+        let leaf =
+            unsafe { Leaf::<S>::from_address(std::ptr::with_exposed_provenance_mut(spot.node)) };
+        let Some(held) = leaf.lock() else { return false };
+        let found = held.view().word_in(spot.slot) == old;
+        let stays = found && (stays() || cfg!(feature = "weaken_tree_spot"));
+        if stays {
+            held.replace(spot.slot, new);
+        }
+        stays
     }
 
     /// Counts what an update takes away, before its store.

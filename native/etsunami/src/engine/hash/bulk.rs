@@ -29,14 +29,16 @@ pub struct Bulk<'t, S: HashSchema> {
     table: &'t HashTable<S>,
     /// In the order of positions.
     segments: Vec<Segment<'t>>,
-    /// The prefix bits that one segment covers.
-    depth: u32,
+    level: u32,
+    /// The keys in it.
+    keys: usize,
 }
 
-/// The level of segments for so many keys: their buckets are filled by 30 to 60 percent.
+/// The level of segments for so many keys: their buckets are filled by 35 to 70 percent, as those
+/// of a table that has grown.
 fn level_for(keys: usize) -> u32 {
     let most = SEGMENT_BITS + ROOT_BITS;
-    (0..most).find(|&level| keys <= (SLOTS << level) * 3 / 5).unwrap_or(most)
+    (0..most).find(|&level| keys <= (SLOTS << level) * 7 / 10).unwrap_or(most)
 }
 
 impl<S: HashSchema> HashTable<S> {
@@ -51,11 +53,20 @@ impl<S: HashSchema> HashTable<S> {
     /// Room for about so many keys, apart from the table.
     pub fn bulk(&self, keys: usize) -> Bulk<'_, S> {
         let level = level_for(keys);
-        let depth = level.saturating_sub(SEGMENT_BITS);
-        let position = |index: u64| if depth == 0 { 0 } else { index << (POSITION_BITS - depth) };
-        let make = |index| Segment::allocate(level, position(index), State::Born);
-        Bulk { table: self, segments: (0..1 << depth).map(make).collect(), depth }
+        Bulk { table: self, segments: make_segments(level), level, keys: 0 }
     }
+}
+
+/// The prefix bits that one segment of a level covers.
+fn depth_of(level: u32) -> u32 {
+    level.saturating_sub(SEGMENT_BITS)
+}
+
+/// All segments of a level, empty.
+fn make_segments<'t>(level: u32) -> Vec<Segment<'t>> {
+    let depth = depth_of(level);
+    let position = |index: u64| if depth == 0 { 0 } else { index << (POSITION_BITS - depth) };
+    (0..1 << depth).map(|index| Segment::allocate(level, position(index), State::Born)).collect()
 }
 
 impl<S: HashSchema> Bulk<'_, S> {
@@ -67,8 +78,8 @@ impl<S: HashSchema> Bulk<'_, S> {
 
     #[inline(always)]
     fn bucket(&self, hash: Hash) -> (Segment<'_>, &Line) {
-        let position = hash.position();
-        let index = if self.depth == 0 { 0 } else { position >> (POSITION_BITS - self.depth) };
+        let (position, depth) = (hash.position(), depth_of(self.level));
+        let index = if depth == 0 { 0 } else { position >> (POSITION_BITS - depth) };
         let segment = self.segments[index as usize];
         (segment, segment.bucket(position))
     }
@@ -92,22 +103,36 @@ impl<S: HashSchema> Bulk<'_, S> {
         if bucket.put_private(hash, f(Word::EMPTY)) {
             segment.count_overflow(1);
         }
+        self.keys += 1;
+    }
+
+    /// Makes the segments smaller if there are far fewer keys than there was room made for.
+    fn fit(&mut self) {
+        let level = level_for(self.keys);
+        if level + 1 >= self.level {
+            return;
+        }
+        let large = std::mem::replace(&mut self.segments, make_segments(level));
+        self.level = level;
+        take_words(large, |word| {
+            // SAFETY: the word is in contents that are ours alone.
+            let hash = Hash(unsafe { self.table.schema.hash_of(word) });
+            let (segment, bucket) = self.bucket(hash);
+            if bucket.put_private(hash, word) {
+                segment.count_overflow(1);
+            }
+        });
     }
 
     /// Takes all words out.
-    pub fn take_words(&mut self, mut f: impl FnMut(Word)) {
-        for segment in std::mem::take(&mut self.segments) {
-            for index in 0..segment.buckets() {
-                segment.line(index).for_each_word(By::Owner, &mut f);
-            }
-            // SAFETY: the segments were never published.
-            unsafe { segment.free() };
-        }
+    pub fn take_words(&mut self, f: impl FnMut(Word)) {
+        take_words(std::mem::take(&mut self.segments), f);
     }
 
     /// Makes these the contents of the table, if it is empty, and counts them. Atomic: see the
     /// module documentation. Gives the contents back if the table is not empty.
     pub fn publish(mut self, guard: &Guard, delta: Delta) -> Result<(), Self> {
+        self.fit();
         let table = self.table;
         let old = table.directory.find(0, guard);
         if old.depth() > 0 || !old.change_state(State::Normal, State::Leaving) {
@@ -130,7 +155,7 @@ impl<S: HashSchema> Bulk<'_, S> {
         old.hand_over_to_entries([spread.forward(); 2]);
         let mut depths = lock_depths(upkeep);
         table.directory.set_spread(spread);
-        depths.spread(self.depth);
+        depths.spread(depth_of(self.level));
         drop(depths);
         if cfg!(feature = "weaken_hash_bulk") {
             locked.extend((0..old.buckets()).map(|index| lock_line(old, index)));
@@ -139,6 +164,17 @@ impl<S: HashSchema> Bulk<'_, S> {
         table.counters.add(guard.stripe(), delta.objects, delta.words);
         table.finish(&[old], &std::mem::take(&mut self.segments), guard);
         Ok(())
+    }
+}
+
+/// Frees segments that were never published, after all words have been taken out.
+fn take_words(segments: Vec<Segment<'_>>, mut f: impl FnMut(Word)) {
+    for segment in segments {
+        for index in 0..segment.buckets() {
+            segment.line(index).for_each_word(By::Owner, &mut f);
+        }
+        // SAFETY: nobody else knows the segment.
+        unsafe { segment.free() };
     }
 }
 

@@ -4,7 +4,7 @@ use super::access::{Access, By};
 use super::head::{Hash, Head, LOCKED, MOVED};
 use super::line::{Line, free_line};
 use super::segment::Segment;
-use crate::engine::Word;
+use crate::engine::{Spot, Word};
 use crate::faults;
 use crate::reclaim::Guard;
 use crate::sync::{Ordering, fence};
@@ -75,6 +75,44 @@ impl<'g> Locked<'g> {
             }
             Err(_) => Attempt::Busy,
         }
+    }
+
+    /// Puts `new` in place of `old` in a slot of a bucket, under its lock. None if somebody else
+    /// has the lock; false if the bucket is frozen or the slot holds something else.
+    #[inline(always)]
+    pub(super) fn exchange(line: &Line, slot: usize, old: Word, new: Word) -> Option<bool> {
+        let head = line.glance();
+        if head.is_moved() {
+            return Some(false);
+        }
+        if head.is_locked() {
+            return None;
+        }
+        // Acquire: as in `attempt`.
+        let locked = head.0 | LOCKED;
+        line.head.compare_exchange(head.0, locked, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        let stays = line.word(slot, By::Owner) == old || cfg!(feature = "weaken_hash_spot");
+        if stays {
+            line.store(slot, new, Ordering::Release);
+        }
+        // Release: as in `drop`.
+        line.head.store(head.0, Ordering::Release);
+        Some(stays)
+    }
+
+    /// Where the key that was found at `place`, or is about to be inserted, will stand. Not told of
+    /// overflow lines.
+    #[inline(always)]
+    pub(super) fn spot(&self, place: Option<Place<'g>>) -> Spot {
+        let slot = match place {
+            Some(place) if std::ptr::eq(place.line, self.line) => Some(place.slot),
+            Some(_) => None,
+            None => self.head.free_slot(),
+        };
+        slot.map_or(Spot::NONE, |slot| Spot {
+            node: std::ptr::from_ref(self.line).expose_provenance(),
+            slot,
+        })
     }
 
     /// Finds the key with this hash for which `matches` says so.

@@ -5,7 +5,7 @@ use super::head::Hash;
 use super::line::Line;
 use super::lock::{Attempt, Effect, Locked, Place};
 use super::segment::Segment;
-use crate::engine::{Change, Delta, HashSchema, Word};
+use crate::engine::{Change, Delta, HashSchema, Spot, Word};
 use crate::reclaim::Guard;
 use crate::sync::{Backoff, Ordering};
 
@@ -24,18 +24,57 @@ impl<S: HashSchema> HashTable<S> {
         key: &S::Key,
         f: impl FnOnce(Option<Word>) -> (Change, Delta, R),
     ) -> R {
+        self.update_spot(guard, key, f).0
+    }
+
+    /// [`HashTable::update`] that also tells where the key stands now.
+    #[inline]
+    pub fn update_spot<R>(
+        &self,
+        guard: &Guard,
+        key: &S::Key,
+        f: impl FnOnce(Option<Word>) -> (Change, Delta, R),
+    ) -> (R, Spot) {
         let hash = Hash(self.schema.hash(key));
         let mut bucket = self.lock(hash, guard);
         let segment = bucket.segment;
         // SAFETY: the words are in the table, and the guard is live.
         let place = bucket.find(hash, |word| unsafe { self.schema.matches(key, word) });
         let (change, delta, result) = f(place.map(|place| place.word));
+        let spot = bucket.spot(place);
         let effect = self.apply(&mut bucket, hash, place, change, delta, guard);
         drop(bucket);
         if effect != Effect::None {
             self.follow_up(effect, segment, hash, guard);
         }
-        result
+        (result, spot)
+    }
+
+    /// Puts `new` in place of `old`, which has the same key, where an update has left it. False,
+    /// and nothing is done, if it does not stand there any more. Linearization point: the store.
+    ///
+    /// # Safety
+    /// An update of this table gave the spot under this guard. `old` is unlike all words of other
+    /// keys.
+    #[inline]
+    pub unsafe fn exchange(&self, _guard: &Guard, spot: Spot, old: Word, new: Word) -> bool {
+        let line = std::ptr::with_exposed_provenance::<Line>(spot.node);
+        // SAFETY: null, or a bucket that was in the table under the guard.
+        let Some(line) = (unsafe { line.as_ref() }) else { return false };
+        let mut backoff = Backoff::new();
+        loop {
+            match Locked::exchange(line, spot.slot, old, new) {
+                Some(done) => return done,
+                None => backoff.wait(),
+            }
+        }
+    }
+
+    /// Asks for the bucket of a key with this hash to be brought into the cache.
+    #[inline]
+    pub fn prefetch(&self, guard: &Guard, hash: u64) {
+        let position = Hash(hash).position();
+        self.directory.find(position, guard).bucket(position).prefetch_line();
     }
 
     /// Locks the bucket that is authoritative for a hash.

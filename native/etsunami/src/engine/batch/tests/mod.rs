@@ -6,7 +6,7 @@ mod loom_batch;
 mod protocol;
 
 use super::{Batch, BatchTarget, Helped, Placed, Settled, help, key_word, resolve, settle};
-use crate::engine::{Change, Delta, Word};
+use crate::engine::{Change, Delta, Spot, Word};
 use crate::reclaim::{Collector, Guard};
 use crate::sync::{Arc, AtomicI64, AtomicUsize, Mutex, Ordering, thread};
 use std::pin::Pin;
@@ -201,8 +201,27 @@ unsafe impl BatchTarget for List {
         index: usize,
         _guard: &Guard,
         change: &mut dyn FnMut(Option<Word>) -> (Change, Delta),
-    ) {
-        self.table.update(self.entries[index].0, change);
+    ) -> Spot {
+        let key = self.entries[index].0;
+        self.table.update(key, change);
+        // The addresses of slots are not needed here.
+        Spot { node: 1, slot: key }
+    }
+
+    unsafe fn exchange(
+        &self,
+        _guard: &Guard,
+        spot: Spot,
+        [old, new]: [Word; 2],
+        stays: &dyn Fn() -> bool,
+    ) -> bool {
+        let mut done = false;
+        self.table.update(spot.slot, &mut |current| {
+            done = current == Some(old);
+            assert!(!done || stays(), "displaced, but there");
+            (if done { Change::Put(new) } else { Change::Keep }, Delta::ZERO)
+        });
+        done
     }
 
     fn place(&self, index: usize, visible: Word) -> Placed {

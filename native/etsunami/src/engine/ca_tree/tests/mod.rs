@@ -8,6 +8,8 @@ mod adaptation;
 #[cfg(not(loom))]
 mod balance;
 #[cfg(not(loom))]
+mod bulk;
+#[cfg(not(loom))]
 mod contract;
 
 use super::{CaTree, Geometry};

@@ -1,8 +1,9 @@
 //! Models of the tree's races, with leaves of three entries and routing nodes of three children.
 
 use super::{Narrow, Tree};
-use crate::engine::Direction;
-use crate::sync::{Arc, thread};
+use crate::engine::{Change, Delta, Direction};
+use crate::reclaim;
+use crate::sync::{Arc, AtomicBool, Ordering, thread};
 use std::ops::Bound;
 
 fn model(race: impl Fn() + Sync + Send + 'static) {
@@ -382,4 +383,98 @@ fn loom_join_with_a_deeper_neighbour_against_reads() {
             },
         );
     });
+}
+
+/// Publishes these keys, in ascending order, if the tree is empty; frees them if not.
+fn publish(tree: &Tree<Narrow>, keys: &[u64]) -> bool {
+    let guard = reclaim::pin();
+    let words: Vec<_> = keys.iter().map(|&key| tree.make(key, 10 * key)).collect();
+    let mut bulk = tree.map.bulk();
+    keys.iter().zip(&words).for_each(|(&key, &word)| bulk.push(&guard, key, word));
+    let done = bulk.publish(&guard, Delta::ZERO);
+    if !done {
+        words.into_iter().for_each(|word| tree.retire(&guard, word));
+    }
+    done
+}
+
+#[test]
+fn loom_bulk_is_seen_whole() {
+    for emptied in [false, true] {
+        model(move || {
+            let tree = tree(if emptied { &[7] } else { &[] });
+            if emptied {
+                tree.take(7);
+            }
+            race(
+                tree,
+                |tree| assert!(publish(tree, &[1, 2, 3, 4])),
+                |tree| {
+                    let [first, second] = [1, 4].map(|key| tree.get(key));
+                    assert!(first.is_none() || second.is_some(), "new, then old");
+                },
+            );
+        });
+    }
+}
+
+#[test]
+fn loom_bulk_against_first_leaf() {
+    for emptied in [false, true] {
+        model(move || {
+            let tree = tree(if emptied { &[7] } else { &[] });
+            if emptied {
+                tree.take(7);
+            }
+            let tree = race(
+                tree,
+                |tree| {
+                    let done = publish(tree, &[1, 2, 3]);
+                    assert_eq!(tree.get(1).is_some(), done);
+                },
+                |tree| assert_eq!(tree.put(9, 90), None),
+            );
+            assert!(matches!(ascending(&tree)[..], [9] | [1, 2, 3, 9]));
+        });
+    }
+}
+
+/// A writer takes the key away whose spot is known, and may put another one into its slot.
+#[test]
+fn loom_exchange_against_another_key_in_the_slot() {
+    for again in [false, true] {
+        model(move || {
+            let removed = Arc::new(AtomicBool::new(false));
+            let (gone, tree) = (removed.clone(), tree(&[]));
+            let tree = race(
+                tree,
+                |tree| {
+                    let guard = reclaim::pin();
+                    let words = [1, 2].map(|value| tree.make(1, value));
+                    let put = |_| (Change::Put(words[0]), Delta::ZERO, ());
+                    let ((), spot) = tree.map.update_spot(&guard, &1, put);
+                    let stays = || !removed.load(Ordering::Relaxed);
+                    // SAFETY: from this tree, under this guard; the words have one key, and the
+                    // other thread tells under the lock that it removes one.
+                    let done = unsafe { tree.map.exchange(&guard, spot, words, stays) };
+                    tree.retire(&guard, words[usize::from(!done)]);
+                },
+                move |tree| {
+                    let guard = reclaim::pin();
+                    let old = tree.map.update(&guard, &1, |old| {
+                        if old.is_some() {
+                            gone.store(true, Ordering::Relaxed);
+                        }
+                        (Change::Remove, Delta::ZERO, old)
+                    });
+                    old.into_iter().for_each(|word| tree.retire(&guard, word));
+                    if again {
+                        assert_eq!(tree.put(2, 20), None);
+                    }
+                },
+            );
+            assert_eq!(tree.get(2), again.then_some(20), "overwritten");
+            tree.take(1);
+        });
+    }
 }

@@ -12,7 +12,7 @@ use crate::sync::{Arc, Counters, thread};
 use std::cmp::Ordering;
 
 /// A key is its hash.
-struct Hashes;
+pub(super) struct Hashes;
 
 /// The key whose position has `high` as its upper byte; all keys have the same tag.
 const fn key(high: u64) -> u64 {
@@ -20,13 +20,13 @@ const fn key(high: u64) -> u64 {
 }
 
 /// Four keys, one for each quarter of the positions.
-const A: u64 = key(0x10);
-const B: u64 = key(0x50);
-const C: u64 = key(0x90);
-const D: u64 = key(0xd0);
+pub(super) const A: u64 = key(0x10);
+pub(super) const B: u64 = key(0x50);
+pub(super) const C: u64 = key(0x90);
+pub(super) const D: u64 = key(0xd0);
 
 /// Key and value as a word.
-fn word(key: u64, value: u64) -> Word {
+pub(super) fn word(key: u64, value: u64) -> Word {
     Word(((key >> 48) | (value << 4) | 8) as usize)
 }
 
@@ -65,10 +65,10 @@ unsafe impl HashSchema for Hashes {
     unsafe fn release(&self, _: Word) {}
 }
 
-type Table = HashTable<Hashes>;
+pub(super) type Table = HashTable<Hashes>;
 
 /// A table of these keys, each with value 1.
-fn table(keys: &[u64]) -> Arc<Table> {
+pub(super) fn table(keys: &[u64]) -> Arc<Table> {
     let table = HashTable::new(Hashes, Counters::new(1));
     keys.iter().for_each(|&key| put(&table, &pin(), key, 1));
     Arc::new(table)
@@ -81,22 +81,22 @@ fn rigid(table: Arc<Table>) -> Arc<Table> {
 }
 
 /// Splits the segment at a position.
-fn split(table: &Table, position: u64) {
+pub(super) fn split(table: &Table, position: u64) {
     let guard = pin();
     let segment = table.directory.find(position, &guard);
     assert!(segment.change_state(State::Normal, State::Leaving));
     table.split(segment, position, &guard);
 }
 
-fn put(table: &Table, guard: &Guard, key: u64, value: u64) {
+pub(super) fn put(table: &Table, guard: &Guard, key: u64, value: u64) {
     table.update(guard, &key, |_| (Change::Put(word(key, value)), Delta::ZERO, ()));
 }
 
-fn remove(table: &Table, guard: &Guard, key: u64) {
+pub(super) fn remove(table: &Table, guard: &Guard, key: u64) {
     table.update(guard, &key, |_| (Change::Remove, Delta::ZERO, ()));
 }
 
-fn get(table: &Table, guard: &Guard, key: u64) -> Option<u64> {
+pub(super) fn get(table: &Table, guard: &Guard, key: u64) -> Option<u64> {
     table.get(guard, &key).map(value_of)
 }
 
@@ -105,7 +105,7 @@ fn next(table: &Table, guard: &Guard, after: Option<u64>) -> Option<u64> {
 }
 
 /// All keys, by `scan` in steps of one word.
-fn scan(table: &Table, guard: &Guard) -> Vec<u64> {
+pub(super) fn scan(table: &Table, guard: &Guard) -> Vec<u64> {
     let mut words = Vec::new();
     let mut position = Some(0);
     while let Some(from) = position {
@@ -120,7 +120,7 @@ fn walk(table: &Table, guard: &Guard) -> Vec<u64> {
 }
 
 /// Explores what `main` sees while the other threads run.
-fn race<const N: usize>(
+pub(super) fn race<const N: usize>(
     table: impl Fn() -> Arc<Table> + Send + Sync + 'static,
     others: [fn(&Table, &Guard); N],
     main: fn(&Table, &Guard),

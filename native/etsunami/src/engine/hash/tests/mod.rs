@@ -1,6 +1,10 @@
 //! Tests of the hash table. Compiled into the library they run with tiny lines, segments and
 //! directories; `tests/hash_table.rs` runs the same files with the constants that ship.
 
+#[cfg(not(loom))]
+mod bulk;
+#[cfg(loom)]
+mod loom_bulk;
 #[cfg(loom)]
 mod loom_hash;
 #[cfg(not(loom))]

@@ -3,7 +3,7 @@
 use super::Tall;
 use crate::engine::batch::{self, Batch, BatchTarget, Outcome, Placed, Progress};
 use crate::engine::skip_list::SkipList;
-use crate::engine::{Change, Delta, OrderSchema, Word};
+use crate::engine::{Change, Delta, OrderSchema, Spot, Word};
 use crate::reclaim::{self, Guard};
 use crate::sync::{Arc, Counters, thread};
 use std::cmp::Ordering as Order;
@@ -85,11 +85,21 @@ unsafe impl BatchTarget for Insert {
         index: usize,
         guard: &Guard,
         change: &mut dyn FnMut(Option<Word>) -> (Change, Delta),
-    ) {
+    ) -> Spot {
         self.list.update(guard, &self.keys[index], |current| {
             let (change, delta) = change(current);
-            (change, delta, ())
-        });
+            (change, delta, Spot::NONE)
+        })
+    }
+
+    unsafe fn exchange(
+        &self,
+        _guard: &Guard,
+        _spot: Spot,
+        _words: [Word; 2],
+        _stays: &dyn Fn() -> bool,
+    ) -> bool {
+        false
     }
 
     fn place(&self, index: usize, visible: Word) -> Placed {
