@@ -74,7 +74,7 @@ defmodule Etsunami.Concurrency.ChurnTest do
       end
 
     most = known_resident()
-    assert most - before < 8 * @many, "#{most - before} kB for all"
+    assert most - before < 4 * @many, "#{most - before} kB for all"
     assert length(Etsunami.all()) >= @many
     assert tables |> Enum.with_index(1) |> Enum.all?(fn {t, n} -> Etsunami.member(t, n) end)
     Enum.each(tables, &Etsunami.delete/1)
