@@ -38,6 +38,7 @@ defmodule Etsunami.Faults.MemoryTest do
     delete_object: {:delete_object, [{7, @large}]},
     update_element: {:update_element, [7, {2, @large}]},
     update_element_default: {:update_element, [:absent, {2, 1}, {1, 1, @large}]},
+    setopts: {:setopts, [:heir]},
     update_counter_default: {:update_counter, [:absent, 1, {1, 1, @large}]}
   ]
 
@@ -67,13 +68,16 @@ defmodule Etsunami.Faults.MemoryTest do
         do: name
   end
 
+  defp heir(:heir), do: {:heir, self(), @large}
+  defp heir(other), do: other
+
   defp strike(options, passages, function, arguments) do
     table = fill(options)
     before = contents(table)
 
     {struck?, ended} =
       with_fault({:allocation, @bytes}, passages, fn ->
-        apply(Etsunami, function, [table | arguments])
+        apply(Etsunami, function, [table | Enum.map(arguments, &heir/1)])
       end)
 
     if struck? do
