@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Do the long checks run here, and find nothing at first sight? ci/smoke.sh [fuzz api soak sanitize]
 #
-# A bounded part of each: the bodies of the fuzz targets over the corpus and a hundred more inputs,
+# A bounded part of each: the bodies of the fuzz targets over the corpus and a thousand more inputs,
 # without libFuzzer's search; hostile calls of the API for ten seconds; twenty seconds of the mixed
 # load, whose memory is not judged; AddressSanitizer over one module of the core.
 set -euo pipefail
@@ -17,8 +17,8 @@ fuzz() {
   ci/setup.sh c++:g++ perl:perl-base
   local target built=target/fuzz-smoke
   cargo build --locked --manifest-path fuzz/Cargo.toml --target-dir "$built"
-  perl -e 'srand 7; for $n (1..100) { open F, ">:raw", "$ARGV[0]/random-$n" or die;
-    print F chr int rand 256 for 1..8 * $n; close F or die }' "$work"
+  perl -e 'srand 7; for $n (1..1000) { open F, ">:raw", "$ARGV[0]/random-$n" or die;
+    print F chr int rand 256 for 1..4 * $n; close F or die }' "$work"
   for target in fuzz/fuzz_targets/*.rs; do
     target=$(basename "$target" .rs)
     "$built/debug/$target" "fuzz/corpus/$target"/* "$work"/random-* >"$work/log" 2>&1 ||
