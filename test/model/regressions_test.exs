@@ -49,6 +49,17 @@ defmodule Etsunami.Model.RegressionsTest do
     assert ets.select_delete(table, []) == 0
   end
 
+  # Before OTP 27 the virtual machine may die of this with :ets.
+  @tag subject: Etsunami
+  test "a map with constant values and computed keys is made" do
+    table = Etsunami.new(:table, [])
+    object = {1, [2], %{3 => 4}}
+    Etsunami.insert(table, object)
+    assert Etsunami.select(table, [{:"$1", [], [%{"$1": 8}]}]) == [%{object => 8}]
+    spec = [{{:"$1", :"$2", :_}, [], [%{{{:"$2"}} => :ok, :"$$" => 8}]}]
+    assert Etsunami.select(table, spec) == [%{[1, [2]] => 8, {[2]} => :ok}]
+  end
+
   table_test "a specification without clauses replaces nothing",
              [types: [:duplicate_bag | @sets]],
              %{ets: ets, table: table} do

@@ -39,7 +39,7 @@ defmodule Bench.Chart.Heat do
         right = x + length(chunk) * @width
 
         [
-          Svg.text((x + right) / 2, 46, group, anchor: "middle", weight: "bold"),
+          Svg.text((x + right) / 2, 46, group, anchor: "middle", size: 11, weight: "bold"),
           Svg.line(x + 2, 51, right - 2, 51, "#888888")
         ]
       end
