@@ -2,7 +2,7 @@
 export LC_ALL ?= C.UTF-8
 
 .DEFAULT_GOAL := test
-.PHONY: setup demo test fmt loom stress sanitize fuzz soak model otp-suite otp-suite-leak matrix
+.PHONY: setup demo test fmt loom faults stress sanitize fuzz soak model otp-suite otp-suite-leak matrix
 .PHONY: bench bench-quick bench-memory bench-hold bench-range bench-engines profile scale clean
 
 # Installs Erlang and Elixir on Debian where they are missing.
@@ -24,6 +24,8 @@ test: setup
 	@ci/dependency.sh
 	@ci/otp-suite.sh
 	@ci/otp-suite-leak.sh
+	@ci/faults.sh
+	@ci/smoke.sh
 
 fmt:
 	@cargo fmt --all
@@ -34,7 +36,11 @@ loom:
 	@ci/loom.sh
 	@ci/loom-weakened.sh
 
-# More histories, races and loom on crowded cores; COUNT=2000 ROUNDS=3 LOOM=
+# Panics, failing allocations and delays in the middle of calls; ARGS="options of mix test", DELAYS=64
+faults: setup
+	@ci/faults.sh $(ARGS)
+
+# More histories, races and loom on crowded cores; COUNT=12500 ROUNDS=3 LOOM=
 stress: setup
 	@ci/stress.sh
 

@@ -17,7 +17,11 @@ library=$PWD/target/faults/release/libetsunami_nif.so
 export MIX_ENV=test MIX_BUILD_PATH=$PWD/_build/faults ETSUNAMI_NIF_PATH=$library
 [ -z "${DELAYS:-}" ] || export ETSUNAMI_DELAYS=${SEED:-$RANDOM}:$DELAYS
 # The core with the same faults, where freed memory is overwritten.
-[ $# -gt 0 ] || cargo test --locked -p etsunami --features faults --test table_memory
+if [ $# -eq 0 ]; then
+  cargo test --locked -p etsunami --features faults --test table_memory
+  # And histories of threads, where readers see list inserts before their decision.
+  cargo test --locked -p etsunami --features faults,weaken_batch_commit --lib histories
+fi
 tests=("$@")
 [ $# -gt 0 ] || tests=(test/faults)
 mix compile --warnings-as-errors

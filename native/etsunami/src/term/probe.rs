@@ -4,12 +4,13 @@
 //! word on the stack. An [`OwnedKey`] holds a copy, for the separators of ordered engines.
 
 use std::cmp::Ordering;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 use super::equal::equal;
 use super::hash::hash;
 use super::layout;
-use super::object::{copy_term, release, retain};
+use super::object::{SystemLimit, copy_term, release, retain};
 use super::order::compare;
 use super::prefix::prefix;
 use super::view::Term;
@@ -93,16 +94,24 @@ unsafe impl Send for OwnedKey {}
 unsafe impl Sync for OwnedKey {}
 
 impl OwnedKey {
-    /// A copy of the term.
+    /// A copy of the term. Panics if there is no memory for it.
     pub fn new(term: Term) -> OwnedKey {
-        let room = Box::<[u64]>::new_uninit_slice(term.words());
-        let words = NonNull::from(Box::leak(room));
+        OwnedKey::try_new(term).expect("memory for a copy of a key")
+    }
+
+    /// A copy of the term, if there is memory for it.
+    pub fn try_new(term: Term) -> Result<OwnedKey, SystemLimit> {
+        let mut room = Vec::<MaybeUninit<u64>>::new();
+        room.try_reserve_exact(term.words()).map_err(|_| SystemLimit)?;
+        // SAFETY: there is room for them, and they need not be initialised.
+        unsafe { room.set_len(term.words()) };
+        let words = NonNull::from(Box::leak(room.into_boxed_slice()));
         let root: NonNull<u64> = words.cast();
         // SAFETY: the words have room for the root word and the blocks behind it.
         unsafe { copy_term(term, root, root.add(1)) };
         retain(term);
         // The copy has written them all.
-        OwnedKey { words: NonNull::slice_from_raw_parts(root, words.len()) }
+        Ok(OwnedKey { words: NonNull::slice_from_raw_parts(root, words.len()) })
     }
 
     /// The term.

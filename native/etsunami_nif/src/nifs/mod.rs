@@ -21,7 +21,7 @@ use etsunami::term::view::Term;
 use crate::budget;
 use crate::codec::decode;
 use crate::codec::encode::{self, Keep, Role, Scratch, Slot};
-use crate::error::Raise;
+use crate::error::{Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
 use crate::vm::{Env, VmTerm};
 
@@ -62,10 +62,10 @@ fn owned<'e>(env: Env<'e>, term: VmTerm<'e>, role: Role) -> Result<OwnedKey, Rai
     encode::encode_term(env, term, role, Keep::Retain, &mut buffer)?;
     // SAFETY: just encoded.
     let encoded = unsafe { Term::at(buffer.words(), 0) };
-    let copy = OwnedKey::new(encoded);
+    let copy = OwnedKey::try_new(encoded);
     // The copy has retained the keepers for itself.
     release(encoded);
-    Ok(copy)
+    copy.map_err(|_| SYSTEM_LIMIT)
 }
 
 /// What finding and listing an object costs beside its words, in words.

@@ -6,7 +6,7 @@ use std::thread;
 use super::super::{CounterOp, Cursor, Direction, ListInsert, Table};
 use super::{Form, KINDS, Object, int, key, key_buffer, table};
 use crate::error::{Error, Stop};
-use crate::reclaim::{Guard, pin};
+use crate::reclaim::{self, Guard, pin};
 use crate::table::options::{Kind, Spec, WriteConcurrency};
 use crate::term::layout::immediate;
 use crate::term::object::ObjectPtr;
@@ -294,5 +294,36 @@ fn keys_stay_known_while_a_fixed_table_is_cleared() {
         });
         table.unfix(&pin(), 1);
         assert!(table.fixed().is_none());
+    }
+}
+
+/// A reader that stays holds back what is retired meanwhile, and nothing else: others go on, and
+/// all of it is freed when it leaves.
+#[test]
+fn a_reader_that_stays_holds_up_freeing_alone() {
+    for kind in KINDS.into_iter().filter(|kind| kind.is_unique()) {
+        let table = &shared(kind);
+        insert_list(table, (0..100).map(|k| triple(k, 0)));
+        let stays = pin();
+        let buffer = key_buffer(&int(7));
+        let seen = table.find(&stays, key(table, &buffer));
+        let rounds = 200;
+        let written = thread::scope(|scope| {
+            let write = move || {
+                for round in 1..=rounds {
+                    (0..100).for_each(|k| {
+                        retry(|guard| table.insert(guard, triple(k, round).draft()));
+                    });
+                }
+                rounds as usize * 100
+            };
+            scope.spawn(write).join().unwrap()
+        });
+        assert!(reclaim::pending_items() >= written);
+        assert_eq!(seen.single().map(value_of), Some(0));
+        assert_eq!(newest(table, &stays, 7), rounds);
+        drop(stays);
+        // Guards of other tests may stand in the way for a while.
+        assert!((0..10).any(|_| reclaim::flush() == reclaim::Flushed::Done));
     }
 }
