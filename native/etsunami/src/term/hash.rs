@@ -163,7 +163,7 @@ impl<'a> Walk<'a> {
     fn is_leaf(&mut self, term: Term<'a>) -> bool {
         let root = term.root();
         let leaf = layout::is_immediate(root)
-            || !term.block(root).is_irregular() && !(self.deep && is_compound(root))
+            || !(term.block(root).is_irregular() || self.deep && is_compound(root))
             || bit_string(term).is_some();
         if leaf {
             self.add(hash_wide(term, self.seed));
