@@ -24,10 +24,7 @@ defmodule Etsunami.PieceTest do
     others = [%{a: {1.5, [%{}]}}, {}, [], self(), make_ref(), &shapes/0, <<5::3>>, -0.0, ""]
     odd = [{[[] | {}], {{}, [{}]}}, [{others} | {others}], {:a, {%{{[1]} => {[2.5]}}, {[], {}}}}]
 
-    List.flatten(edges)
-    |> Enum.concat(Enum.concat(edges))
-    |> Enum.concat(odd)
-    |> Enum.concat(others)
+    Enum.concat(edges) ++ odd ++ others
   end
 
   test "values of all sizes come back, and live on their own" do
