@@ -238,12 +238,12 @@ impl Plan {
     #[inline(always)]
     unsafe fn block(&mut self, kind: Kind, head: u64, to: usize, at: usize) -> Option<usize> {
         let n = count(head);
+        let long = n > LONG_LIST && block_words(head) == 2 + n;
         match kind {
-            // SAFETY: by contract, here and below.
+            // SAFETY: by contract.
             Kind::Tuple if n > 0 => unsafe { self.tuple(n, to, at) },
-            Kind::List if n <= LONG_LIST || block_words(head) > 2 + n => unsafe {
-                self.list(n, to, at)
-            },
+            // SAFETY: by contract.
+            Kind::List if !long => unsafe { self.list(n, to, at) },
             Kind::Float => self.float(head, to),
             _ => {
                 let block = self.from.wrapping_add(at);

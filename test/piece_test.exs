@@ -1,0 +1,60 @@
+defmodule Etsunami.PieceTest do
+  # Small nested values are made in one piece, of what fits into it; others compound by compound.
+  use ExUnit.Case, async: true
+  @moduletag :library
+
+  defp nested(0, inner), do: inner
+  defp nested(depth, inner), do: {depth, nested(depth - 1, inner)}
+
+  defp shapes do
+    edges =
+      for n <- 1..70 do
+        [
+          {Enum.to_list(1..n), {n}},
+          List.to_tuple(for i <- 1..n, do: {i, [i | {i}]}),
+          {List.to_tuple(Enum.to_list(1..n)), [{}]},
+          nested(n, [n / 7]),
+          for(i <- 1..n, do: [i]),
+          {:floats, {List.to_tuple(for i <- 1..n, do: i / 3)}},
+          {[for(i <- 1..n, do: "text #{i}")], 1 + 2 ** (n + 50)},
+          Enum.reduce(1..n, {:tail}, fn i, tail -> [{i} | tail] end)
+        ]
+      end
+
+    others = [%{a: {1.5, [%{}]}}, {}, [], self(), make_ref(), &shapes/0, <<5::3>>, -0.0, ""]
+    odd = [{[[] | {}], {{}, [{}]}}, [{others} | {others}], {:a, {%{{[1]} => {[2.5]}}, {[], {}}}}]
+
+    Enum.concat(edges) ++ odd ++ others
+  end
+
+  test "values of all sizes come back, and live on their own" do
+    table = Etsunami.new(:pieces, [:public])
+
+    for {shape, n} <- Enum.with_index(shapes()) do
+      Etsunami.insert(table, [{n, shape}, {{n}, n / 2, [shape], shape, "after"}])
+      found = {Etsunami.lookup(table, n), Etsunami.lookup(table, {n})}
+      parts = for place <- 1..5, do: Etsunami.lookup_element(table, {n}, place)
+      assert found === {[{n, shape}], [{{n}, n / 2, [shape], shape, "after"}]}
+      assert parts === [{n}, n / 2, [shape], shape, "after"]
+      # The collector takes such terms apart, copying them to heap and message does, too.
+      :erlang.garbage_collect()
+      assert Task.await(Task.async(fn -> found end)) === found
+      [{_, inner}] = Etsunami.take(table, n)
+      :erlang.garbage_collect()
+      assert :erlang.term_to_binary(inner) == :erlang.term_to_binary(shape)
+    end
+  end
+
+  test "a part of a value that was looked up is kept without the rest" do
+    table = Etsunami.new(:pieces, [:public])
+    Etsunami.insert(table, {1, {{:a, 1.5}, [{:b, [1, 2.5]}, :c], {{:d}}}})
+
+    parts =
+      for _ <- 1..1000,
+          {_, [{_, list} | rest], {inner}} <- [Etsunami.lookup_element(table, 1, 2)],
+          do: {list, rest, inner}
+
+    :erlang.garbage_collect()
+    assert Enum.uniq(parts) === [{[1, 2.5], [:c], {:d}}]
+  end
+end
