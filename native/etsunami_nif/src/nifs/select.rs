@@ -21,7 +21,7 @@ use etsunami::matchspec::{Access, Outcome, Plain, Subject};
 use etsunami::reclaim::{Guard, pin};
 use etsunami::table::options::{Kind, Need};
 use etsunami::table::select::Failure;
-use etsunami::table::{Cursor, Direction, Quota, Table};
+use etsunami::table::{Cursor, Direction, Quota};
 use etsunami::term::object::ObjectPtr;
 
 use super::owned;

@@ -5,7 +5,7 @@
 use etsunami::matchspec::{Access, Machine, Plain};
 use etsunami::reclaim::{Guard, pin};
 use etsunami::table::options::{Kind, Need};
-use etsunami::table::{Cursor, Quota, Table};
+use etsunami::table::{Cursor, Quota};
 
 use super::cursor::{cursor_of, cursor_term};
 use crate::args;
