@@ -11,7 +11,6 @@ use crate::term::object::{ObjectPtr, Replacement, SystemLimit};
 use crate::term::view::Term;
 
 use super::generation::Step;
-use super::groups::object_words;
 use super::keys::{Held, Key, word_of};
 use super::{Assigned, SmallStep, Table};
 
@@ -93,7 +92,7 @@ impl Table {
         let done = if layout::is_immediate(old) && layout::is_immediate(new) {
             self.put_word(object, at, new)
         } else {
-            put_term(object, Replacement { at, term })
+            put_copy(object, Replacement { at, term })
         };
         done.ok()
     }
@@ -105,23 +104,23 @@ impl Table {
         if unsafe { object.set_in_place(self.spec.keypos - 1, at, word) } {
             return Ok(Step::keep(()));
         }
-        copy_with_word(object, at, word)
+        put_copy_with_word(object, at, word)
     }
 }
 
+/// Its own function, so that the word needs no place in memory where it is changed in place.
 #[inline(never)]
-fn copy_with_word(object: ObjectPtr, at: usize, word: u64) -> Result<Step<()>, SystemLimit> {
-    // SAFETY: the caller holds the key's lock: the object lives and stays as it is.
-    let fresh = unsafe { object.clone_with_word(at, word) }?;
-    Ok(Step { change: Change::Put(word_of(fresh)), delta: Delta::ZERO, result: () })
+fn put_copy_with_word(object: ObjectPtr, at: usize, word: u64) -> Result<Step<()>, SystemLimit> {
+    put_copy(object, Replacement { at, term: Term::immediate(&word) })
 }
 
+/// Stores a copy with one element replaced.
 #[inline(never)]
-fn put_term(object: ObjectPtr, change: Replacement<'_>) -> Result<Step<()>, SystemLimit> {
-    // SAFETY: as in `copy_with_word`.
-    let fresh = unsafe { object.clone_with(&[change]) }?;
-    let delta = Delta { objects: 0, words: object_words(fresh) - object_words(object) };
-    Ok(Step { change: Change::Put(word_of(fresh)), delta, result: () })
+fn put_copy(object: ObjectPtr, change: Replacement<'_>) -> Result<Step<()>, SystemLimit> {
+    // SAFETY: the caller holds the key's lock: the object lives and stays as it is.
+    let (old, fresh) = unsafe { (object.element(change.at), object.clone_with_one(change)?) };
+    let words = change.term.words() as i64 - old.words() as i64;
+    Ok(Step { change: Change::Put(word_of(fresh)), delta: Delta { objects: 0, words }, result: () })
 }
 
 /// The root word of an element, if there is one.

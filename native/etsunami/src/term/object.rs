@@ -235,28 +235,35 @@ impl ObjectPtr {
         false
     }
 
-    /// A new object with the same hash and elements but for an immediate, which is replaced by
-    /// another one. It retains every keeper that it copies.
+    /// As [`ObjectPtr::clone_with`] one replacement. If it takes as many words as what it replaces,
+    /// the object is copied as it stands.
     ///
     /// # Safety
     /// The object lives, and does not change during the call.
     ///
     /// # Panics
-    /// If one of the two is no immediate, or the object has not so many elements.
-    pub unsafe fn clone_with_word(self, at: usize, word: u64) -> Result<ObjectPtr, SystemLimit> {
+    /// If the object has not so many elements.
+    pub unsafe fn clone_with_one(self, change: Replacement) -> Result<ObjectPtr, SystemLimit> {
         // SAFETY: the object lives by the caller's promise.
-        let elements = unsafe { self.elements() };
-        let both = [elements.get(at).root(), word];
-        assert!(both.into_iter().all(layout::is_immediate), "not an immediate");
+        let old = unsafe { self.element(change.at) };
+        if old.block_words().len() != change.term.block_words().len() {
+            // SAFETY: by the caller's promise.
+            return unsafe { self.clone_with(&[change]) };
+        }
         let words = self.body_words();
-        let first = allocate(self.hash(), elements.len(), words)?;
+        let first = allocate(self.hash(), self.arity(), words)?;
+        let distance = match old.root() {
+            root if layout::is_immediate(root) => 0,
+            root => layout::distance(root),
+        };
         // SAFETY: both objects have so many words behind their headers, and one of them is new.
-        // Distances stay as they are. The element exists, as has been seen.
+        // Distances stay as they are, and where the old block stood there is room for the new one.
         unsafe {
             first.add(1).copy_from_nonoverlapping(self.0.add(1), words);
-            first.add(1 + at).write(word);
+            let root = first.add(1 + change.at);
+            copy_term(change.term, root, root.add(distance));
+            ObjectPtr(first).elements().for_each(retain);
         }
-        elements.for_each(retain);
         Ok(ObjectPtr(first))
     }
 

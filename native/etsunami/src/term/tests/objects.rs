@@ -71,15 +71,17 @@ proptest! {
         let buffer = encode(&new, Place::Key);
         let change = Replacement { at, term: term(&buffer) };
         // SAFETY: the object lives.
-        let copy = Stored(unsafe { object.0.clone_with(&[change]) }.unwrap());
+        let copies = unsafe { [object.0.clone_with(&[change]), object.0.clone_with_one(change)] };
         let mut expected = samples;
         expected[at] = new;
         let expected = Stored::new(&expected, 1);
-        // SAFETY: both live.
-        let same = unsafe { equal_objects(copy.0, expected.0) };
-        prop_assert!(same);
-        prop_assert_eq!(copy.0.words(), expected.0.words());
-        prop_assert_eq!(copy.0.hash(), object.0.hash());
+        for copy in copies.map(|copy| Stored(copy.unwrap())) {
+            // SAFETY: both live.
+            let same = unsafe { equal_objects(copy.0, expected.0) };
+            prop_assert!(same);
+            prop_assert_eq!(copy.0.words(), expected.0.words());
+            prop_assert_eq!(copy.0.hash(), object.0.hash());
+        }
     }
 
     #[test]
@@ -202,11 +204,12 @@ fn keepers_are_counted() {
     let key = OwnedKey::new(object.element(2));
     assert_eq!(keeper.holders(), 8);
     drop(key);
+    let word = immediate::small(7).unwrap();
+    let change = Replacement { at: 0, term: Term::immediate(&word) };
     // SAFETY: the object lives.
-    let other =
-        Stored(unsafe { object.0.clone_with_word(0, immediate::small(7).unwrap()) }.unwrap());
+    let other = Stored(unsafe { object.0.clone_with_one(change) }.unwrap());
     assert_eq!(keeper.holders(), 10);
-    assert_eq!(other.element(0).root(), immediate::small(7).unwrap());
+    assert_eq!(other.element(0).root(), word);
     assert_eq!(other.0.words(), object.0.words());
     for i in 1..3 {
         assert_eq!(other.element(i).block_words(), object.element(i).block_words());
