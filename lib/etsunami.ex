@@ -880,7 +880,8 @@ defmodule Etsunami do
   defp fold_from(_direction, :"$end_of_table", _function, acc, _table), do: acc
 
   # Most keys hold one object, for which the way through a list function would be the longer half.
-  defp fold_from(direction, {key, [object]}, function, acc, table) do
+  defp fold_from(direction, {key, [object]}, function, acc, table)
+       when is_function(function, 2) do
     acc = function.(object, acc)
     fold_from(direction, onward(direction, table, key), function, acc, table)
   end

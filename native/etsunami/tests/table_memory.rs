@@ -247,10 +247,12 @@ fn lost_lists(form: Form) {
 /// The objects of a list, and with them its keys, may be freed before the list is cleaned away.
 fn freed_keys(form: Form) {
     let table = table(form);
+    // Not empty, so that the list needs version nodes.
+    insert(&table, 3000, 0);
     let asked = std::cell::Cell::new(0);
     let new = list(&table, 0..3000, 1);
     new.insert(|| {
-        if table.size(&pin()) == 3000 {
+        if table.size(&pin()) == 3001 {
             asked.set(asked.get() + 1);
         }
         if asked.get() == 1 {
@@ -264,7 +266,7 @@ fn freed_keys(form: Form) {
     })
     .unwrap();
     assert!(asked.get() > 0, "it was asked after the decision");
-    assert_eq!(table.size(&pin()), 3000);
+    assert_eq!(table.size(&pin()), 3001);
     let mut values = 0;
     let mut cursor = Some(Cursor::Start);
     let guard = pin();
@@ -293,6 +295,7 @@ fn dropped_tables(form: Form) {
 /// A panic of the caller's question leaves the list to the background thread.
 fn panics(form: Form) {
     let table = table(form);
+    insert(&table, 3000, 0);
     let asked = std::cell::Cell::new(0);
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));
@@ -309,7 +312,26 @@ fn panics(form: Form) {
     assert!(caught.is_err());
     (0..3000).for_each(|n| insert(&table, n, 2));
     flush();
-    assert_eq!(table.size(&pin()), 3000);
+    assert_eq!(table.size(&pin()), 3001);
+}
+
+/// Lists for an empty table: whole, stopped, overtaken by another writer, thrown away by a panic.
+fn builds(form: Form) {
+    let whole = table(form);
+    list(&whole, (0..2500).chain(0..50), 1).insert(|| true).unwrap();
+    for last in 0..4 {
+        let table = table(form);
+        let asked = std::cell::Cell::new(0);
+        let wanted = || asked.replace(asked.get() + 1) < last;
+        let stopped = list(&table, (0..2500).chain(0..50), 1).insert(wanted).is_err();
+        assert_eq!(table.size(&pin()) == 0, stopped);
+    }
+    let overtaken = table(form);
+    let done = list(&overtaken, (0..2500).chain(0..50), 1).insert(|| {
+        insert(&overtaken, 5000, 1);
+        true
+    });
+    assert!(done.is_ok() && overtaken.size(&pin()) > 2500);
 }
 
 /// Writers panic where they meet entries of a list that is decided, but not cleaned away yet.
@@ -365,6 +387,7 @@ fn everything_comes_back_once() {
         ("panics", panics),
         #[cfg(feature = "faults")]
         ("panics over lists", panics_over_lists),
+        ("builds", builds),
     ];
     for &(name, scenario) in scenarios {
         for form in FORMS {
