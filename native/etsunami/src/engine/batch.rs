@@ -12,6 +12,7 @@
 //!   [`Word::VERSION`](crate::engine::Word::VERSION) set. It holds the word that was visible
 //!   before (`prev`) and the one that shall be (`new`); an empty word means absent. Both are plain
 //!   words, and never change once the node is in a slot.
+//!   An entry that is skipped (a duplicate in a bag) has a node whose two words are one.
 //! - The *visible* word of a slot is the slot's word if that is plain, the node's `new` if its
 //!   batch is committed, and the node's `prev` otherwise ([`resolve`]).
 //! - The *loser* of a decided node is the one of its words that is not visible.

@@ -69,7 +69,7 @@ pub enum Placed {
         /// What the change adds to the counters if the batch commits.
         delta: Delta,
     },
-    /// The slot stays as it is (a duplicate in a bag).
+    /// What is visible stays (a duplicate in a bag).
     Skip,
     /// The whole batch ends without effect (`insert_new` of a key that is there).
     Refuse,
@@ -396,6 +396,13 @@ impl<T: BatchTarget> Descriptor<T> {
                 let node = &self.nodes[index];
                 node.fill(visible, new);
                 (Installed::Next(delta), Change::Put(node.word()))
+            }
+            // The key is locked all the same: what is skipped must still be there when the batch
+            // is decided.
+            Placed::Skip if !visible.is_empty() => {
+                let node = &self.nodes[index];
+                node.fill(visible, visible);
+                (Installed::Next(Delta::ZERO), Change::Put(node.word()))
             }
             Placed::Skip => (Installed::Next(Delta::ZERO), Change::Keep),
             Placed::Refuse => (Installed::Refused, Change::Keep),

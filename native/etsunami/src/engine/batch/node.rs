@@ -75,15 +75,12 @@ impl Node {
     pub fn settle(&self) -> Settled {
         // SAFETY: the header lives as long as the node.
         let header = unsafe { &*self.header };
-        match header.outcome() {
-            None => Settled::Pending,
-            Some(outcome) if outcome.is_committed() => {
-                Settled::Decided { visible: self.new_word(), loser: self.prev(), committed: true }
-            }
-            Some(_) => {
-                Settled::Decided { visible: self.prev(), loser: self.new_word(), committed: false }
-            }
-        }
+        let Some(outcome) = header.outcome() else { return Settled::Pending };
+        let (prev, new, committed) = (self.prev(), self.new_word(), outcome.is_committed());
+        let (visible, loser) = if committed { (new, prev) } else { (prev, new) };
+        // A skipped entry's node has one word.
+        let loser = if loser == visible { Word::EMPTY } else { loser };
+        Settled::Decided { visible, loser, committed }
     }
 
     /// True if a writer has taken the node out of its slot.

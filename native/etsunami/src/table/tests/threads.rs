@@ -327,3 +327,25 @@ fn a_reader_that_stays_holds_up_freeing_alone() {
         assert!((0..10).any(|_| reclaim::flush() == reclaim::Flushed::Done));
     }
 }
+
+/// What a list finds in a bag already is part of its one step: a delete that takes it away comes
+/// before the list, which then brings it back, or after the list.
+#[test]
+fn duplicates_in_a_list_are_held_until_it_is_decided() {
+    let table = &shared(Form::of(Kind::Bag));
+    insert_list(table, (0..3000).map(|k| pair(k, 1)));
+    let mut list = ListInsert::with_capacity(table, 0);
+    (0..=3000).for_each(|k| list.push(pair(k, 1).draft()).unwrap());
+    let (asked, visible) = (AtomicU64::new(0), AtomicBool::new(false));
+    list.insert(|| {
+        // Some are installed by now.
+        if asked.fetch_add(1, Ordering::Relaxed) == 1 {
+            (0..3000).for_each(|k| delete(table, k));
+            visible.store(newest(table, &pin(), 3000) == 1, Ordering::Relaxed);
+        }
+        true
+    })
+    .unwrap();
+    let left = if visible.into_inner() { 1 } else { 3001 };
+    assert_eq!(table.size(&pin()), left);
+}

@@ -124,7 +124,9 @@ impl Table {
                 lost = match unsafe { settle(word) } {
                     Settled::Plain(visible) => [visible, Word::EMPTY],
                     Settled::Decided { visible, loser, committed: false } => {
-                        self.undo(guard, visible, loser);
+                        if !loser.is_empty() {
+                            self.undo(guard, visible, loser);
+                        }
                         [visible, Word::EMPTY]
                     }
                     Settled::Decided { visible, loser, .. } => [visible, loser],

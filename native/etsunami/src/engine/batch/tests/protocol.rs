@@ -81,7 +81,24 @@ fn a_target_that_panics_aborts_and_leaves_no_flag_behind() {
 }
 
 #[test]
-fn skipped_entries_get_no_node() {
+fn a_writer_of_a_skipped_key_finishes_the_batch() {
+    let table = Table::new(2);
+    let local = table.collector.register();
+    let guard = local.pin();
+    table.write(0, table.object(0, 7), &guard);
+    let batch = Batch::new(List::new(&table, &[0, 1], 9, Policy::Skip));
+    assert_eq!(run(&batch, &guard, 1), Progress::More);
+    assert_eq!([0, 1].map(|key| table.get(key, &guard)), [Some(7), None]);
+    table.write(0, Word::EMPTY, &guard);
+    assert_eq!([0, 1].map(|key| table.get(key, &guard)), [None, Some(9)]);
+    assert_eq!(run(&batch, &guard, 100), Progress::Done(Outcome::Committed));
+    batch.retire(&guard);
+    drop(guard);
+    settle_all(&table);
+}
+
+#[test]
+fn skipped_entries_keep_what_is_visible() {
     let table = Table::new(2);
     let local = table.collector.register();
     let guard = local.pin();
