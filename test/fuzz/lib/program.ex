@@ -158,7 +158,9 @@ defmodule Etsunami.Fuzz.Program do
           {Enum.all?(keys, &Etsunami.member(table, &1)), :member},
           {Enum.sum(Enum.map(keys, &length(Etsunami.lookup(table, &1)))) == length(objects),
            :lookup},
-          {walk(table, Etsunami.first(table), 0) == length(keys), :walk}
+          # This atom may be a key, at which a walk seems to be over.
+          {:"$end_of_table" in keys or walk(table, Etsunami.first(table), 0) == length(keys),
+           :walk}
         ],
         do: {fault, Etsunami.info(table)}
   rescue
