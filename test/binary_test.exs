@@ -3,7 +3,7 @@ defmodule Etsunami.BinaryTest do
   use ExUnit.Case, async: false
   @moduletag :library
 
-  @sizes [63, 64, 65, 66, 127, 500, 8191, 16_383, 16_384, 16_385, 100_000]
+  @sizes [64, 65, 127, 255, 256, 257, 258, 500, 8191, 16_383, 16_384, 16_385, 100_000]
 
   # On the portable path all but the longest are copied.
   @portable System.get_env("ETSUNAMI_PORTABLE") == "1"
@@ -71,7 +71,7 @@ defmodule Etsunami.BinaryTest do
     test "a binary is shared with whoever stored it and whoever looks it up" do
       tab = table()
 
-      for size <- [65, 500, 20_000] do
+      for size <- [257, 500, 20_000] do
         binary = whole(size)
         Etsunami.insert(tab, {size, {binary}})
         [{_, {again}}] = Etsunami.lookup(tab, size)
@@ -128,7 +128,7 @@ defmodule Etsunami.BinaryTest do
   end
 
   test "large groups of a bag find equal binaries, however they stand" do
-    for size <- [65, 500, 16_385], type <- [:bag, :duplicate_bag] do
+    for size <- [257, 500, 16_385], type <- [:bag, :duplicate_bag] do
       tab = table(type)
       fill = fn form -> for(n <- 1..200, do: {:key, n, {n, [form, %{a: form}]}, form}) end
       Etsunami.insert(tab, fill.(whole(size)))
@@ -145,7 +145,7 @@ defmodule Etsunami.BinaryTest do
   end
 
   test "a key in which a long binary stands finds its object from any other form" do
-    for type <- [:set, :ordered_set], size <- [65, 500, 16_385] do
+    for type <- [:set, :ordered_set], size <- [257, 500, 16_385] do
       tab = table(type)
       Etsunami.insert(tab, {{:key, whole(size)}, whole(size)})
 

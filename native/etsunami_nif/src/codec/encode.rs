@@ -8,7 +8,7 @@
 //!
 //! In a *key* maps get their keys in the exact term order ([`super::sort`]) and binaries stand
 //! inline; in a *value* maps keep the VM's order and share keys that are atoms ([`Shape`]), and
-//! binaries of more than [`HEAP_BINARY`] bytes are held by reference ([`super::binary`]).
+//! binaries of more than [`COPIED`] bytes are held by reference ([`super::binary`]).
 //!
 //! Work is bounded in words written: on a normal scheduler by
 //! [`INDIVISIBLE_WORDS`](budget::INDIVISIBLE_WORDS), elsewhere by [`MAX_WORDS`]. A term whose parts
@@ -30,7 +30,7 @@ use etsunami::term::shape::{MAX_KEYS, Shape};
 use etsunami::term::stack::Stack;
 use etsunami::term::view::Term;
 
-use super::binary::{self, HEAP_BINARY, Held, LONG_SLICE};
+use super::binary::{self, COPIED, Held, LONG_SLICE};
 use super::foreign::{self, Kept};
 use super::{external, flatmap, piece, sort, tags};
 use crate::budget;
@@ -515,7 +515,7 @@ impl<'e, 'b> Encoder<'e, 'b> {
         bytes: &[u8],
         role: Role,
     ) -> Result<Step, Failure> {
-        if role == Role::Value && bytes.len() > HEAP_BINARY && self.long_binary(at, term, bytes)? {
+        if role == Role::Value && bytes.len() > COPIED && self.long_binary(at, term, bytes)? {
             return IRREGULAR;
         }
         self.check(bytes.len().div_ceil(8))?;
