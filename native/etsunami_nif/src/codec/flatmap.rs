@@ -13,7 +13,7 @@
 //! is cast: its mould becomes one tuple that has room for all, which is overwritten before anybody
 //! else knows it. What is left are the tuple of the keys and the map, as the VM itself writes them.
 //!
-//! OTP 25 to 29 lay maps out like this. As with the words of immediates ([`tags`]), it is not taken
+//! OTP 25 and 27 lay maps out like this. As with the words of immediates ([`tags`]), it is not taken
 //! for granted: [`load`] looks at maps that the C interface made, and compares with them what is made
 //! here. If that fails, maps go through the C interface.
 
