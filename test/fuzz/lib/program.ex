@@ -135,8 +135,9 @@ defmodule Etsunami.Fuzz.Program do
   defp raised(%ArgumentError{}, _function), do: :raised
   defp raised(%SystemLimitError{}, _function), do: :raised
 
-  defp raised(%kind{}, f) when kind in [BadFunctionError, BadArityError] and f in @calling,
-    do: :raised
+  defp raised(%kind{}, f)
+       when kind in [BadFunctionError, BadArityError, BadMapError] and f in @calling,
+       do: :raised
 
   defp raised(%FunctionClauseError{module: Etsunami, function: f}, f), do: :raised
   defp raised(%FunctionClauseError{module: :lists, function: f}, f), do: :raised
