@@ -69,13 +69,7 @@ impl Table {
         key: Key<'_>,
         settle: &dyn Fn(),
     ) -> Result<Place<'g>> {
-        let generation = self.generation(guard)?;
-        match &generation.engine {
-            Engine::Hash(table) => self.step(guard, generation, table, key, settle),
-            Engine::Ordered(_) => {
-                Ok(self.place(guard, generation, generation.next(guard, Some(key), is_visible)))
-            }
-        }
+        self.neighbour(guard, key, settle, Direction::Ascending)
     }
 
     /// As [`Table::prev`], with `settle` as in [`Table::next_with`].
@@ -86,13 +80,24 @@ impl Table {
         key: Key<'_>,
         settle: &dyn Fn(),
     ) -> Result<Place<'g>> {
+        self.neighbour(guard, key, settle, Direction::Descending)
+    }
+
+    #[inline(always)]
+    fn neighbour<'g>(
+        &self,
+        guard: &'g Guard,
+        key: Key<'_>,
+        settle: &dyn Fn(),
+        direction: Direction,
+    ) -> Result<Place<'g>> {
         let generation = self.generation(guard)?;
-        match &generation.engine {
-            Engine::Hash(table) => self.step(guard, generation, table, key, settle),
-            Engine::Ordered(_) => {
-                Ok(self.place(guard, generation, generation.prev(guard, Some(key), is_visible)))
-            }
-        }
+        let found = match (&generation.engine, direction) {
+            (Engine::Hash(table), _) => return self.step(guard, generation, table, key, settle),
+            (_, Direction::Ascending) => generation.next(guard, Some(key), is_visible),
+            (_, Direction::Descending) => generation.prev(guard, Some(key), is_visible),
+        };
+        Ok(self.place(guard, generation, found))
     }
 
     fn step<'g>(

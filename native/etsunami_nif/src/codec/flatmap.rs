@@ -22,13 +22,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use etsunami::term::layout::immediate;
 use etsunami::term::shape::{MAX_KEYS, MOULD, Shape};
 
+use super::piece::{BOXED, behind, tuple_header};
 use super::tags;
 use crate::vm::{Env, VmTerm};
 
 /// Header, size and keys.
 const FIXED: usize = MOULD;
-/// The tag of a pointer to what has a header.
-const BOXED: u64 = 2;
 /// In place of a header: no block has it.
 const UNKNOWN: u64 = u64::MAX;
 
@@ -64,8 +63,7 @@ pub fn parts<'e>(term: VmTerm<'e>) -> Option<(&'e [u64], &'e [u64])> {
 /// The first word of what a term points to, if it has a header.
 #[inline(always)]
 fn block(term: VmTerm) -> Option<*const u64> {
-    let word = term.word();
-    (word & 3 == BOXED).then(|| pointer(word))
+    behind(term, BOXED)
 }
 
 #[inline(always)]
@@ -119,12 +117,6 @@ unsafe fn cast<'e>(env: Env<'e>, mould: &[u64], values: &[VmTerm<'e>]) -> VmTerm
         map.add(FIXED).copy_from_nonoverlapping(values.as_ptr().cast(), n);
         VmTerm::from_word(tuple.word() + 8 * at as u64)
     }
-}
-
-/// The header of a tuple of that many elements.
-#[inline(always)]
-fn tuple_header(arity: usize) -> u64 {
-    (arity as u64) << 6
 }
 
 /// The header of maps that are laid out as assumed.

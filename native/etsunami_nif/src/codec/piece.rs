@@ -35,13 +35,13 @@ const LONG_LIST: usize = 8;
 
 /// The tags of references to list cells and to all else.
 const CELL: u64 = 0b01;
-const BOXED: u64 = 0b10;
+pub(super) const BOXED: u64 = 0b10;
 /// The word in front of a float.
 const FLOAT: u64 = 0x58;
 
 /// The word in front of a tuple's elements.
 #[inline(always)]
-fn tuple_header(arity: usize) -> u64 {
+pub(super) fn tuple_header(arity: usize) -> u64 {
     (arity as u64) << 6
 }
 
@@ -363,7 +363,7 @@ fn as_assumed(env: Env) -> bool {
 
 /// The words behind a reference, if it has this tag.
 #[inline(always)]
-fn behind(term: VmTerm, tag: u64) -> Option<*const u64> {
+pub(super) fn behind(term: VmTerm, tag: u64) -> Option<*const u64> {
     let address = (term.word() & !3) as usize;
     (term.word() & 3 == tag).then(|| std::ptr::with_exposed_provenance(address))
 }

@@ -264,6 +264,7 @@ fn record(form: Form, seed: u64) -> Vec<Vec<Event>> {
 }
 
 /// How many histories of each engine.
+#[cfg(not(feature = "weaken_batch_commit"))]
 fn histories() -> u64 {
     std::env::var("HISTORIES").map_or(150, |count| count.parse().unwrap())
 }
