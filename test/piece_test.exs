@@ -8,7 +8,7 @@ defmodule Etsunami.PieceTest do
 
   defp shapes do
     edges =
-      for n <- 1..70 do
+      for n <- Enum.concat([1..70, 93..98, 125..130, 253..258]) do
         [
           {Enum.to_list(1..n), {n}},
           List.to_tuple(for i <- 1..n, do: {i, [i | {i}]}),
@@ -42,6 +42,31 @@ defmodule Etsunami.PieceTest do
       [{_, inner}] = Etsunami.take(table, n)
       :erlang.garbage_collect()
       assert :erlang.term_to_binary(inner) == :erlang.term_to_binary(shape)
+    end
+  end
+
+  # What is small is encoded on the stack, the rest in a buffer; keys have to be the same words.
+  for type <- [:set, :ordered_set] do
+    test "#{type}: a key is one, whether its object is large or small" do
+      table = Etsunami.new(:pieces, [unquote(type), :public])
+      <<_, part::binary-size(9), _::binary>> = Enum.join(1..200, " ")
+      texts = for(n <- 0..70, do: String.duplicate("k", n)) ++ [part, <<5::3>>, <<1, 2, 7::5>>]
+
+      keys =
+        [1.5, 1.0e300, 2 ** 64, -(2 ** 70), {}, [], {0.0}, [0.25 | :tail], %{a: {1.5}}, %{}] ++
+          [self(), {make_ref()}, nested(5, 1), nested(6, 1), nested(7, 1), nested(20, [])] ++
+          for(n <- [90, 91, 92, 93, 94, 95, 96, 97], do: Enum.to_list(1..n)) ++ texts
+
+      for key <- Enum.concat(Enum.map(keys, &[&1, {&1}, [&1], {:a, {&1, [&1]}}])) do
+        large = {key, Enum.to_list(1..300)}
+        assert Etsunami.insert_new(table, large)
+        refute Etsunami.insert_new(table, {key, 1})
+        assert Etsunami.lookup(table, key) === [large]
+        assert Etsunami.insert(table, {key, key})
+        refute Etsunami.insert_new(table, large)
+        assert Etsunami.take(table, key) === [{key, key}]
+        assert Etsunami.info(table, :size) == 0
+      end
     end
   end
 

@@ -66,6 +66,7 @@ fn load(env: Env, _info: Term) -> bool {
     codec::tags::load(env);
     codec::flatmap::load(env);
     codec::binary::load(env);
+    codec::short_binary::load(env);
     codec::piece::load(env);
     codec::host::load(env);
     resource::register(env) && belongings::register(env) && compiled::register(env)

@@ -40,12 +40,11 @@ pub unsafe fn enter<const N: usize>(
     let body = || body(env, argv);
     #[cfg(feature = "faults")]
     let body = || crate::faults::around::<N>(env, name, body);
-    let answer = match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(term)) => term,
-        Ok(Err(raise)) => fail(env, raise, argv, name, entry),
-        Err(_) => env.raise(atoms().nif_panicked),
-    };
-    answer.raw()
+    // One word comes out of it: an answer of several would be stored piece by piece and loaded as a
+    // whole, for which the processor waits until all stores before are done.
+    let settled = || body().unwrap_or_else(|raise| fail(env, raise, argv, name, entry)).raw();
+    catch_unwind(AssertUnwindSafe(settled))
+        .unwrap_or_else(|_| env.raise(atoms().nif_panicked).raw())
 }
 
 #[cold]

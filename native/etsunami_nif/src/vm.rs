@@ -453,6 +453,9 @@ impl<'e> Env<'e> {
     }
 }
 
+/// The most words that [`Env::make_words`] gives.
+pub const MAX_PIECE: usize = 256;
+
 /// Making terms.
 impl<'e> Env<'e> {
     /// An atom, from ASCII text.
@@ -492,12 +495,12 @@ impl<'e> Env<'e> {
         unsafe { VmTerm::from_raw(sys::enif_make_tuple_from_array(self.raw, first, n)) }
     }
 
-    /// Memory for that many words of terms, from 2 to 64, which belongs to the environment: a tuple
-    /// as long, to be written over.
+    /// Memory for that many words of terms, from 2 to [`MAX_PIECE`], which belongs to the
+    /// environment: a tuple as long, to be written over.
     #[inline]
     pub fn make_words(self, count: usize) -> *mut u64 {
         // SAFETY: `[]` is a term of every environment.
-        const NILS: [VmTerm; 63] = [unsafe { VmTerm::from_word(NIL) }; 63];
+        static NILS: [VmTerm; MAX_PIECE - 1] = [unsafe { VmTerm::from_word(NIL) }; MAX_PIECE - 1];
         let tuple = self.make_tuple(&NILS[..count - 1]);
         std::ptr::with_exposed_provenance_mut((tuple.word() & !3) as usize)
     }

@@ -52,39 +52,19 @@ impl Table {
     /// The key after this one. In hash tables the key must be present, or have been deleted while
     /// the table is fixed.
     pub fn next<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Place<'g>> {
-        self.next_with(guard, key, &|| ())
+        self.neighbour(guard, key, &|| (), Direction::Ascending)
     }
 
     /// The key before this one; in hash tables the same as `next`.
     pub fn prev<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Place<'g>> {
-        self.prev_with(guard, key, &|| ())
+        self.neighbour(guard, key, &|| (), Direction::Descending)
     }
 
-    /// As [`Table::next`]. `settle` is called before it is asked whether the table is fixed, which
-    /// is of interest only where the key is not present.
-    #[inline]
-    pub fn next_with<'g>(
-        &self,
-        guard: &'g Guard,
-        key: Key<'_>,
-        settle: &dyn Fn(),
-    ) -> Result<Place<'g>> {
-        self.neighbour(guard, key, settle, Direction::Ascending)
-    }
-
-    /// As [`Table::prev`], with `settle` as in [`Table::next_with`].
-    #[inline]
-    pub fn prev_with<'g>(
-        &self,
-        guard: &'g Guard,
-        key: Key<'_>,
-        settle: &dyn Fn(),
-    ) -> Result<Place<'g>> {
-        self.neighbour(guard, key, settle, Direction::Descending)
-    }
-
+    /// The key next to this one, in a direction. In hash tables the key must be present, or have
+    /// been deleted while the table is fixed, and all directions are one. `settle` is called before
+    /// it is asked whether the table is fixed, which is of interest only where the key is not present.
     #[inline(always)]
-    fn neighbour<'g>(
+    pub fn neighbour<'g>(
         &self,
         guard: &'g Guard,
         key: Key<'_>,
@@ -100,6 +80,7 @@ impl Table {
         Ok(self.place(guard, generation, found))
     }
 
+    #[inline(always)]
     fn step<'g>(
         &self,
         guard: &'g Guard,
@@ -131,6 +112,7 @@ impl Table {
         !word.is_empty() && (!is_ghost(word) || self.remembers(unsafe { ghost_stamp(word) }))
     }
 
+    #[inline(always)]
     fn place<'g>(
         &self,
         guard: &'g Guard,

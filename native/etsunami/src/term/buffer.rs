@@ -221,7 +221,7 @@ impl Buffer {
         let block = self.reserve(1 + n)?;
         self.words[at] = block_ref(Kind::Bits, block - at);
         self.words[block] = bits as u64;
-        pack(&mut self.words[block + 1..], bytes);
+        pack(bytes, |i, word| self.words[block + 1 + i] = word);
         Ok(())
     }
 
@@ -268,20 +268,35 @@ impl Buffer {
         let n = etf.len().div_ceil(8);
         let block = self.open(at, Kind::External, etf.len(), n)?;
         self.words[block] |= IRREGULAR;
-        pack(&mut self.words[block + 1..], etf);
+        pack(etf, |i, word| self.words[block + 1 + i] = word);
         Ok(())
     }
 }
 
-/// Copies bytes into words in memory order; the rest of the last word is 0.
-fn pack(words: &mut [u64], bytes: &[u8]) {
+/// Gives the words that have these bytes in memory, with their indices; the rest of the last is 0.
+#[inline(always)]
+pub fn pack(bytes: &[u8], mut put: impl FnMut(usize, u64)) {
     let (whole, rest) = bytes.as_chunks();
-    for (word, raw) in words.iter_mut().zip(whole) {
-        *word = u64::from_ne_bytes(*raw);
+    for (i, raw) in whole.iter().enumerate() {
+        put(i, u64::from_ne_bytes(*raw));
     }
     if !rest.is_empty() {
-        let mut raw = [0; 8];
-        raw[..rest.len()].copy_from_slice(rest);
-        words[whole.len()] = u64::from_ne_bytes(raw);
+        put(whole.len(), last_word(rest));
     }
+}
+
+/// The word of one to seven bytes. Without a copy of so many bytes, which would be a call.
+#[inline(always)]
+fn last_word(bytes: &[u8]) -> u64 {
+    let n = bytes.len();
+    let low = |at: usize| u64::from(bytes[at]) << (8 * at);
+    let word = match n {
+        4.. => {
+            let half =
+                |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap_or_default());
+            u64::from(half(0)) | u64::from(half(n - 4)) << (8 * (n - 4))
+        }
+        _ => low(0) | low(n / 2) | low(n - 1),
+    };
+    word.to_le()
 }

@@ -28,12 +28,22 @@ fn equal_blocks(a: Term, x: u64, b: Term, y: u64) -> bool {
         return equal_forms(a, p, b, q);
     }
     match p.kind {
-        Kind::Bits => p.head() == q.head() && p.words() == q.words(),
+        Kind::Bits => p.head() == q.head() && same_words(p.words(), q.words()),
         Kind::Float => equal_floats(p, q),
         Kind::Integer | Kind::External => p.words() == q.words(),
         Kind::Foreign => p.head() == q.head() && equal_foreign(a, p, b, q),
         Kind::Tuple | Kind::List | Kind::Map | Kind::Shaped => equal_compounds(a, p, b, q),
     }
+}
+
+/// True for the same words; a few are compared without a call.
+#[inline(always)]
+fn same_words(a: &[u64], b: &[u64]) -> bool {
+    const FEW: usize = 8;
+    if a.len() > FEW {
+        return a == b;
+    }
+    a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (x, y)| differ | (x ^ y)) == 0
 }
 
 fn equal_floats(a: Block, b: Block) -> bool {
@@ -72,5 +82,5 @@ fn equal_compounds(a: Term, p: Block, b: Term, q: Block) -> bool {
         return false;
     }
     // Irregular or not: the same words are the same term.
-    p.words() == q.words() || compare_in(a, b, Mode::Same) == Ordering::Equal
+    same_words(p.words(), q.words()) || compare_in(a, b, Mode::Same) == Ordering::Equal
 }

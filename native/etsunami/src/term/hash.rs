@@ -24,7 +24,7 @@
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::SharedSeed;
-use foldhash::fast::SeedableRandomState;
+use foldhash::fast::{FoldHasher, SeedableRandomState};
 
 use super::bits::bit_string;
 use super::host::host;
@@ -112,17 +112,29 @@ fn hash_bits((bits, bytes): (usize, &[u8]), seed: u64) -> u64 {
     mix(hash_bytes(bytes, seed) ^ (bits as u64) << 8 ^ Kind::Bits as u64, seed)
 }
 
+/// Words of short keys enter one by one, without a call.
+#[inline]
 fn hash_words(words: &[u64], seed: u64) -> u64 {
+    const SHORT: usize = 8;
+    if words.len() <= SHORT {
+        let mut hasher = hasher(seed);
+        words.iter().for_each(|&word| hasher.write_u64(word));
+        return hasher.finish();
+    }
     // SAFETY: words are readable as their bytes.
     hash_bytes(unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), 8 * words.len()) }, seed)
 }
 
 #[inline]
 fn hash_bytes(bytes: &[u8], seed: u64) -> u64 {
-    let mut hasher =
-        SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()).build_hasher();
+    let mut hasher = hasher(seed);
     hasher.write(bytes);
     hasher.finish()
+}
+
+#[inline(always)]
+fn hasher(seed: u64) -> FoldHasher<'static> {
+    SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()).build_hasher()
 }
 
 /// How a walk takes regular compounds.

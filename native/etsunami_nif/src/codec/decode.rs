@@ -12,7 +12,7 @@
 use std::cell::Cell;
 
 use etsunami::term::layout::{
-    Foreign, Kind, NEGATIVE, block_ref, block_words, count, distance, immediate, is_immediate,
+    Foreign, Kind, NEGATIVE, block_ref, count, distance, immediate, is_immediate,
 };
 use etsunami::term::object::{Mutable, ObjectPtr};
 use etsunami::term::shape::Shape;
@@ -63,6 +63,32 @@ pub unsafe fn flat_list<'e>(env: Env<'e>, object: ObjectPtr) -> Option<VmTerm<'e
 /// The longest object that is looked at for [`flat_list`].
 const FLAT: usize = 4;
 
+/// A list of one stored object.
+///
+/// # Safety
+/// The object lives during the call.
+#[inline]
+pub unsafe fn list_of_one<'e>(env: Env<'e>, object: ObjectPtr) -> VmTerm<'e> {
+    // SAFETY: alive by the caller's promise.
+    let roots = unsafe { object.elements() };
+    if piece::usable() && (1..=INLINE).contains(&roots.len()) {
+        let mut words = [immediate::NIL; INLINE];
+        for (word, root) in words.iter_mut().zip(roots) {
+            *word = root.root();
+        }
+        let (words, first) = (&words[..roots.len()], roots.get(0).as_ptr());
+        let decoder = Decoder::new(env);
+        // SAFETY: the elements' own words, loaded once; their blocks do not change.
+        let made = unsafe {
+            piece::list_of_one(env, words, first, |kind, block| decoder.part(kind, block))
+        };
+        if let Some(list) = made {
+            return list;
+        }
+    }
+    env.make_list(&[elements(env, roots, None)])
+}
+
 /// Elements as a tuple; the one that may change, if it has been looked at, as it was then.
 #[inline]
 pub fn elements<'e>(env: Env<'e>, roots: Roots, seen: Option<Mutable>) -> VmTerm<'e> {
@@ -83,11 +109,12 @@ pub fn elements<'e>(env: Env<'e>, roots: Roots, seen: Option<Mutable>) -> VmTerm
         return env.make_tuple(terms(&words[..arity]));
     }
     let mut decoder = Decoder::new(env);
-    if piece::usable() && roots.zip(&words).any(|(at, &root)| is_nested(root, at.as_ptr())) {
+    if piece::usable() {
         let first = roots.get(0).as_ptr();
         // SAFETY: the elements' own words, loaded once; their blocks do not change.
-        let made =
-            unsafe { piece::elements(env, &words[..arity], first, |part| decoder.part(part)) };
+        let made = unsafe {
+            piece::elements(env, &words[..arity], first, |kind, block| decoder.part(kind, block))
+        };
         if let Some(made) = made {
             return made;
         }
@@ -98,18 +125,6 @@ pub fn elements<'e>(env: Env<'e>, roots: Roots, seen: Option<Mutable>) -> VmTerm
         }
     }
     env.make_tuple(terms(&words[..arity]))
-}
-
-/// True for a tuple or list with blocks inside, whose root word was loaded from `at`.
-#[inline(always)]
-fn is_nested(root: u64, at: *const u64) -> bool {
-    if is_immediate(root) || !matches!(Kind::of(root), Kind::Tuple | Kind::List) {
-        return false;
-    }
-    // SAFETY: a well-formed root word's block stands at its distance; blocks do not change.
-    let head = unsafe { *at.add(distance(root)) };
-    let roots = count(head) + usize::from(Kind::of(root) == Kind::List);
-    block_words(head) > 1 + roots
 }
 
 /// One term.
@@ -213,15 +228,16 @@ impl<'e> Decoder<'e> {
         if is_immediate(root) {
             return tags::export(self.env, root);
         }
-        if let Some(made) = self.block(root, at) {
-            return made;
-        }
-        if piece::usable() && is_nested(root, at) {
+        if piece::usable() {
             // SAFETY: a well-formed root word, loaded once; its blocks do not change.
-            let made = unsafe { piece::compound(self.env, root, at, |part| self.part(part)) };
+            let made =
+                unsafe { piece::term(self.env, root, at, |kind, block| self.part(kind, block)) };
             if let Some(made) = made {
                 return made;
             }
+        }
+        if let Some(made) = self.block(root, at) {
+            return made;
         }
         self.nested(root, at)
     }
@@ -232,10 +248,10 @@ impl<'e> Decoder<'e> {
         self.run(frame)
     }
 
-    /// A part of a piece: a leaf, a map or a long list.
-    fn part(&self, part: &piece::Other) -> VmTerm<'e> {
+    /// A part of a piece that is made on its own.
+    fn part(&self, kind: Kind, block: *const u64) -> VmTerm<'e> {
         // As if a root word stood just before the block.
-        let (root, from) = (block_ref(part.kind, 1), part.block.wrapping_sub(1));
+        let (root, from) = (block_ref(kind, 1), block.wrapping_sub(1));
         let nested = || Decoder::new(self.env).nested(root, from);
         self.block(root, from).unwrap_or_else(nested)
     }

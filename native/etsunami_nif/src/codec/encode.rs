@@ -20,18 +20,18 @@
 //! during the call.
 
 use std::cell::Cell;
-use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 
 use etsunami::term::buffer::{Buffer, TooLarge};
 use etsunami::term::host::host;
-use etsunami::term::layout::{Foreign, Kind, MAX_WORDS, block_ref, distance, header, is_immediate};
+use etsunami::term::layout::{Foreign, Kind, MAX_WORDS, distance, header, is_immediate};
 use etsunami::term::shape::{MAX_KEYS, Shape};
 use etsunami::term::stack::Stack;
 use etsunami::term::view::Term;
 
 use super::binary::{self, COPIED, Held, LONG_SLICE};
 use super::foreign::{self, Kept};
+use super::quick::Quick;
 use super::{external, flatmap, piece, sort, tags};
 use crate::budget;
 use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
@@ -137,22 +137,27 @@ pub fn encode_term(
     Ok(())
 }
 
-/// Encodes a key to be looked up during this call. An immediate or a short binary touches no buffer.
+/// Encodes a key to be looked up during this call. A small one touches no buffer.
 #[inline]
 pub fn encode_key<'s>(env: Env, term: VmTerm, slot: &'s mut Slot) -> Result<Term<'s>, Failure> {
     slot.word = term.word();
     if is_immediate(slot.word) && !tags::portable() {
         return Ok(Term::immediate(&slot.word));
     }
-    match env.binary(term) {
-        Some(bytes) if bytes.len() <= SHORT_BINARY => Ok(slot.short.encode(bytes)),
-        _ => encode_key_block(env, term, slot),
+    let Slot { quick, buffer, .. } = slot;
+    match quick.key(env, term) {
+        Some(key) => Ok(key),
+        None => encode_key_block(env, term, buffer),
     }
 }
 
 #[inline(never)]
-fn encode_key_block<'s>(env: Env, term: VmTerm, slot: &'s mut Slot) -> Result<Term<'s>, Failure> {
-    let buffer = slot.buffer.get_or_insert_with(Scratch::take);
+fn encode_key_block<'s>(
+    env: Env,
+    term: VmTerm,
+    buffer: &'s mut Option<Scratch>,
+) -> Result<Term<'s>, Failure> {
+    let buffer = buffer.get_or_insert_with(Scratch::take);
     encode_term(env, term, Role::Key, Keep::Borrow, buffer)?;
     // SAFETY: `encode_term` has just written a well-formed encoding.
     Ok(unsafe { Term::at(buffer.words(), 0) })
@@ -162,37 +167,8 @@ fn encode_key_block<'s>(env: Env, term: VmTerm, slot: &'s mut Slot) -> Result<Te
 #[derive(Default)]
 pub struct Slot {
     word: u64,
-    short: Short,
+    quick: Quick,
     buffer: Option<Scratch>,
-}
-
-/// The longest binary key that is encoded on the stack.
-const SHORT_BINARY: usize = 64;
-
-/// The encoding of a short binary: root word, length in bits, bytes.
-struct Short([MaybeUninit<u64>; 2 + SHORT_BINARY / 8]);
-
-impl Default for Short {
-    fn default() -> Self {
-        Short([MaybeUninit::uninit(); 2 + SHORT_BINARY / 8])
-    }
-}
-
-impl Short {
-    #[inline]
-    fn encode(&mut self, bytes: &[u8]) -> Term<'_> {
-        let [root, length, text @ ..] = &mut self.0;
-        root.write(block_ref(Kind::Bits, 1));
-        length.write(bytes.len() as u64 * 8);
-        for (word, chunk) in text.iter_mut().zip(bytes.chunks(8)) {
-            let mut padded = [0; 8];
-            padded[..chunk.len()].copy_from_slice(chunk);
-            word.write(u64::from_ne_bytes(padded));
-        }
-        // SAFETY: a reference to the block behind it, which has just been written as long as its
-        // length says.
-        unsafe { Term::new(self.0.as_ptr().cast()) }
-    }
 }
 
 /// A buffer on loan from the calling thread, so that repeated encoding allocates nothing.

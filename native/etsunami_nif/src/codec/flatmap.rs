@@ -85,6 +85,33 @@ unsafe fn read<'e>(map: *const u64) -> (&'e [u64], &'e [u64]) {
     }
 }
 
+/// The words of a map of a shape and of the tuple of its keys, if they can be made here.
+#[inline(always)]
+pub fn words(shape: Shape) -> Option<usize> {
+    (header() != UNKNOWN).then(|| 1 + 2 * shape.len() + FIXED)
+}
+
+/// Writes a map of a shape but for its values: its word, and where they are to be written.
+///
+/// # Safety
+/// There is room for its [`words`].
+#[inline(always)]
+pub unsafe fn open(shape: Shape, to: *mut u64) -> (u64, *mut u64) {
+    let keys = shape.keys();
+    // SAFETY: by contract.
+    unsafe {
+        to.write(tuple_header(keys.len()));
+        for (i, &key) in keys.iter().enumerate() {
+            to.add(1 + i).write(key);
+        }
+        let map = to.add(1 + keys.len());
+        map.write(header());
+        map.add(1).write(keys.len() as u64);
+        map.add(2).write(to as u64 | BOXED);
+        (map as u64 | BOXED, map.add(FIXED))
+    }
+}
+
 /// A map of a shape, if it can be made here.
 #[inline]
 pub fn make<'e>(env: Env<'e>, shape: Shape, values: &[VmTerm<'e>]) -> Option<VmTerm<'e>> {

@@ -4,7 +4,9 @@
 //! - [`sort`]: maps inside keys get their canonical order;
 //! - [`decode`]: an encoded term becomes a term of the VM;
 //! - [`flatmap`]: maps as they stand in the VM's memory;
+//! - [`short_binary`]: short binaries, likewise;
 //! - [`piece`]: small nested terms, in one piece;
+//! - [`quick`]: small terms become words on the stack;
 //! - [`bounds`]: so do the ends of ranges, which may hold what is no term;
 //! - [`pattern`]: the head of a specification that need not be compiled;
 //! - [`tags`]: whether the words of immediates are as assumed, and the portable path if not;
@@ -25,5 +27,7 @@ pub mod foreign;
 pub mod host;
 pub mod pattern;
 pub mod piece;
+pub mod quick;
+pub mod short_binary;
 pub mod sort;
 pub mod tags;

@@ -1,37 +1,33 @@
-//! Small nested tuples and lists, made in one piece.
+//! Small nested terms, made in one piece.
 //!
 //! One call of the C interface per compound is most of what a small nested term costs. Here the
-//! whole of it is planned on the stack first: tuples, list cells and floats as the VM has them, with
-//! references from word to word. Then one call makes a tuple of as many words, over which the plan
-//! is written. So the VM's allocator gave the memory, and all of it is what the VM itself would have
-//! made of the same parts: a piece of a heap, in which no term need stand alone.
+//! words that the whole of it takes in the VM are counted first: tuples, list cells, floats, short
+//! binaries ([`short_binary`]), maps of a shape ([`flatmap`]). Then one call makes a tuple of as many
+//! words, over which the terms are written. So the VM's allocator gave the memory, and all of it is
+//! what the VM itself would have made of the same parts: a piece of a heap, in which no term need
+//! stand alone.
 //!
-//! The blocks of an encoded term stand one behind the other in the order in which they are referred
-//! to, so the plan is made in one pass. A block does not tell its kind, but whoever refers to it
-//! does, and stands before it: [`Plan::referred`] notes who does.
+//! Both passes call themselves at most [`DEPTH`] deep. How tuples, cells and floats look is checked
+//! at load, as the words of immediates are ([`super::tags`]): by terms that the VM made, and by terms
+//! that are made here, which have to be the same. Where they are not, and for whatever is too large
+//! or too deep, the general way remains.
 //!
-//! How tuples, cells and floats look is checked at load, as the words of immediates are
-//! ([`super::tags`]): by terms that the VM made, and by terms that are made here, which have to be
-//! the same. Where they are not, and for whatever is too large, the general way remains.
-//!
-//! What is neither tuple, cell, float nor immediate is made on its own and referred to.
+//! What is none of these is made on its own and referred to.
 
-use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use etsunami::term::buffer::Buffer;
 use etsunami::term::layout::{Kind, block_words, count, distance, immediate, is_immediate};
+use etsunami::term::shape::Shape;
 
-use super::tags;
-use crate::vm::{Env, VmTerm};
+use super::encode::{self, Keep};
+use super::{flatmap, short_binary, tags};
+use crate::vm::{Env, MAX_PIECE, VmTerm};
 
-/// The most words of a piece, and of what it is made of.
-const ROOM: usize = 64;
-/// The most floats.
-const FLOATS: usize = 8;
-/// The most parts that are made on their own.
-const OTHERS: usize = 8;
-/// A list of more elements, all immediates, is made on its own: one call writes all its cells.
-const LONG_LIST: usize = 8;
+/// The most words of an encoding that is looked at.
+const ROOM: usize = MAX_PIECE;
+/// The most compounds around a part.
+const DEPTH: usize = 6;
 
 /// The tags of references to list cells and to all else.
 const CELL: u64 = 0b01;
@@ -65,19 +61,38 @@ pub unsafe fn cell<'e>(term: VmTerm<'e>) -> Option<(VmTerm<'e>, VmTerm<'e>)> {
     behind(term, CELL).map(|at| unsafe { (VmTerm::from_word(*at), VmTerm::from_word(*at.add(1))) })
 }
 
-/// A part that is made on its own.
-#[derive(Clone, Copy)]
-pub struct Other {
-    /// Its place in the piece.
-    to: usize,
-    /// What it is.
-    pub kind: Kind,
-    /// Its block.
-    pub block: *const u64,
+/// The words of a tuple's elements, where they stand; nothing for other terms.
+///
+/// For callers that have asked whether pieces are [`usable`].
+#[inline(always)]
+pub fn tuple<'e>(term: VmTerm<'e>) -> Option<&'e [u64]> {
+    let at = behind(term, BOXED)?;
+    // SAFETY: such a reference is to a header; one of a tuple tells how many elements follow. Terms
+    // do not change while they live.
+    unsafe {
+        let head = *at;
+        is_tuple(head).then(|| std::slice::from_raw_parts(at.add(1), (head >> 6) as usize))
+    }
 }
 
-/// The tuple with these root words, which were loaded from `first` on, with its other parts as
-/// `other` makes them. `None` if it is too large.
+/// The value of a float; nothing for other terms.
+///
+/// For callers that have asked whether pieces are [`usable`].
+#[inline(always)]
+pub fn float(term: VmTerm) -> Option<f64> {
+    let at = behind(term, BOXED)?;
+    // SAFETY: such a reference is to a header; the bits follow that of a float.
+    unsafe { (*at == FLOAT).then(|| f64::from_bits(*at.add(1))) }
+}
+
+/// True for the word in front of a tuple's elements.
+#[inline(always)]
+fn is_tuple(head: u64) -> bool {
+    head & 0x3f == 0
+}
+
+/// The tuple with these root words, which were loaded from `first` on; `other` makes, of a block and
+/// its kind, what is not made here. `None` if it is too large.
 ///
 /// # Safety
 /// The root words are well-formed where they were loaded from, and what they refer to does not
@@ -87,17 +102,36 @@ pub unsafe fn elements<'e>(
     env: Env<'e>,
     roots: &[u64],
     first: *const u64,
-    other: impl Fn(&Other) -> VmTerm<'e>,
+    other: impl Fn(Kind, *const u64) -> VmTerm<'e>,
 ) -> Option<VmTerm<'e>> {
-    let mut plan = Plan::new(first);
-    let base = plan.take(1 + roots.len())?;
-    plan.set(base, tuple_header(roots.len()));
-    for (i, &root) in roots.iter().enumerate() {
-        plan.put(base + 1 + i, root, i)?;
-    }
     // SAFETY: by contract.
-    unsafe { plan.complete(roots.len())? };
-    Some(plan.make(env, other))
+    let words = unsafe { 1 + all_words(roots, first, DEPTH)? };
+    let mut writer = Writer { next: make(env, words)?, other };
+    // SAFETY: room for what has been counted.
+    unsafe { Some(VmTerm::from_word(writer.tuple(roots, first))) }
+}
+
+/// A list of the one tuple that [`elements`] makes.
+///
+/// # Safety
+/// As for [`elements`].
+#[inline]
+pub unsafe fn list_of_one<'e>(
+    env: Env<'e>,
+    roots: &[u64],
+    first: *const u64,
+    other: impl Fn(Kind, *const u64) -> VmTerm<'e>,
+) -> Option<VmTerm<'e>> {
+    // SAFETY: by contract.
+    let words = unsafe { 3 + all_words(roots, first, DEPTH)? };
+    let mut writer = Writer { next: make(env, words)?, other };
+    // SAFETY: room for a cell and what has been counted.
+    unsafe {
+        let cell = writer.take(2);
+        cell.add(1).write(immediate::NIL);
+        cell.write(writer.tuple(roots, first));
+        Some(VmTerm::from_word(cell as u64 | CELL))
+    }
 }
 
 /// A list of one tuple with these elements, immediates, of which there are a few.
@@ -116,238 +150,194 @@ pub fn flat_list<'e>(env: Env<'e>, elements: &[VmTerm<'e>]) -> VmTerm<'e> {
     }
 }
 
-/// The tuple or list of a root word, which was loaded from `from`, as [`elements`] makes it.
+/// The term of a root word that is no immediate, which was loaded from `from`, as [`elements`] makes
+/// it.
 ///
 /// # Safety
 /// As for [`elements`].
 #[inline]
-pub unsafe fn compound<'e>(
+pub unsafe fn term<'e>(
     env: Env<'e>,
     root: u64,
     from: *const u64,
-    other: impl Fn(&Other) -> VmTerm<'e>,
+    other: impl Fn(Kind, *const u64) -> VmTerm<'e>,
 ) -> Option<VmTerm<'e>> {
-    // SAFETY: the block stands at its distance, at least one word behind its root word.
-    let mut plan = Plan::new(unsafe { from.add(distance(root) - 1) });
-    // Nothing stands where it is referred from: the piece begins with the block itself.
-    plan.refer(0, root, 1);
     // SAFETY: by contract.
-    unsafe { plan.complete(1)? };
-    Some(plan.make(env, other))
-}
-
-/// The plan of a piece. References are distances from its start, in bytes, with their tags.
-struct Plan {
-    words: [MaybeUninit<u64>; ROOM],
-    len: usize,
-    /// Where the encoding begins.
-    from: *const u64,
-    /// For each word of the encoding: 0, or the kind of the block that begins there, and the place
-    /// of its reference in the piece.
-    referred: [u16; ROOM],
-    /// How many blocks have been referred to but not planned.
-    ahead: usize,
-    floats: [MaybeUninit<(usize, u64)>; FLOATS],
-    float_count: usize,
-    others: [MaybeUninit<Other>; OTHERS],
-    other_count: usize,
-}
-
-/// Marks what is not 0.
-const REFERRED: u16 = 1 << 15;
-/// The bits of a kind.
-const KIND: u16 = 0x3f;
-
-impl Plan {
-    #[inline(always)]
-    fn new(from: *const u64) -> Plan {
-        Plan {
-            words: [const { MaybeUninit::uninit() }; ROOM],
-            len: 0,
-            from,
-            referred: [0; ROOM],
-            ahead: 0,
-            floats: [const { MaybeUninit::uninit() }; FLOATS],
-            float_count: 0,
-            others: [const { MaybeUninit::uninit() }; OTHERS],
-            other_count: 0,
-        }
-    }
-
-    /// Room for more words: the first one's index.
-    #[inline(always)]
-    fn take(&mut self, words: usize) -> Option<usize> {
-        let base = self.len;
-        self.len += words;
-        (words <= ROOM && self.len <= ROOM).then_some(base)
-    }
-
-    #[inline(always)]
-    fn set(&mut self, at: usize, word: u64) {
-        self.words[at].write(word);
-    }
-
-    /// Notes that word `to` of the piece refers to the block at word `target` of the encoding.
-    #[inline(always)]
-    fn refer(&mut self, to: usize, root: u64, target: usize) {
-        self.referred[target] = REFERRED | (to as u16) << 6 | (root >> 2) as u16 & KIND;
-        self.ahead += 1;
-    }
-
-    /// Plans a root word, number `at` of the encoding.
-    #[inline(always)]
-    fn put(&mut self, to: usize, root: u64, at: usize) -> Option<()> {
-        if is_immediate(root) {
-            self.set(to, root);
-        } else {
-            let target = at + distance(root);
-            if target >= ROOM {
-                return None;
-            }
-            self.refer(to, root, target);
-        }
-        Some(())
-    }
-
-    /// Plans blocks from word `at` of the encoding on, until none is referred to.
-    ///
-    /// # Safety
-    /// As for [`elements`].
-    #[inline(always)]
-    unsafe fn complete(&mut self, mut at: usize) -> Option<()> {
-        while self.ahead > 0 {
-            let noted = *self.referred.get(at)?;
-            if noted == 0 {
-                return None;
-            }
-            self.ahead -= 1;
-            let to = usize::from(noted >> 6) & (ROOM - 1);
-            // SAFETY: somebody refers to the block that begins here.
-            let head = unsafe { *self.from.add(at) };
-            let kind = Kind::of(u64::from(noted & KIND) << 2);
-            // SAFETY: such a block, by contract.
-            at += unsafe { self.block(kind, head, to, at)? };
-        }
-        Some(())
-    }
-
-    /// Plans a block, to which word `to` refers: how many words of the encoding it was.
-    ///
-    /// # Safety
-    /// A well-formed block with this header is at word `at`.
-    #[inline(always)]
-    unsafe fn block(&mut self, kind: Kind, head: u64, to: usize, at: usize) -> Option<usize> {
-        let n = count(head);
-        let long = n > LONG_LIST && block_words(head) == 2 + n;
-        match kind {
-            // SAFETY: by contract.
-            Kind::Tuple if n > 0 => unsafe { self.tuple(n, to, at) },
-            // SAFETY: by contract.
-            Kind::List if !long => unsafe { self.list(n, to, at) },
-            Kind::Float => self.float(head, to),
-            _ => {
-                let block = self.from.wrapping_add(at);
-                self.set(to, immediate::NIL);
-                self.others.get_mut(self.other_count)?.write(Other { to, kind, block });
-                self.other_count += 1;
-                Some(if kind == Kind::Bits {
-                    1 + (head as usize).div_ceil(64)
-                } else {
-                    block_words(head)
-                })
-            }
-        }
-    }
-
-    /// # Safety
-    /// The encoding has that many root words behind word `at`.
-    #[inline(always)]
-    unsafe fn tuple(&mut self, n: usize, to: usize, at: usize) -> Option<usize> {
-        let base = self.take(1 + n)?;
-        self.set(to, (base as u64) << 3 | BOXED);
-        self.set(base, tuple_header(n));
-        for i in 1..=n {
-            // SAFETY: by contract.
-            self.put(base + i, unsafe { *self.from.add(at + i) }, at + i)?;
-        }
-        Some(1 + n)
-    }
-
-    /// # Safety
-    /// The encoding has that many root words behind word `at`, and one for the tail.
-    #[inline(always)]
-    unsafe fn list(&mut self, n: usize, to: usize, at: usize) -> Option<usize> {
-        let base = self.take(2 * n)?;
-        self.set(to, (base as u64) << 3 | CELL);
-        for i in 0..n {
-            let (cell, at) = (base + 2 * i, at + 1 + i);
-            // SAFETY: by contract.
-            self.put(cell, unsafe { *self.from.add(at) }, at)?;
-            self.set(cell + 1, (cell as u64 + 2) << 3 | CELL);
-        }
-        let tail = at + 1 + n;
-        // SAFETY: by contract.
-        self.put(base + 2 * n - 1, unsafe { *self.from.add(tail) }, tail)?;
-        Some(2 + n)
-    }
-
-    /// Plans a float. Its bits are kept apart, lest they be taken for a reference.
-    #[inline(always)]
-    fn float(&mut self, bits: u64, to: usize) -> Option<usize> {
-        let base = self.take(2)?;
-        self.set(to, (base as u64) << 3 | BOXED);
-        self.set(base, FLOAT);
-        self.set(base + 1, immediate::NIL);
-        self.floats.get_mut(self.float_count)?.write((base + 1, bits));
-        self.float_count += 1;
-        Some(1)
-    }
-
-    /// The words, all of which have been planned.
-    fn words(&self) -> &[u64] {
-        // SAFETY: whoever took words has set them, or referred to a block that did.
-        unsafe { std::slice::from_raw_parts(self.words.as_ptr().cast(), self.len) }
-    }
-
-    /// Makes the piece. It begins with the outermost term: with a cell, or else with a header.
-    #[inline(always)]
-    fn make<'e>(&self, env: Env<'e>, other: impl Fn(&Other) -> VmTerm<'e>) -> VmTerm<'e> {
-        let words = self.words();
-        let first = env.make_words(words.len());
-        // SAFETY: `make_words` gave memory for as many words, which nobody knows yet.
-        unsafe { write(words, first) };
-        for float in &self.floats[..self.float_count] {
-            // SAFETY: written by `float`; its place is inside the piece.
-            unsafe {
-                let (to, bits) = float.assume_init();
-                first.add(to).write(bits);
-            }
-        }
-        for part in &self.others[..self.other_count] {
-            // SAFETY: written by `put`; its place is inside the piece.
-            unsafe {
-                let part = part.assume_init_ref();
-                first.add(part.to).write(other(part).word());
-            }
-        }
-        let tag = if words[0] & 3 == 0 { BOXED } else { CELL };
-        // SAFETY: the term that has just been written there.
-        unsafe { VmTerm::from_word(first as u64 | tag) }
+    unsafe {
+        let words = words(root, from, DEPTH)?;
+        let mut writer = Writer { next: make(env, words)?, other };
+        Some(VmTerm::from_word(writer.term(root, from)))
     }
 }
 
-/// Writes planned words where they belong. (Without branches: references and other words alternate.)
+/// Memory for so many words, unless they are too few or too many.
+#[inline(always)]
+fn make(env: Env, words: usize) -> Option<*mut u64> {
+    (2..=MAX_PIECE).contains(&words).then(|| env.make_words(words))
+}
+
+/// What root words that stand at `first` take in the VM, with what they refer to.
 ///
 /// # Safety
-/// There is room for them.
+/// As for [`elements`].
 #[inline(always)]
-unsafe fn write(words: &[u64], first: *mut u64) {
-    let base = first as u64;
-    for (i, &word) in words.iter().enumerate() {
-        // The tags of references are those with one bit set.
-        let refers = (word ^ word >> 1) & 1;
-        // SAFETY: room by contract.
-        unsafe { first.add(i).write(word + (base & refers.wrapping_neg())) };
+unsafe fn all_words(roots: &[u64], first: *const u64, depth: usize) -> Option<usize> {
+    let mut sum = roots.len();
+    for (i, &root) in roots.iter().enumerate() {
+        if !is_immediate(root) {
+            // SAFETY: by contract.
+            sum += unsafe { words(root, first.add(i), depth)? };
+        }
+    }
+    Some(sum)
+}
+
+/// What the block of a root word takes in the VM; nothing if it is made on its own.
+///
+/// # Safety
+/// As for [`elements`].
+#[inline(always)]
+unsafe fn words(root: u64, at: *const u64, depth: usize) -> Option<usize> {
+    // SAFETY: a well-formed root word's block stands at its distance.
+    let (block, head) = unsafe { (at.add(distance(root)), *at.add(distance(root))) };
+    let n = count(head);
+    // SAFETY: a compound has so many root words behind its header.
+    let (own, roots) = unsafe {
+        match Kind::of(root) {
+            Kind::Tuple if n > 0 => (1, n),
+            Kind::List => (n - 1, n + 1),
+            Kind::Shaped => {
+                let shape = Shape::of_header(head);
+                let Some(words) = flatmap::words(shape) else { return Some(0) };
+                (words - shape.len(), shape.len())
+            }
+            Kind::Float => return Some(2),
+            Kind::Bits => return Some(short_binary::words(head as usize)),
+            _ => return Some(0),
+        }
+    };
+    let size = block_words(head);
+    match size {
+        // Nothing is nested.
+        _ if size == 1 + roots => Some(own + roots),
+        // SAFETY: by contract.
+        ..=ROOM => Some(own + unsafe { nested_words(block, roots, depth)? }),
+        _ => None,
+    }
+}
+
+/// [`all_words`] of a compound, behind a call.
+///
+/// # Safety
+/// As for [`elements`].
+#[inline(never)]
+unsafe fn nested_words(block: *const u64, roots: usize, depth: usize) -> Option<usize> {
+    // SAFETY: so many root words follow a compound's header, and do not change.
+    unsafe {
+        let first = block.add(1);
+        all_words(std::slice::from_raw_parts(first, roots), first, depth.checked_sub(1)?)
+    }
+}
+
+/// Writes terms one behind the other. There is room for all that is asked of it.
+struct Writer<F> {
+    next: *mut u64,
+    other: F,
+}
+
+impl<'e, F: Fn(Kind, *const u64) -> VmTerm<'e>> Writer<F> {
+    #[inline(always)]
+    unsafe fn take(&mut self, words: usize) -> *mut u64 {
+        let at = self.next;
+        // SAFETY: there is room, by the contract of whoever made the writer.
+        self.next = unsafe { at.add(words) };
+        at
+    }
+
+    /// A tuple of these root words, which stand at `first`.
+    #[inline(always)]
+    unsafe fn tuple(&mut self, roots: &[u64], first: *const u64) -> u64 {
+        // SAFETY: as for all methods: counted by `words` and its like from the same encoding.
+        unsafe {
+            let to = self.take(1 + roots.len());
+            to.write(tuple_header(roots.len()));
+            self.parts(roots, first, to.add(1));
+            to as u64 | BOXED
+        }
+    }
+
+    /// Writes parts side by side.
+    #[inline(always)]
+    unsafe fn parts(&mut self, roots: &[u64], first: *const u64, to: *mut u64) {
+        for (i, &root) in roots.iter().enumerate() {
+            // SAFETY: as above.
+            unsafe {
+                let word = if is_immediate(root) { root } else { self.part(root, first.add(i)) };
+                to.add(i).write(word);
+            }
+        }
+    }
+
+    /// [`term`](Writer::term), behind a call.
+    #[inline(never)]
+    unsafe fn part(&mut self, root: u64, at: *const u64) -> u64 {
+        // SAFETY: as above.
+        unsafe { self.term(root, at) }
+    }
+
+    /// The term of a root word that is no immediate, which stands at `at`.
+    #[inline(always)]
+    unsafe fn term(&mut self, root: u64, at: *const u64) -> u64 {
+        // SAFETY: as above; a well-formed root word's block stands at its distance.
+        unsafe {
+            let (kind, block) = (Kind::of(root), at.add(distance(root)));
+            let (head, first) = (*block, block.add(1));
+            let roots = |n| std::slice::from_raw_parts(first, n);
+            match kind {
+                Kind::Tuple if count(head) > 0 => self.tuple(roots(count(head)), first),
+                Kind::List => self.list(roots(count(head) + 1), first),
+                Kind::Shaped if flatmap::words(Shape::of_header(head)).is_some() => {
+                    let shape = Shape::of_header(head);
+                    let to = self.take(flatmap::words(shape).unwrap_or(0));
+                    let (map, values) = flatmap::open(shape, to);
+                    self.parts(roots(shape.len()), first, values);
+                    map
+                }
+                Kind::Float => {
+                    let to = self.take(2);
+                    to.write(FLOAT);
+                    to.add(1).write(head);
+                    to as u64 | BOXED
+                }
+                Kind::Bits if short_binary::words(head as usize) > 0 => {
+                    let words = short_binary::words(head as usize);
+                    let to = self.take(words);
+                    short_binary::write(to, head as usize, first);
+                    to as u64 | BOXED
+                }
+                _ => (self.other)(kind, block).word(),
+            }
+        }
+    }
+
+    /// A list; the last root word is its tail.
+    #[inline(always)]
+    unsafe fn list(&mut self, roots: &[u64], first: *const u64) -> u64 {
+        let n = roots.len() - 1;
+        // SAFETY: as above.
+        unsafe {
+            let to = self.take(2 * n);
+            for (i, &root) in roots.iter().enumerate() {
+                let word = if is_immediate(root) { root } else { self.part(root, first.add(i)) };
+                // The tail stands in the last cell.
+                let at = if i == n { 2 * n - 1 } else { 2 * i };
+                to.add(at).write(word);
+                if i + 1 < n {
+                    to.add(2 * i + 1).write(to.add(2 * i + 2) as u64 | CELL);
+                }
+            }
+            to as u64 | CELL
+        }
     }
 }
 
@@ -358,7 +348,7 @@ pub fn load(env: Env) {
 
 /// True if the VM's terms look as assumed, and pieces are the same terms.
 fn as_assumed(env: Env) -> bool {
-    tuples(env) && cells(env) && floats(env) && pieces(env)
+    tuples(env) && others(env) && cells(env) && floats(env) && pieces(env)
 }
 
 /// The words behind a reference, if it has this tag.
@@ -381,6 +371,20 @@ fn tuples(env: Env) -> bool {
     })
 }
 
+/// True if what stands in front of other terms tells them from tuples.
+fn others(env: Env) -> bool {
+    let number = env.make_int64(1);
+    let terms = [
+        env.make_float(0.5),
+        env.make_uint64(u64::MAX),
+        env.make_binary(&[0; 8]),
+        env.make_binary(&[0; 200]),
+        env.make_map(&[number], &[number]).unwrap_or(number),
+    ];
+    // SAFETY: a reference with this tag is to the header of a term that was just made.
+    terms.into_iter().all(|term| behind(term, BOXED).is_some_and(|at| unsafe { !is_tuple(*at) }))
+}
+
 fn cells(env: Env) -> bool {
     let (head, tail) = (env.make_int64(1), env.make_int64(2));
     // SAFETY: what a list refers to are the two words of its cell, on every VM that has this tag.
@@ -396,28 +400,19 @@ fn floats(env: Env) -> bool {
     })
 }
 
-/// `{1, {2.5, [3 | 4]}, [{[]}]}`, planned by hand, beside the VM's own.
+/// `{1, {2.5, [3 | 4]}, [{[]}]}` by way of its encoding, beside the VM's own.
 fn pieces(env: Env) -> bool {
     let [one, three, four] = [1, 3, 4].map(|value| env.make_int64(value));
     let inner = env.make_tuple(&[env.make_float(2.5), env.make_cell(three, four)]);
     let list = env.make_list(&[env.make_tuple(&[env.make_list(&[])])]);
     let whole = env.make_tuple(&[one, inner, list]);
-    let at = |index: u64, tag: u64| index << 3 | tag;
-    #[rustfmt::skip]
-    let words = [
-        tuple_header(3), one.word(), at(4, BOXED), at(11, CELL),
-        tuple_header(2), at(7, BOXED), at(9, CELL),
-        FLOAT, immediate::NIL,
-        three.word(), four.word(),
-        at(13, BOXED), immediate::NIL,
-        tuple_header(1), immediate::NIL,
-    ];
-    let first = env.make_words(words.len());
-    // SAFETY: room for as many words; the term that they are.
-    let piece = unsafe {
-        write(&words, first);
-        first.add(8).write(2.5f64.to_bits());
-        VmTerm::from_word(first as u64 | BOXED)
+    let mut buffer = Buffer::new();
+    let Ok(arity) = encode::encode_object(env, whole, 1, Keep::Borrow, &mut buffer) else {
+        return false;
     };
-    piece.identical(whole)
+    let words = buffer.words();
+    let other = |_, _| env.make_list(&[]);
+    // SAFETY: root words that have just been encoded.
+    let piece = unsafe { elements(env, &words[..arity], words.as_ptr(), other) };
+    piece.is_some_and(|piece| piece.identical(whole))
 }

@@ -21,6 +21,7 @@ use etsunami::term::view::Term;
 use crate::budget;
 use crate::codec::decode;
 use crate::codec::encode::{self, Keep, Role, Scratch, Slot};
+use crate::codec::quick::Quick;
 use crate::error::{Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
 use crate::vm::{Env, VmTerm};
@@ -49,6 +50,11 @@ fn with_object<'e, R>(
     if let Some(words) = encode::flat_object(env, term, keypos) {
         // SAFETY: immediates are their own encoding, without keepers.
         return f(unsafe { Draft::new(words, words.len()) });
+    }
+    let mut quick = Quick::default();
+    if let Some((words, arity)) = quick.object(env, term, keypos) {
+        // SAFETY: just encoded; there are no keepers.
+        return f(unsafe { Draft::new(words, arity) });
     }
     let mut buffer = Scratch::take();
     let arity = encode::encode_object(env, term, keypos, Keep::Retain, &mut buffer)?;
@@ -102,7 +108,7 @@ fn objects<'e>(env: Env<'e>, hit: &Hit<'_>) -> Answer<'e> {
 fn all_objects<'e>(env: Env<'e>, hit: &Hit<'_>) -> VmTerm<'e> {
     if let Some(object) = hit.single() {
         // SAFETY: the hit's guard keeps the object.
-        return env.make_list(&[unsafe { decode::object(env, object) }]);
+        return unsafe { decode::list_of_one(env, object) };
     }
     // SAFETY: as above.
     let terms: Vec<_> =

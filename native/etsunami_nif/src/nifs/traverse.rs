@@ -1,9 +1,8 @@
 //! Walking from key to key.
 
-use etsunami::error::Result;
 use etsunami::reclaim::{Guard, pin};
 use etsunami::table::options::{Kind, Need};
-use etsunami::table::{Key, Place, Table};
+use etsunami::table::{Direction, Place, Table};
 
 use super::{objects, require_short, with_key};
 use crate::atoms::atoms;
@@ -14,7 +13,6 @@ use crate::raw_nif;
 use crate::vm::{Env, VmTerm};
 use crate::{owner, resource};
 
-type Step = for<'g> fn(&Table, &'g Guard, Key<'_>, &dyn Fn()) -> Result<Place<'g>>;
 type End = for<'g> fn(&Table, &'g Guard) -> Place<'g>;
 
 /// What a walk answers with.
@@ -34,11 +32,12 @@ fn end<'e>(env: Env<'e>, table: VmTerm<'e>, end: End, want: Want) -> Answer<'e> 
     place(env, found, want)
 }
 
+#[inline(always)]
 fn step<'e>(
     env: Env<'e>,
     table: VmTerm<'e>,
     key: VmTerm<'e>,
-    step: Step,
+    direction: Direction,
     want: Want,
 ) -> Answer<'e> {
     let guard = pin();
@@ -51,10 +50,12 @@ fn step<'e>(
     with_key(env, key, |key| {
         // A deleted key is a place while a living process has the table fixed.
         let settle = || _ = owner::is_fixed(env, &guard, handle);
-        place(env, step(&handle.table, &guard, handle.table.key(key), &settle)?, want)
+        let found = handle.table.neighbour(&guard, handle.table.key(key), &settle, direction)?;
+        place(env, found, want)
     })
 }
 
+#[inline(always)]
 fn place<'e>(env: Env<'e>, place: Place<'_>, want: Want) -> Answer<'e> {
     let Some((key, hit)) = place else { return Ok(atoms().end_of_table) };
     require_short(key.words())?;
@@ -87,24 +88,24 @@ raw_nif! {
 
 raw_nif! {
     /// `next(Table, Key)`
-    fn next/2(env, &[table, key]) { step(env, table, key, Table::next_with, Want::Key) }
+    fn next/2(env, &[table, key]) { step(env, table, key, Direction::Ascending, Want::Key) }
 }
 
 raw_nif! {
     /// `prev(Table, Key)`
-    fn prev/2(env, &[table, key]) { step(env, table, key, Table::prev_with, Want::Key) }
+    fn prev/2(env, &[table, key]) { step(env, table, key, Direction::Descending, Want::Key) }
 }
 
 raw_nif! {
     /// `next_lookup(Table, Key)`
     fn next_lookup/2(env, &[table, key]) {
-        step(env, table, key, Table::next_with, Want::KeyAndObjects)
+        step(env, table, key, Direction::Ascending, Want::KeyAndObjects)
     }
 }
 
 raw_nif! {
     /// `prev_lookup(Table, Key)`
     fn prev_lookup/2(env, &[table, key]) {
-        step(env, table, key, Table::prev_with, Want::KeyAndObjects)
+        step(env, table, key, Direction::Descending, Want::KeyAndObjects)
     }
 }

@@ -62,7 +62,7 @@ impl<S: HashSchema> HashTable<S> {
 
     /// The word that stands for a key itself, whether visible or not, and the least visible one
     /// behind it: [`HashTable::get`] and [`HashTable::next`] in one look at the bucket.
-    #[inline]
+    #[inline(always)]
     pub fn step(
         &self,
         guard: &Guard,

@@ -50,6 +50,12 @@ impl Shape {
         global::intern(keys)
     }
 
+    /// The shape of a set of keys, if it is known: keys that are not have not been seen by this.
+    #[inline]
+    pub fn known(keys: &[u64]) -> Option<Shape> {
+        global::known(keys)
+    }
+
     /// The shape in the first word of a `Shaped` block.
     ///
     /// # Safety
@@ -113,6 +119,11 @@ mod global {
         SHAPES.intern(keys)
     }
 
+    #[inline]
+    pub(super) fn known(keys: &[u64]) -> Option<Shape> {
+        SHAPES.known(keys)
+    }
+
     #[inline(always)]
     pub(super) fn keys(shape: Shape) -> &'static [u64] {
         SHAPES.keys(shape)
@@ -130,6 +141,10 @@ mod global {
     use super::Shape;
 
     pub(super) fn intern(_: &[u64]) -> Option<Shape> {
+        None
+    }
+
+    pub(super) fn known(_: &[u64]) -> Option<Shape> {
         None
     }
 

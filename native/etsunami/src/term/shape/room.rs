@@ -94,12 +94,14 @@ impl<const WORDS: usize, const SLOTS: usize, const SIGHTS: usize> Room<WORDS, SL
     /// The shape of these keys, if it is known or can be taken.
     #[inline]
     pub(super) fn intern(&self, keys: &[u64]) -> Option<Shape> {
-        let [first, .., last] = keys else { return None };
-        if keys.len() > MAX_KEYS || !immediate::is_atom(*first) || !immediate::is_atom(*last) {
-            return None;
-        }
-        let hash = hash(keys);
+        let hash = candidate(keys)?;
         self.find(keys, hash).or_else(|| self.admit(keys, hash))
+    }
+
+    /// The shape of these keys, if it is known.
+    #[inline]
+    pub(super) fn known(&self, keys: &[u64]) -> Option<Shape> {
+        self.find(keys, candidate(keys)?)
     }
 
     #[inline]
@@ -203,6 +205,13 @@ impl<const WORDS: usize, const SLOTS: usize, const SIGHTS: usize> Room<WORDS, SL
             eighths => 1 << (eighths - 1),
         }
     }
+}
+/// The hash of keys that may have a shape.
+#[inline(always)]
+fn candidate(keys: &[u64]) -> Option<u64> {
+    let [first, .., last] = keys else { return None };
+    let fits = keys.len() <= MAX_KEYS && immediate::is_atom(*first) && immediate::is_atom(*last);
+    fits.then(|| hash(keys))
 }
 
 /// The hash of a set of keys. Nobody gains by finding keys of one hash: what finds no place in the

@@ -1,0 +1,257 @@
+//! Small terms, encoded on the stack.
+//!
+//! Most keys and objects are a few words, nested a few levels deep. For those the walk of
+//! [`encode`](super::encode) spends more on its buffer, its explicit stack and the calls of the C
+//! interface than on the words themselves. Here they are read where the VM has them
+//! ([`piece::usable`]), into an array of [`ROOM`] words, by functions that call each other at most
+//! [`DEPTH`] deep. The words are the same that the general walk gives.
+//!
+//! What does not fit, needs a keeper, has to be sorted or is irregular is left to the general walk:
+//! nothing has been kept by then that would have to be given back.
+
+use std::mem::MaybeUninit;
+
+use etsunami::term::buffer::pack;
+use etsunami::term::layout::{Kind, block_ref, header, is_immediate, shaped_header};
+use etsunami::term::shape::Shape;
+use etsunami::term::view::Term;
+
+use super::binary::COPIED;
+use super::encode::Role;
+use super::{flatmap, piece, short_binary};
+use crate::vm::{Env, VmTerm};
+
+/// The most words of a small term or object.
+const ROOM: usize = 96;
+/// The most compounds around an element.
+const DEPTH: usize = 6;
+
+/// The words of a small term. See the module's documentation.
+pub struct Quick {
+    words: [MaybeUninit<u64>; ROOM],
+    len: usize,
+}
+
+impl Default for Quick {
+    #[inline(always)]
+    fn default() -> Quick {
+        Quick { words: [const { MaybeUninit::uninit() }; ROOM], len: 0 }
+    }
+}
+
+impl Quick {
+    /// Encodes a key that is looked up during the call.
+    #[inline(always)]
+    pub fn key<'e>(&mut self, env: Env<'e>, term: VmTerm<'e>) -> Option<Term<'_>> {
+        if !piece::usable() {
+            return None;
+        }
+        self.len = 1;
+        self.block(env, 0, term, Role::Key, DEPTH)?;
+        // SAFETY: a whole encoding, of which word 0 is the root.
+        Some(unsafe { Term::at(self.words(), 0) })
+    }
+
+    /// Encodes an object, a tuple with an element at `keypos` (from 1): its words and its arity.
+    #[inline(always)]
+    pub fn object<'e>(
+        &mut self,
+        env: Env<'e>,
+        term: VmTerm<'e>,
+        keypos: usize,
+    ) -> Option<(&[u64], usize)> {
+        if !piece::usable() {
+            return None;
+        }
+        let elements = piece::tuple(term).filter(|elements| elements.len() >= keypos)?;
+        self.len = 0;
+        self.append(elements)?;
+        for (i, &word) in elements.iter().enumerate() {
+            if !is_immediate(word) {
+                let role = if i + 1 == keypos { Role::Key } else { Role::Value };
+                // SAFETY: an element's word is a term of the call.
+                self.block(env, i, unsafe { VmTerm::from_word(word) }, role, DEPTH)?;
+            }
+        }
+        Some((self.words(), elements.len()))
+    }
+
+    /// The words so far.
+    #[inline(always)]
+    fn words(&self) -> &[u64] {
+        // SAFETY: whoever took words has written them.
+        unsafe { std::slice::from_raw_parts(self.words.as_ptr().cast(), self.len) }
+    }
+
+    /// Room for more words: the first one's index.
+    #[inline(always)]
+    fn take(&mut self, count: usize) -> Option<usize> {
+        let at = self.len;
+        if count > ROOM - at {
+            return None;
+        }
+        self.len = at + count;
+        Some(at)
+    }
+
+    #[inline(always)]
+    fn set(&mut self, at: usize, word: u64) {
+        self.words[at].write(word);
+    }
+
+    #[inline(always)]
+    fn append(&mut self, words: &[u64]) -> Option<usize> {
+        let at = self.take(words.len())?;
+        for (to, &word) in self.words[at..].iter_mut().zip(words) {
+            to.write(word);
+        }
+        Some(at)
+    }
+
+    /// Encodes what is no immediate; its root word stands at position `at`.
+    #[inline]
+    fn block<'e>(
+        &mut self,
+        env: Env<'e>,
+        at: usize,
+        term: VmTerm<'e>,
+        role: Role,
+        depth: usize,
+    ) -> Option<()> {
+        if let Some(elements) = piece::tuple(term) {
+            let start = self.start(at, Kind::Tuple)?;
+            self.append(elements)?;
+            self.complete(env, start, elements.len(), role, depth)
+        } else if let Some(cell) = self.cell(term) {
+            self.list(env, at, cell, role, depth)
+        } else if let Some((keys, values)) = flatmap::parts(term) {
+            self.map(env, at, keys, values, role, depth)
+        } else if let Some(value) = piece::float(term) {
+            // Zeros may be irregular.
+            let block = self.start(at, Kind::Float).filter(|_| value != 0.0)?;
+            self.set(block, value.to_bits());
+            Some(())
+        } else {
+            let bytes = short_binary::bytes(term).or_else(|| env.binary(term))?;
+            self.binary(at, bytes, role)
+        }
+    }
+
+    #[inline(always)]
+    fn cell<'e>(&self, term: VmTerm<'e>) -> Option<(VmTerm<'e>, VmTerm<'e>)> {
+        // SAFETY: both encoders ask whether pieces are usable before they begin.
+        unsafe { piece::cell(term) }
+    }
+
+    /// Opens a block at root position `at`: the position of its first word, which is to be written.
+    #[inline(always)]
+    fn start(&mut self, at: usize, kind: Kind) -> Option<usize> {
+        let block = self.take(1)?;
+        self.set(at, block_ref(kind, block - at));
+        Some(block)
+    }
+
+    /// Writes a compound's header, after everything that is nested in it; its roots stand behind
+    /// the header, and are the VM's words.
+    #[inline]
+    fn complete<'e>(
+        &mut self,
+        env: Env<'e>,
+        block: usize,
+        count: usize,
+        role: Role,
+        depth: usize,
+    ) -> Option<()> {
+        self.nested(env, block, role, depth)?;
+        self.set(block, header(count, self.len - block));
+        Some(())
+    }
+
+    /// Encodes what is nested in a compound whose roots are the last words.
+    #[inline]
+    fn nested<'e>(&mut self, env: Env<'e>, block: usize, role: Role, depth: usize) -> Option<()> {
+        let end = self.len;
+        for at in block + 1..end {
+            // SAFETY: a word that has been written.
+            let word = unsafe { self.words[at].assume_init() };
+            if !is_immediate(word) {
+                let depth = depth.checked_sub(1)?;
+                // SAFETY: a part's word is a term of the call.
+                self.part(env, at, unsafe { VmTerm::from_word(word) }, role, depth)?;
+            }
+        }
+        Some(())
+    }
+
+    /// [`block`](Quick::block) behind a call: what is nested deeper.
+    #[inline(never)]
+    fn part<'e>(
+        &mut self,
+        env: Env<'e>,
+        at: usize,
+        term: VmTerm<'e>,
+        role: Role,
+        depth: usize,
+    ) -> Option<()> {
+        self.block(env, at, term, role, depth)
+    }
+
+    #[inline(always)]
+    fn list<'e>(
+        &mut self,
+        env: Env<'e>,
+        at: usize,
+        cell: (VmTerm<'e>, VmTerm<'e>),
+        role: Role,
+        depth: usize,
+    ) -> Option<()> {
+        let block = self.start(at, Kind::List)?;
+        let (mut head, mut tail) = cell;
+        let count = loop {
+            let at = self.take(1)?;
+            self.set(at, head.word());
+            match self.cell(tail) {
+                Some((next, rest)) => (head, tail) = (next, rest),
+                None => break at - block,
+            }
+        };
+        let last = self.take(1)?;
+        self.set(last, tail.word());
+        self.complete(env, block, count, role, depth)
+    }
+
+    /// A map that shares its keys.
+    #[inline(always)]
+    fn map<'e>(
+        &mut self,
+        env: Env<'e>,
+        at: usize,
+        keys: &[u64],
+        values: &[u64],
+        role: Role,
+        depth: usize,
+    ) -> Option<()> {
+        if role == Role::Key {
+            return None;
+        }
+        // The general walk counts keys that are not known, once.
+        let shape = Shape::known(keys)?;
+        let block = self.start(at, Kind::Shaped)?;
+        self.append(values)?;
+        self.nested(env, block, role, depth)?;
+        self.set(block, shaped_header(shape, self.len - block));
+        Some(())
+    }
+
+    #[inline(always)]
+    fn binary(&mut self, at: usize, bytes: &[u8], role: Role) -> Option<()> {
+        if role == Role::Value && bytes.len() > COPIED {
+            return None;
+        }
+        let block = self.start(at, Kind::Bits)?;
+        self.set(block, bytes.len() as u64 * 8);
+        let first = self.take(bytes.len().div_ceil(8))?;
+        pack(bytes, |i, word| self.set(first + i, word));
+        Some(())
+    }
+}
