@@ -51,6 +51,7 @@ mod global;
 mod guard;
 mod pace;
 mod participant;
+mod swap;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -58,6 +59,7 @@ mod worker;
 pub use crate::sync::barrier::Mode;
 pub use collector::Flushed;
 pub use guard::{Collector, Guard, Local};
+pub use swap::{Swap, Swapped, retire_reference};
 pub use worker::set_tidy_hook;
 
 /// Pins this thread in the default collector. About a nanosecond.

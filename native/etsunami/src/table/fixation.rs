@@ -9,7 +9,7 @@
 use std::time::SystemTime;
 
 use crate::engine::Word;
-use crate::reclaim::{self, Guard};
+use crate::reclaim::{self, Guard, retire_reference};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
 use crate::term::layout::immediate;
 use crate::term::object::{ObjectPtr, Replacement};
@@ -18,7 +18,7 @@ use crate::term::probe::OwnedKey;
 use super::generation::Generation;
 use super::keys::{GHOST, Key};
 use super::write::HELP_BUDGET;
-use super::{Table, list, retire_generation};
+use super::{Table, list};
 
 /// A process that fixed the table, and how often. The process is an opaque word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,7 +49,7 @@ struct Inner {
 impl Inner {
     /// Leaves the cleared generations to reclamation: they may be large.
     fn give_up_cleared(&mut self, guard: &Guard) {
-        self.cleared.drain(..).for_each(|generation| retire_generation(guard, generation));
+        self.cleared.drain(..).for_each(|generation| retire_reference(guard, generation));
     }
 
     /// Removes the ghosts, where no object took their place; those under an undecided list insert
@@ -139,7 +139,7 @@ impl Fixation {
         let mut inner = self.lock();
         let Some(old) = clear() else { return };
         if inner.fixers.is_empty() {
-            retire_generation(guard, old);
+            retire_reference(guard, old);
         } else {
             inner.cleared.push(old);
         }

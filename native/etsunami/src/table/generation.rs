@@ -11,7 +11,7 @@ use crate::engine::batch::{self, Settled};
 use crate::engine::hash::HashTable;
 use crate::engine::{Change, Delta, Direction, Spot, Word};
 use crate::faults::{self, Point};
-use crate::reclaim::Guard;
+use crate::reclaim::{self, Guard, Swapped};
 use crate::sync::{Arc, AtomicBool, Counters, Ordering};
 
 use super::groups::Owned;
@@ -32,6 +32,24 @@ pub(crate) struct Generation {
     pub(crate) engine: Engine,
     /// Set when the table itself has gone, so that list inserts end without effect.
     closed: AtomicBool,
+}
+
+/// The most objects of a generation that are freed by whatever thread does it.
+const DROP_AT_ONCE: u64 = 256;
+
+/// About what an empty generation takes, for back-pressure.
+const GENERATION_BYTES: usize = 512;
+
+impl Swapped for Generation {
+    fn bytes(&self) -> usize {
+        GENERATION_BYTES + self.counters().words() as usize * 8
+    }
+
+    fn give_up(generation: Arc<Generation>) {
+        if generation.counters().objects() > DROP_AT_ONCE {
+            reclaim::defer(Box::new(move || drop(generation)));
+        }
+    }
 }
 
 /// What a decision closure wants done, given what its key holds now.

@@ -50,8 +50,8 @@ mod update_one;
 mod write;
 
 use crate::error::{Error, Stop};
-use crate::reclaim::{self, Guard};
-use crate::sync::{Arc, AtomicBool, AtomicPtr, Ordering};
+use crate::reclaim::{Guard, Swap};
+use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::term::hash::hash;
 use crate::term::prefix::prefix;
 use crate::term::view::Term;
@@ -73,8 +73,8 @@ pub use update::{Assigned, CounterOp, SmallStep, Update, Verdict};
 pub struct Table {
     spec: Spec,
     seed: u64,
-    /// An `Arc<Generation>` turned raw; replaced by `clear`, null once the table is gone.
-    generation: AtomicPtr<Generation>,
+    /// Replaced by `clear`, taken away once the table is gone.
+    generation: Swap<Generation>,
     dropped: AtomicBool,
     fixation: Fixation,
 }
@@ -86,7 +86,7 @@ impl Table {
         Table {
             spec,
             seed,
-            generation: AtomicPtr::new(Arc::into_raw(generation).cast_mut()),
+            generation: Swap::new(generation),
             dropped: AtomicBool::new(false),
             fixation: Fixation::default(),
         }
@@ -109,48 +109,18 @@ impl Table {
 
     /// The current generation; [`Error::Id`] if the table is gone.
     #[inline(always)]
-    fn generation<'g>(&self, _guard: &'g Guard) -> Result<&'g Generation, Error> {
-        // Acquire: pairs with the exchange in `replace`; the new generation is initialised.
-        let pointer = self.generation.load(Ordering::Acquire);
-        // SAFETY: the table owns one reference of the generation it points to, and gives it up by
-        // retiring it, so it outlives every guard that was live when it was loaded.
-        unsafe { pointer.as_ref() }.ok_or(Error::Id)
+    fn generation<'g>(&self, guard: &'g Guard) -> Result<&'g Generation, Error> {
+        self.generation.get(guard).ok_or(Error::Id)
     }
 
     /// A counted reference to the current generation.
     fn share_generation(&self, guard: &Guard) -> Result<Arc<Generation>, Error> {
-        let generation: *const Generation = self.generation(guard)?;
-        // SAFETY: `generation` came from `Arc::into_raw` and the guard keeps the table's count.
-        unsafe {
-            Arc::increment_strong_count(generation);
-            Ok(Arc::from_raw(generation))
-        }
+        self.generation.share(guard).ok_or(Error::Id)
     }
 
     /// Swaps in an empty generation and gives up the old one. `None` if the table is gone.
     fn replace(&self, guard: &Guard) -> Option<Arc<Generation>> {
-        let fresh = Arc::into_raw(Generation::new(&self.spec, self.seed)).cast_mut();
-        // Release: pairs with the load in `generation`: the new one is initialised. Acquire: pairs
-        // with the exchange that brought the old one. A table that is gone stays so.
-        let swapped = self.generation.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| {
-            (!old.is_null()).then_some(fresh)
-        });
-        match swapped {
-            Ok(old) => Some(self.give_up(guard, old)),
-            Err(_gone) => {
-                // SAFETY: made above, and not published.
-                drop(unsafe { Arc::from_raw(fresh) });
-                None
-            }
-        }
-    }
-
-    /// Retires the table's own reference of a generation that it no longer points to.
-    fn give_up(&self, guard: &Guard, old: *mut Generation) -> Arc<Generation> {
-        // SAFETY: `old` is the table's own reference, which a swap handed to our caller alone.
-        let old = unsafe { Arc::from_raw(old) };
-        retire_generation(guard, old.clone());
-        old
+        self.generation.replace(guard, Generation::new(&self.spec, self.seed))
     }
 
     /// Removes all objects, atomically. O(1); the memory is freed in the background.
@@ -171,9 +141,9 @@ impl Table {
         if self.dropped.swap(true, Ordering::AcqRel) {
             return false;
         }
-        // AcqRel: as in `replace`.
-        let old = self.generation.swap(std::ptr::null_mut(), Ordering::AcqRel);
-        self.give_up(guard, old).close();
+        if let Some(generation) = self.generation.take(guard) {
+            generation.close();
+        }
         self.fixation.forget(guard);
         true
     }
@@ -210,20 +180,6 @@ impl Table {
     }
 }
 
-impl Drop for Table {
-    fn drop(&mut self) {
-        // Relaxed: `&mut self`, nobody uses the table any more.
-        let pointer = self.generation.load(Ordering::Relaxed);
-        if pointer.is_null() {
-            return;
-        }
-        // SAFETY: the reference is the table's own.
-        let generation = unsafe { Arc::from_raw(pointer) };
-        // Hits borrow from guards, not from the table, so they may outlive it.
-        retire_generation(&reclaim::pin(), generation);
-    }
-}
-
 /// Figures of an engine: see [`Table::statistics`].
 fn generation_figures(generation: &Generation) -> Vec<(&'static str, u64)> {
     match &generation.engine {
@@ -244,25 +200,3 @@ fn generation_figures(generation: &Generation) -> Vec<(&'static str, u64)> {
 
 /// The fixed share of a table in `info(memory)`, in words: handle, generation, first bucket.
 const TABLE_WORDS: u64 = 64;
-
-/// The most objects of a generation that are freed by whatever thread does it.
-const DROP_AT_ONCE: u64 = 256;
-
-/// About what an empty generation takes, for back-pressure.
-const GENERATION_BYTES: usize = 512;
-
-/// Gives up one reference after a grace period.
-fn retire_generation(guard: &Guard, generation: Arc<Generation>) {
-    unsafe fn give_up(pointer: *mut u8) {
-        // SAFETY: made by `Arc::into_raw` below, retired once.
-        let generation = unsafe { Arc::from_raw(pointer as *const Generation) };
-        // This may run on any thread that helps to free. What takes long is for the background.
-        if generation.counters().objects() > DROP_AT_ONCE {
-            reclaim::defer(Box::new(move || drop(generation)));
-        }
-    }
-    let bytes = GENERATION_BYTES + generation.counters().words() as usize * 8;
-    let pointer = Arc::into_raw(generation).cast_mut();
-    // SAFETY: the table no longer points to it; `give_up` takes back exactly this reference.
-    unsafe { guard.retire(pointer.cast(), give_up, bytes) };
-}

@@ -99,6 +99,7 @@ impl<const WORDS: usize, const SLOTS: usize, const SIGHTS: usize> Room<WORDS, SL
     }
 
     /// The shape of these keys, if it is known.
+    #[cfg(not(loom))]
     #[inline]
     pub(super) fn known(&self, keys: &[u64]) -> Option<Shape> {
         self.find(keys, candidate(keys)?)

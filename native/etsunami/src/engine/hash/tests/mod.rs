@@ -6,6 +6,8 @@ mod bulk;
 #[cfg(loom)]
 mod loom_bulk;
 #[cfg(loom)]
+mod loom_clear;
+#[cfg(loom)]
 mod loom_hash;
 #[cfg(not(loom))]
 mod model;
