@@ -3,7 +3,7 @@
 
 use super::loom_hash::{A, B, Table, get, put, table};
 use crate::reclaim::{Collector, Guard, Swap, Swapped};
-use crate::sync::{Arc, thread};
+use crate::sync::{Arc, UnsafeCell, thread};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How often contents of a number were freed; loom need not see it.
@@ -14,6 +14,21 @@ struct Contents {
     table: Arc<Table>,
     number: usize,
     freed: Freed,
+    /// Written before the contents are published, by which loom sees whether readers may count on
+    /// what else was.
+    made: UnsafeCell<bool>,
+}
+
+// SAFETY: the cell is not written once it is shared.
+unsafe impl Sync for Contents {}
+
+impl Contents {
+    fn new(keys: &[u64], number: usize, freed: &Freed) -> Arc<Contents> {
+        let made = UnsafeCell::new(false);
+        // SAFETY: not shared yet.
+        made.with_mut(|made| unsafe { *made = true });
+        Arc::new(Contents { table: table(keys), number, freed: freed.clone(), made })
+    }
 }
 
 impl Swapped for Contents {
@@ -37,22 +52,20 @@ struct Cleared {
 impl Cleared {
     fn new() -> Arc<Cleared> {
         let freed = Freed::default();
-        let first = Contents { table: table(&[A]), number: 0, freed: freed.clone() };
-        Arc::new(Cleared {
-            collector: Collector::new(),
-            contents: Swap::new(Arc::new(first)),
-            freed,
-        })
+        let contents = Swap::new(Contents::new(&[A], 0, &freed));
+        Arc::new(Cleared { collector: Collector::new(), contents, freed })
     }
 
     fn clear(&self, guard: &Guard) {
-        let empty = Contents { table: table(&[]), number: 1, freed: self.freed.clone() };
-        assert!(self.contents.replace(guard, Arc::new(empty)).is_some());
+        let empty = Contents::new(&[], 1, &self.freed);
+        assert!(self.contents.replace(guard, empty).is_some());
     }
 
     /// Uses the current contents, which must not be freed meanwhile.
     fn with<R>(&self, guard: &Guard, f: impl FnOnce(&Table, &Guard) -> R) -> R {
         let contents = self.contents.get(guard).unwrap();
+        // SAFETY: nobody writes it any more.
+        assert!(contents.made.with(|made| unsafe { *made }));
         let number = contents.number;
         let result = f(&contents.table, guard);
         assert_eq!(self.freed[number].load(Ordering::Relaxed), 0, "freed under a guard");
@@ -137,8 +150,8 @@ fn loom_clear_against_deletion() {
             })
         };
         let local = cleared.collector.register();
-        let empty = Contents { table: table(&[]), number: 1, freed: cleared.freed.clone() };
-        cleared.contents.replace(&local.pin(), Arc::new(empty));
+        let empty = Contents::new(&[], 1, &cleared.freed);
+        cleared.contents.replace(&local.pin(), empty);
         thread.join().unwrap();
         assert!(cleared.contents.get(&local.pin()).is_none());
         (0..3).for_each(|_| cleared.collector.collect());
