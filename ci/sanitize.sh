@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Does AddressSanitizer see memory used after it was freed, or beyond its end?
-# ci/sanitize.sh [test file ...], or PART=engine::batch ci/sanitize.sh for these tests of the core alone
+# ci/sanitize.sh [test file ...], or PART=engine::batch ci/sanitize.sh for these tests of the core alone,
+# or WHOLE=1 ci/sanitize.sh for all Elixir tests, and the quick selection of OTP's suites
 #
 # The unit and model tests of the core run with it, and then Elixir tests (those named below, or
 # the arguments) with the library built so; gcc's libasan is loaded into the VM for that. In either
@@ -49,6 +50,12 @@ elixir_tests() {
     mix test --no-compile --exclude subject:ets "$@"
 }
 
+# OTP's suites with that library. Cases that compare times mean nothing here.
+otp_suites() {
+  MIX_BUILD_PATH=$PWD/_build/asan-otp ETSUNAMI_NIF_PATH=$logs/library.so PRELOAD=$runtime OUT=test/otp/out-asan \
+    ERL_OPTIONS="+sss 1024 +sssdcpu 1024 +sssdio 1024" ci/otp-suite.sh
+}
+
 tests=("$@")
 [ $# -gt 0 ] || tests=(
   test/parity/{read,write,update,traverse,select,continuation,fixation,list_insert,lifecycle,owner}_test.exs
@@ -74,4 +81,6 @@ if elixir_tests test/parity/write_test.exs >"$logs/planted" 2>&1 || ! reported; 
 fi
 echo "a use after free in the library: reported"
 library system_allocator
+[ -z "${WHOLE:-}" ] || tests=(test)
 elixir_tests "${tests[@]}" || { cat "$logs"/report.* >&2 2>/dev/null; exit 1; }
+[ -z "${WHOLE:-}" ] || otp_suites || { cat "$logs"/report.* >&2 2>/dev/null; exit 1; }
