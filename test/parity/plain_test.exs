@@ -30,7 +30,7 @@ defmodule Etsunami.Parity.PlainTest do
     ]
 
     wide = for n <- 15..18, do: List.to_tuple(List.duplicate(:_, n))
-    variables = for n <- 7..10, do: List.to_tuple(for i <- n..1, do: :"$#{i}")
+    variables = for n <- 7..10, do: List.to_tuple(for i <- n..1//-1, do: :"$#{i}")
     {:ok, objects: objects, patterns: fixed ++ wide ++ variables ++ patterns}
   end
 
