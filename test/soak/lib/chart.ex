@@ -91,8 +91,10 @@ defmodule Etsunami.Soak.Chart do
     for part <- 0..4 do
       seconds = last * part / 4
       shown = "#{Float.round(seconds / 60, 1)} min"
+      # The last one would be cut off in the middle of the edge.
+      anchor = if part == 4, do: "end", else: "middle"
 
-      ~s(<text x="#{x(seconds, last)}" y="#{top + @panel + 15}" text-anchor="middle" ) <>
+      ~s(<text x="#{x(seconds, last)}" y="#{top + @panel + 15}" text-anchor="#{anchor}" ) <>
         ~s(fill="#555">#{shown}</text>\n)
     end
   end
