@@ -53,7 +53,7 @@ defmodule Etsunami.PieceTest do
       texts = for(n <- 0..70, do: String.duplicate("k", n)) ++ [part, <<5::3>>, <<1, 2, 7::5>>]
 
       keys =
-        [1.5, 1.0e300, 2 ** 64, -(2 ** 70), {}, [], {0.0}, [0.25 | :tail], %{a: {1.5}}, %{}] ++
+        [1.5, 1.0e300, 2 ** 64, -(2 ** 70), {}, [], {0.0}, [0.25 | :tail], %{a: {1.5}, b: 2}, %{}] ++
           [self(), {make_ref()}, nested(5, 1), nested(6, 1), nested(7, 1), nested(20, [])] ++
           for(n <- [90, 91, 92, 93, 94, 95, 96, 97], do: Enum.to_list(1..n)) ++ texts
 

@@ -63,9 +63,10 @@ pub unsafe fn cell<'e>(term: VmTerm<'e>) -> Option<(VmTerm<'e>, VmTerm<'e>)> {
 
 /// The words of a tuple's elements, where they stand; nothing for other terms.
 ///
-/// For callers that have asked whether pieces are [`usable`].
+/// # Safety
+/// [`usable`] has told that this is how tuples look.
 #[inline(always)]
-pub fn tuple<'e>(term: VmTerm<'e>) -> Option<&'e [u64]> {
+pub unsafe fn tuple<'e>(term: VmTerm<'e>) -> Option<&'e [u64]> {
     let at = behind(term, BOXED)?;
     // SAFETY: such a reference is to a header; one of a tuple tells how many elements follow. Terms
     // do not change while they live.
@@ -77,9 +78,10 @@ pub fn tuple<'e>(term: VmTerm<'e>) -> Option<&'e [u64]> {
 
 /// The value of a float; nothing for other terms.
 ///
-/// For callers that have asked whether pieces are [`usable`].
+/// # Safety
+/// [`usable`] has told that this is how floats look.
 #[inline(always)]
-pub fn float(term: VmTerm) -> Option<f64> {
+pub unsafe fn float(term: VmTerm) -> Option<f64> {
     let at = behind(term, BOXED)?;
     // SAFETY: such a reference is to a header; the bits follow that of a float.
     unsafe { (*at == FLOAT).then(|| f64::from_bits(*at.add(1))) }

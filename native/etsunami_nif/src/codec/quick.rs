@@ -63,7 +63,7 @@ impl Quick {
         if !piece::usable() {
             return None;
         }
-        let elements = piece::tuple(term).filter(|elements| elements.len() >= keypos)?;
+        let elements = tuple(term).filter(|elements| elements.len() >= keypos)?;
         self.len = 0;
         self.append(elements)?;
         for (i, &word) in elements.iter().enumerate() {
@@ -118,15 +118,15 @@ impl Quick {
         role: Role,
         depth: usize,
     ) -> Option<()> {
-        if let Some(elements) = piece::tuple(term) {
+        if let Some(elements) = tuple(term) {
             let start = self.start(at, Kind::Tuple)?;
             self.append(elements)?;
             self.complete(env, start, elements.len(), role, depth)
-        } else if let Some(cell) = self.cell(term) {
+        } else if let Some(cell) = cell(term) {
             self.list(env, at, cell, role, depth)
         } else if let Some((keys, values)) = flatmap::parts(term) {
             self.map(env, at, keys, values, role, depth)
-        } else if let Some(value) = piece::float(term) {
+        } else if let Some(value) = float(term) {
             // Zeros may be irregular.
             let block = self.start(at, Kind::Float).filter(|_| value != 0.0)?;
             self.set(block, value.to_bits());
@@ -135,12 +135,6 @@ impl Quick {
             let bytes = short_binary::bytes(term).or_else(|| env.binary(term))?;
             self.binary(at, bytes, role)
         }
-    }
-
-    #[inline(always)]
-    fn cell<'e>(&self, term: VmTerm<'e>) -> Option<(VmTerm<'e>, VmTerm<'e>)> {
-        // SAFETY: both encoders ask whether pieces are usable before they begin.
-        unsafe { piece::cell(term) }
     }
 
     /// Opens a block at root position `at`: the position of its first word, which is to be written.
@@ -201,16 +195,16 @@ impl Quick {
         &mut self,
         env: Env<'e>,
         at: usize,
-        cell: (VmTerm<'e>, VmTerm<'e>),
+        first: (VmTerm<'e>, VmTerm<'e>),
         role: Role,
         depth: usize,
     ) -> Option<()> {
         let block = self.start(at, Kind::List)?;
-        let (mut head, mut tail) = cell;
+        let (mut head, mut tail) = first;
         let count = loop {
             let at = self.take(1)?;
             self.set(at, head.word());
-            match self.cell(tail) {
+            match cell(tail) {
                 Some((next, rest)) => (head, tail) = (next, rest),
                 None => break at - block,
             }
@@ -254,4 +248,24 @@ impl Quick {
         pack(bytes, |i, word| self.set(first + i, word));
         Some(())
     }
+}
+
+// Both encoders ask whether pieces are usable before they begin.
+
+#[inline(always)]
+fn tuple<'e>(term: VmTerm<'e>) -> Option<&'e [u64]> {
+    // SAFETY: asked.
+    unsafe { piece::tuple(term) }
+}
+
+#[inline(always)]
+fn cell<'e>(term: VmTerm<'e>) -> Option<(VmTerm<'e>, VmTerm<'e>)> {
+    // SAFETY: asked.
+    unsafe { piece::cell(term) }
+}
+
+#[inline(always)]
+fn float(term: VmTerm) -> Option<f64> {
+    // SAFETY: asked.
+    unsafe { piece::float(term) }
 }
