@@ -19,6 +19,8 @@ export MIX_ENV=test MIX_BUILD_PATH=$PWD/_build/faults ETSUNAMI_NIF_PATH=$library
 # The core with the same faults, where freed memory is overwritten.
 if [ $# -eq 0 ]; then
   cargo test --locked -p etsunami --features faults --test table_memory
+  # Threads that work on each other's neighbours, with delays at the steps of protocols.
+  ETSUNAMI_DELAYS=${SEED:-$RANDOM}:64 cargo test --locked -p etsunami --features faults --lib neighbours
   # And histories of threads, where readers see list inserts before their decision.
   cargo test --locked -p etsunami --features faults,weaken_batch_commit --lib histories
 fi

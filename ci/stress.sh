@@ -37,7 +37,7 @@ unset ERL_FLAGS
 export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 races() {
   HISTORIES=$count cargo test --release --locked -p etsunami --lib "$@" -- --nocapture \
-    --test-threads "$schedulers" stress threads concurrent protocol scans updates_of readers histories
+    --test-threads "$schedulers" stress threads concurrent protocol scans updates_of readers histories churn
 }
 for round in $(seq "$rounds"); do
   races

@@ -58,8 +58,10 @@ pub fn readers_see_what_stays<M: Ordered>(keys: u64, coarse: u32, rounds: u64) {
         let readers: Vec<_> = (0..2).map(|_| scope.spawn(|| read(&map, keys, &stop))).collect();
         let write = |seed| churn(&map, keys, seed, rounds);
         let writers = [1, 4001].map(|seed| scope.spawn(move || write(seed)));
-        writers.into_iter().for_each(|writer| writer.join().expect("a writer failed"));
+        // All have ended before one is judged: the readers have to be told.
+        let written = writers.map(|writer| writer.join());
         stop.store(true, Ordering::Relaxed);
+        written.into_iter().for_each(|writer| writer.expect("a writer failed"));
         readers.into_iter().for_each(|reader| reader.join().expect("a reader failed"));
     });
     assert_eq!(map.map.counters().objects(), map.keys(Direction::Ascending, 64).len() as u64);
@@ -67,6 +69,53 @@ pub fn readers_see_what_stays<M: Ordered>(keys: u64, coarse: u32, rounds: u64) {
     drop(map);
     assert_eq!(crate::reclaim::flush(), crate::reclaim::Flushed::Done);
     assert_eq!(live.load(Ordering::Relaxed), 0);
+}
+
+/// Removes and inserts stretches of neighbours that overlap with those of other threads.
+fn sweep<M: Ordered>(map: &Map<M>, keys: u64, seed: u64, rounds: u64) {
+    const STRETCH: u64 = 40;
+    let mut random = seed;
+    for _ in 0..rounds {
+        random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(seed);
+        let first = (random >> 33) % keys;
+        for key in first..(first + STRETCH).min(keys) {
+            match random >> 63 {
+                0 => drop(map.take(key)),
+                _ => drop(map.put(key, random)),
+            }
+        }
+    }
+}
+
+/// Threads remove and insert the same stretches, others walk over them.
+pub fn neighbours_go_together<M: Ordered>(coarse: u32, rounds: u64) {
+    const KEYS: u64 = 600;
+    let map = Map::<M>::new(coarse);
+    let stop = AtomicBool::new(false);
+    let walk = || {
+        while !stop.load(Ordering::Relaxed) {
+            let keys = map.keys(Direction::Ascending, 64);
+            assert!(keys.windows(2).all(|pair| pair[0] < pair[1]), "keys strictly increase");
+            let mut at = 0;
+            while let Some(next) = map.next(Bound::Excluded(at)) {
+                assert!(at < next && next < KEYS, "{next} after {at}");
+                at = next;
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let walkers = [0; 2].map(|_| scope.spawn(walk));
+        let sweepers = [1, 3, 5, 7].map(|seed| {
+            let map = &map;
+            scope.spawn(move || sweep(map, KEYS, seed, rounds))
+        });
+        // All have ended before one is judged: the walkers have to be told.
+        let swept = sweepers.map(|sweeper| sweeper.join());
+        stop.store(true, Ordering::Relaxed);
+        swept.into_iter().for_each(|sweeper| sweeper.expect("a sweeper failed"));
+        walkers.into_iter().for_each(|walker| walker.join().expect("a walker failed"));
+    });
+    assert_eq!(map.map.counters().objects(), map.keys(Direction::Ascending, 64).len() as u64);
 }
 
 /// Each thread counts on shared keys: no update is lost.

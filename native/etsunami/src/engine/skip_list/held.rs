@@ -148,6 +148,7 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
     /// Takes a node whose key has been removed out of all levels, and retires it. To be called
     /// once, by whoever has removed the key.
     pub(super) fn bury(&self, guard: &Guard, probe: Probe<'_, S>, node: Node<'_>) {
+        crate::faults::delay();
         node.freeze();
         crate::faults::delay();
         if !cfg!(feature = "weaken_skip_unlink") {
@@ -155,6 +156,8 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
             let mut spot = Spot::new(&self.head);
             self.seek(guard, probe, levels, Purpose::Unlink, &mut spot);
         }
+        #[cfg(all(test, not(loom)))]
+        assert!(!self.leads_to(guard, probe, node), "a buried node is still on a level");
         // SAFETY: all its links were frozen before the search, which has come by its place on
         // every level since, and nobody links it again (module documentation).
         unsafe { node.retire(guard) };

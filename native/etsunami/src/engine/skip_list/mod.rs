@@ -86,8 +86,10 @@
 //! frozen while its node was still on that level. A node is retired after it has left all levels
 //! for good: its links are marked before the last search for it, which goes by its place, and there
 //! finds two nodes next to each other that are not the dead one, or takes it out (by 3, no node of
-//! its key can stand before it). A search that was begun before may have it as a neighbour, but
-//! cannot lead there: its exchange would have to find the link as it was.
+//! its key can stand before it). That search goes down from no node that may stand behind the place:
+//! one whose key has been removed, and so cannot be read, it takes out; only a reservation it passes
+//! by, and those are on the lowest level. A search that was begun before may have the dead node as a
+//! neighbour, but cannot lead there: its exchange would have to find the link as it was.
 //!
 //! Words are loaded from slots only. A gone slot has none, so whoever has removed a word may retire
 //! it although the node is still linked.

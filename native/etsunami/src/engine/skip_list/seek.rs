@@ -81,7 +81,7 @@ impl<'g> Spot<'g> {
 pub(super) enum Purpose {
     /// A node with the key, or the spot for one. Waits for nodes whose key is not known yet.
     Spot,
-    /// Dead nodes that may have the key, to take them out. Passes by nodes whose key is not known.
+    /// Dead nodes that may have the key, to take them out. Does not wait for reservations.
     Unlink,
 }
 
@@ -175,7 +175,16 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
                     continue;
                 }
                 match (self.place_of(probe, node), purpose) {
-                    (Place::Before, _) | (Place::Unknown, Purpose::Unlink) => {
+                    (Place::Before, _) => {
+                        tower = node.tower();
+                        next = after.node;
+                    }
+                    // A reservation, which may stand on either side. Reservations are on the lowest
+                    // level, where what stands before it has been met. From a level above, the
+                    // search would go down behind what it is for.
+                    (Place::Unknown, Purpose::Unlink)
+                        if !node.is_gone() || cfg!(feature = "weaken_skip_stand") =>
+                    {
                         tower = node.tower();
                         next = after.node;
                     }
@@ -184,7 +193,7 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
                     {
                         break;
                     }
-                    (Place::Unknown, Purpose::Spot) => self.clarify(node, backoff),
+                    (Place::Unknown, _) => self.clarify(node, backoff),
                     (Place::At(_), Purpose::Spot) => return Ok(Some(node)),
                     (Place::After, _) | (Place::At(_), Purpose::Unlink) => {
                         beyond = Some(node);
@@ -195,6 +204,25 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
             (spot.towers[level], spot.nodes[level]) = (tower, next);
         }
         Ok(None)
+    }
+
+    /// Can a reader that begins now come to this node, which has, or had, the key?
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn leads_to(&self, guard: &Guard, probe: Probe<'_, S>, sought: Node<'_>) -> bool {
+        let mut tower = &*self.head;
+        (0..MAX_HEIGHT).rev().any(|level| {
+            let mut next = tower[level].load(guard).node;
+            while let Some(node) = next.filter(|&node| node != sought) {
+                let after = node.next(level, guard);
+                match self.place_of(probe, node) {
+                    Place::Before if !after.marked => tower = node.tower(),
+                    Place::Before | Place::Unknown => {}
+                    Place::At(_) | Place::After => return false,
+                }
+                next = after.node;
+            }
+            next.is_some()
+        })
     }
 
     /// Deals with a node in a writer's way whose key is not known: helps to remove it if it is

@@ -40,6 +40,12 @@ fn readers_of_a_wide_tree_see_what_stays() {
 }
 
 #[test]
+fn stress_of_neighbours_that_go_together() {
+    stress::neighbours_go_together::<Small>(64, 500);
+    stress::neighbours_go_together::<Large>(0, 500);
+}
+
+#[test]
 fn updates_of_one_key_are_atomic() {
     stress::updates_of_one_key_are_atomic::<Small>();
 }

@@ -57,6 +57,12 @@ fn readers_of_dense_levels_see_what_stays() {
 }
 
 #[test]
+fn stress_of_neighbours_that_go_together() {
+    stress::neighbours_go_together::<Usual>(0, 300);
+    stress::neighbours_go_together::<Usual>(64, 2000);
+}
+
+#[test]
 fn updates_of_one_key_are_atomic() {
     stress::updates_of_one_key_are_atomic::<Usual>();
     stress::updates_of_one_key_are_atomic::<Dense>();

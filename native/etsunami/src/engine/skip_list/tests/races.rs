@@ -151,6 +151,22 @@ fn loom_skip_remove_against_remove_of_the_next_key() {
     });
 }
 
+/// The upper level has only a node that is being removed, and whose key cannot be read: it does not
+/// hide from the search for the dead what stands before it.
+#[test]
+fn loom_skip_remove_against_remove_of_a_tower_behind_it() {
+    model(|| {
+        let list = with_height(1, || list(ALIKE, &[1]));
+        list.put(2, 20);
+        let list = race(
+            list,
+            |list| assert_eq!(list.take(1), Some(10)),
+            |list| assert_eq!(list.take(2), Some(20)),
+        );
+        assert_eq!(ascending(&list), []);
+    });
+}
+
 /// The tower of a new node grows while its key is removed.
 #[test]
 fn loom_skip_remove_against_raise() {
