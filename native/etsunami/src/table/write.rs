@@ -63,7 +63,10 @@ impl Table {
         match self.spec.kind {
             Kind::Set | Kind::OrderedSet => match draft.flat() {
                 Some(words) => self.put_flat(guard, generation, key, draft, words),
-                None => self.put(guard, generation, key, draft.allocate(key.digest)?),
+                None => {
+                    generation.prefetch(guard, key.digest);
+                    self.put(guard, generation, key, draft.allocate(key.digest)?)
+                }
             },
             Kind::Bag | Kind::DuplicateBag => {
                 let object = draft.allocate(key.digest)?;
@@ -133,6 +136,7 @@ impl Table {
     pub fn insert_new(&self, guard: &Guard, draft: Draft<'_>) -> Result<bool> {
         let generation = self.generation(guard)?;
         let key = self.key_of_draft(&draft);
+        generation.prefetch(guard, key.digest);
         let object = draft.allocate(key.digest)?;
         self.put_new(guard, generation, key, object)
     }
