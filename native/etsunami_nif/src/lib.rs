@@ -1,7 +1,7 @@
 //! The BEAM boundary: decode, one call of the core, encode.
 
 #[cfg(not(feature = "system_allocator"))]
-use mimalloc::MiMalloc as Allocator;
+use allocator::Allocator;
 #[cfg(feature = "system_allocator")]
 use std::alloc::System as Allocator;
 
@@ -18,24 +18,17 @@ static ALLOCATOR: accounting::Counting<Allocator> = accounting::Counting(Allocat
 static ALLOCATOR: faults::Scarce<accounting::Counting<Allocator>> =
     faults::Scarce(accounting::Counting(Allocator));
 
-#[cfg(not(feature = "system_allocator"))]
-unsafe extern "C" {
-    /// mimalloc gives back to the system what it holds in reserve.
-    fn mi_collect(force: bool);
-}
-
 /// Schedulers allocate, the background thread frees; what it freed comes back to the system when
 /// it asks for that.
 fn tidy() {
     #[cfg(not(feature = "system_allocator"))]
-    // SAFETY: may be called by any thread at any time.
-    unsafe {
-        mi_collect(true);
-    }
+    allocator::give_back();
 }
 
 #[cfg(feature = "count_memory")]
 pub mod accounting;
+#[cfg(not(feature = "system_allocator"))]
+pub mod allocator;
 pub mod args;
 pub mod atoms;
 pub mod belongings;

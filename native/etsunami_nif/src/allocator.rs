@@ -1,0 +1,76 @@
+//! mimalloc, asked for blocks as long as what they are to hold.
+//!
+//! The crate asks it for an alignment with every block. If the size is no power of two mimalloc then
+//! takes a block that is longer by as much as it may have to move the beginning, and so mostly one of
+//! the next size: 64 bytes for an object of 48. What needs the alignment of a word alone, as objects
+//! do, is asked for without one: all blocks have that.
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::ffi::c_void;
+
+use mimalloc::MiMalloc;
+
+/// The alignment of all blocks of mimalloc, however it was compiled.
+const WORD: usize = align_of::<usize>();
+
+unsafe extern "C" {
+    fn mi_malloc(size: usize) -> *mut c_void;
+    fn mi_zalloc(size: usize) -> *mut c_void;
+    fn mi_realloc(block: *mut c_void, size: usize) -> *mut c_void;
+    fn mi_collect(force: bool);
+}
+
+/// See the [module documentation](self).
+pub struct Allocator;
+
+// SAFETY: mimalloc gives blocks of at least this size and, if it was not asked for another one, of
+// the alignment of a word; it frees and moves what it gave by any of its functions.
+unsafe impl GlobalAlloc for Allocator {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: any size may be asked for; the caller's promises are those of this method.
+        unsafe {
+            if layout.align() <= WORD {
+                mi_malloc(layout.size()).cast()
+            } else {
+                MiMalloc.alloc(layout)
+            }
+        }
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe {
+            if layout.align() <= WORD {
+                mi_zalloc(layout.size()).cast()
+            } else {
+                MiMalloc.alloc_zeroed(layout)
+            }
+        }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are those of this method.
+        unsafe { MiMalloc.dealloc(block, layout) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as above; the alignment of a word is kept by every block.
+        unsafe {
+            if layout.align() <= WORD {
+                mi_realloc(block.cast(), size).cast()
+            } else {
+                MiMalloc.realloc(block, layout, size)
+            }
+        }
+    }
+}
+
+/// mimalloc gives back to the system what it holds in reserve for this thread.
+pub fn give_back() {
+    // SAFETY: may be called by any thread at any time.
+    unsafe { mi_collect(true) };
+}
