@@ -32,11 +32,11 @@ defmodule Etsunami.Native do
   end
 
   defp path do
+    priv = :code.priv_dir(:etsunami)
+
+    # Where the working directory is called as the application, OTP 27 may take "." for it.
     priv =
-      case :code.priv_dir(:etsunami) do
-        {:error, :bad_name} -> beside(:code.which(__MODULE__))
-        directory -> directory
-      end
+      if is_list(priv) and :filelib.is_dir(priv), do: priv, else: beside(:code.which(__MODULE__))
 
     :filename.join(priv, ~c"libetsunami_nif")
   end

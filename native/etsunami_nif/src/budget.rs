@@ -60,8 +60,9 @@ pub fn largest_object(normal: bool) -> usize {
 }
 
 /// How long a chunk of a search may take, on a normal and on a dirty scheduler. Two chunks and what
-/// a process does between them are one stay on a scheduler, of less than a millisecond.
-const CHUNK_TIME: [Duration; 2] = [Duration::from_micros(400), Duration::from_millis(4)];
+/// a process does between them are one stay on a scheduler, mostly of half a millisecond: what the
+/// clock does not see, lists of results and interrupts, stays within a whole one.
+const CHUNK_TIME: [Duration; 2] = [Duration::from_micros(250), Duration::from_millis(4)];
 
 /// The objects of the first step.
 const FIRST_STEP: usize = 16;
