@@ -40,14 +40,14 @@ impl Default for Quick {
 }
 
 impl Quick {
-    /// Encodes a key that is looked up during the call.
+    /// Encodes a term that is used during the call and no longer: it has no keepers.
     #[inline(always)]
-    pub fn key<'e>(&mut self, env: Env<'e>, term: VmTerm<'e>) -> Option<Term<'_>> {
+    pub fn term<'e>(&mut self, env: Env<'e>, term: VmTerm<'e>, role: Role) -> Option<Term<'_>> {
         if !piece::usable() {
             return None;
         }
         self.len = 1;
-        self.block(env, 0, term, Role::Key, DEPTH)?;
+        self.block(env, 0, term, role, DEPTH)?;
         // SAFETY: a whole encoding, of which word 0 is the root.
         Some(unsafe { Term::at(self.words(), 0) })
     }

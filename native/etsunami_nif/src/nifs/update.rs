@@ -15,6 +15,7 @@ use super::{owned, with_key, with_object};
 use crate::args;
 use crate::atoms::boolean;
 use crate::codec::encode::{self, Failure, Keep, Role, Scratch};
+use crate::codec::quick::Quick;
 use crate::codec::{decode, tags};
 use crate::error::{Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
@@ -253,6 +254,10 @@ fn assign_block<'e>(
     position: usize,
     value: VmTerm<'e>,
 ) -> Result<Assigned, Raise<'e>> {
+    let mut quick = Quick::default();
+    if let Some(term) = quick.term(env, value, Role::Value) {
+        return Ok(table.assign_one(guard, key, position, term));
+    }
     let mut buffer = Scratch::take();
     match encode::encode_term(env, value, Role::Value, Keep::Retain, &mut buffer) {
         Ok(()) => (),
