@@ -244,6 +244,12 @@ defmodule Etsunami.TermTest do
     end
   end
 
+  test "an object takes a block of its own length" do
+    # Header and elements, of which most objects have few.
+    for words <- 2..8, do: assert({words, Native.codec_block(words)} == {words, 8 * words})
+    assert Native.codec_block(100) < 8 * 115
+  end
+
   test "maps inside keys have one form, however they were built" do
     pairs =
       for i <- 1..100, do: {Enum.random([i, i * 1.0, {i}, [i], "#{i}"]), %{{i} => i, i => 1}}

@@ -145,6 +145,7 @@ defmodule Etsunami.Native do
   def codec_equal(_a, _b), do: stub()
   def codec_hash(_term, _seed), do: stub()
   def codec_cost(_term, _times), do: stub()
+  def codec_block(_words), do: stub()
 
   defp stub, do: :erlang.nif_error(:nif_not_loaded)
 end

@@ -35,6 +35,7 @@ defmodule Etsunami.Faults.PanicTest do
       {:all, 0} -> []
       {:held, 0} -> []
       {:codec_cost, 2} -> [:a, 1]
+      {:codec_block, 1} -> [3]
       {:codec_hash, 2} -> [:a, 1]
       {:codec_compare, 2} -> [1, 2]
       {:codec_equal, 2} -> [1, 2]

@@ -17,6 +17,8 @@ unsafe extern "C" {
     fn mi_malloc(size: usize) -> *mut c_void;
     fn mi_zalloc(size: usize) -> *mut c_void;
     fn mi_realloc(block: *mut c_void, size: usize) -> *mut c_void;
+    fn mi_free(block: *mut c_void);
+    fn mi_usable_size(block: *const c_void) -> usize;
     fn mi_collect(force: bool);
 }
 
@@ -66,6 +68,18 @@ unsafe impl GlobalAlloc for Allocator {
                 MiMalloc.realloc(block, layout, size)
             }
         }
+    }
+}
+
+/// The bytes of the block that something of so many words gets.
+pub fn block_bytes(words: usize) -> Option<usize> {
+    let layout = Layout::array::<usize>(words).ok().filter(|layout| layout.size() > 0)?;
+    // SAFETY: the size is not zero; the block is looked at and freed here alone, if there is one.
+    unsafe {
+        let block: *mut c_void = Allocator.alloc(layout).cast();
+        let bytes = mi_usable_size(block);
+        mi_free(block);
+        Some(bytes)
     }
 }
 

@@ -9,6 +9,8 @@ use etsunami::term::object::ObjectPtr;
 use etsunami::term::order::compare;
 use etsunami::term::view::Term;
 
+#[cfg(not(feature = "system_allocator"))]
+use crate::allocator::block_bytes;
 use crate::atoms::boolean;
 use crate::codec::decode;
 use crate::codec::encode::{
@@ -96,6 +98,21 @@ raw_nif! {
             hash_wide(unsafe { object.element(0) }, seed)
         })?;
         Ok(env.make_tuple(&[env.make_uint64(probe), env.make_uint64(kept)]))
+    }
+}
+
+/// The system's allocator is not asked.
+#[cfg(feature = "system_allocator")]
+fn block_bytes(words: usize) -> Option<usize> {
+    Some(8 * words)
+}
+
+raw_nif! {
+    /// The bytes of the block that an object of so many words gets, of at most a million.
+    fn codec_block/1(env, &[words]) {
+        let words = env.int64(words).filter(|words| (1..=1_000_000).contains(words));
+        let bytes = block_bytes(words.ok_or(BADARG)? as usize).ok_or(SYSTEM_LIMIT)?;
+        Ok(env.make_uint64(bytes as u64))
     }
 }
 

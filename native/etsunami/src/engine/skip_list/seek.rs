@@ -175,16 +175,15 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
                     continue;
                 }
                 match (self.place_of(probe, node), purpose) {
-                    (Place::Before, _) => {
-                        tower = node.tower();
-                        next = after.node;
-                    }
-                    // A reservation, which may stand on either side. Reservations are on the lowest
-                    // level, where what stands before it has been met. From a level above, the
-                    // search would go down behind what it is for.
+                    // It may stand behind the place that is searched for: from above the lowest
+                    // level the search would go down behind it. Not so a reservation, which stands
+                    // on the lowest level alone, where what is before it has been met.
                     (Place::Unknown, Purpose::Unlink)
-                        if !node.is_gone() || cfg!(feature = "weaken_skip_stand") =>
+                        if node.is_gone() && !cfg!(feature = "weaken_skip_stand") =>
                     {
+                        node.freeze();
+                    }
+                    (Place::Before, _) | (Place::Unknown, Purpose::Unlink) => {
                         tower = node.tower();
                         next = after.node;
                     }
@@ -193,7 +192,7 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
                     {
                         break;
                     }
-                    (Place::Unknown, _) => self.clarify(node, backoff),
+                    (Place::Unknown, Purpose::Spot) => self.clarify(node, backoff),
                     (Place::At(_), Purpose::Spot) => return Ok(Some(node)),
                     (Place::After, _) | (Place::At(_), Purpose::Unlink) => {
                         beyond = Some(node);
