@@ -10,8 +10,7 @@
 //! ```
 //!
 //! So pairs are read where they stand, and a map of a [`Shape`], whose keys are known to be in order,
-//! is cast: its mould becomes one tuple that has room for all, which is overwritten before anybody
-//! else knows it. What is left are the tuple of the keys and the map, as the VM itself writes them.
+//! is written as the VM itself writes it: the tuple of the keys, and the map behind it.
 //!
 //! OTP 25 and 27 lay maps out like this. As with the words of immediates ([`tags`]), it is not taken
 //! for granted: [`load`] looks at maps that the C interface made, and compares with them what is made
@@ -19,15 +18,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use etsunami::term::layout::immediate;
-use etsunami::term::shape::{MAX_KEYS, MOULD, Shape};
+use etsunami::term::shape::{MAX_KEYS, Shape};
 
 use super::piece::{BOXED, behind, tuple_header};
 use super::tags;
-use crate::vm::{Env, VmTerm};
+use crate::vm::{Env, MAX_PIECE, VmTerm};
 
 /// Header, size and keys.
-const FIXED: usize = MOULD;
+const FIXED: usize = 3;
 /// In place of a header: no block has it.
 const UNKNOWN: u64 = u64::MAX;
 
@@ -88,16 +86,20 @@ unsafe fn read<'e>(map: *const u64) -> (&'e [u64], &'e [u64]) {
 /// The words of a map of a shape and of the tuple of its keys, if they can be made here.
 #[inline(always)]
 pub fn words(shape: Shape) -> Option<usize> {
-    (header() != UNKNOWN).then(|| 1 + 2 * shape.len() + FIXED)
+    (header() != UNKNOWN).then(|| words_of(shape.len()))
 }
 
-/// Writes a map of a shape but for its values: its word, and where they are to be written.
+#[inline(always)]
+const fn words_of(keys: usize) -> usize {
+    1 + 2 * keys + FIXED
+}
+
+/// Writes a map of so many keys but for its values: its word, and where they are to be written.
 ///
 /// # Safety
-/// There is room for its [`words`].
+/// There is room for its [`words`]. The keys are immediates in the VM's order.
 #[inline(always)]
-pub unsafe fn open(shape: Shape, to: *mut u64) -> (u64, *mut u64) {
-    let keys = shape.keys();
+pub unsafe fn open(keys: &[u64], to: *mut u64) -> (u64, *mut u64) {
     // SAFETY: by contract.
     unsafe {
         to.write(tuple_header(keys.len()));
@@ -115,34 +117,23 @@ pub unsafe fn open(shape: Shape, to: *mut u64) -> (u64, *mut u64) {
 /// A map of a shape, if it can be made here.
 #[inline]
 pub fn make<'e>(env: Env<'e>, shape: Shape, values: &[VmTerm<'e>]) -> Option<VmTerm<'e>> {
-    let known = header() != UNKNOWN && shape.len() == values.len();
-    // SAFETY: the mould of a shape.
-    known.then(|| unsafe { cast(env, shape.mould(), values) })
+    // SAFETY: the keys of a shape.
+    words(shape).map(|_| unsafe { write(env, shape.keys(), values) })
 }
 
-/// A map by its mould.
+/// A map of these keys.
 ///
 /// # Safety
-/// The mould is that of as many keys as there are values; they are immediates in the VM's order.
-/// The header of maps is known.
+/// They are at most [`MAX_KEYS`] immediates in the VM's order. The header of maps is known.
 #[inline(always)]
-unsafe fn cast<'e>(env: Env<'e>, mould: &[u64], values: &[VmTerm<'e>]) -> VmTerm<'e> {
-    let n = values.len();
-    debug_assert_eq!(mould.len(), 2 * n + FIXED);
-    // SAFETY: `VmTerm` is a transparent word, and immediates are terms of every environment.
-    let words = unsafe { std::slice::from_raw_parts(mould.as_ptr().cast(), mould.len()) };
-    let tuple = env.make_tuple(words);
-    let (keys, at) = (pointer(tuple.word()).cast_mut(), n + 1);
-    // SAFETY: the tuple was made just now, of a header and so many words that nobody else knows;
-    // what is written makes of it a tuple of the keys and, behind it, a map that refers to them.
+unsafe fn write<'e>(env: Env<'e>, keys: &[u64], values: &[VmTerm<'e>]) -> VmTerm<'e> {
+    const { assert!(words_of(MAX_KEYS) <= MAX_PIECE) };
+    assert_eq!(keys.len(), values.len(), "a value for each key");
+    // SAFETY: as many words were made for it.
     unsafe {
-        *keys = tuple_header(n);
-        let map = keys.add(at);
-        *map = header();
-        *map.add(1) = n as u64;
-        *map.add(2) = tuple.word();
-        map.add(FIXED).copy_from_nonoverlapping(values.as_ptr().cast(), n);
-        VmTerm::from_word(tuple.word() + 8 * at as u64)
+        let (map, at) = open(keys, env.make_words(words_of(keys.len())));
+        at.copy_from_nonoverlapping(values.as_ptr().cast(), values.len());
+        VmTerm::from_word(map)
     }
 }
 
@@ -185,10 +176,9 @@ fn makes_equal_maps(env: Env) -> bool {
     (1..=MAX_KEYS).all(|n| {
         let (keys, values) = numbers(env, n);
         let Some(theirs) = env.make_map(&keys, &values) else { return false };
-        let mut mould: Vec<u64> = keys.iter().map(|key| key.word()).collect();
-        mould.resize(2 * n + FIXED, immediate::NIL);
-        // SAFETY: a mould as that of a shape; `load` has set the header.
-        let ours = unsafe { cast(env, &mould, &values) };
+        let words: Vec<u64> = keys.iter().map(|key| key.word()).collect();
+        // SAFETY: small integers in their order; `load` has set the header.
+        let ours = unsafe { write(env, &words, &values) };
         ours.identical(theirs)
             && env.map_size(ours) == Some(n)
             && env.copy(ours).identical(theirs)

@@ -301,7 +301,7 @@ impl<'e, F: Fn(Kind, *const u64) -> VmTerm<'e>> Writer<F> {
                 Kind::Shaped if flatmap::words(Shape::of_header(head)).is_some() => {
                     let shape = Shape::of_header(head);
                     let to = self.take(flatmap::words(shape).unwrap_or(0));
-                    let (map, values) = flatmap::open(shape, to);
+                    let (map, values) = flatmap::open(shape.keys(), to);
                     self.parts(roots(shape.len()), first, values);
                     map
                 }

@@ -4,7 +4,7 @@ use super::Shape;
 use super::room::Room;
 use crate::sync::{Arc, thread};
 
-type Small = Room<84, 32, 1>;
+type Small = Room<40, 32, 1>;
 
 fn atoms<const N: usize>(numbers: [u64; N]) -> [u64; N] {
     numbers.map(|number| number << 6 | 0x0b)

@@ -33,9 +33,6 @@ mod tests;
 /// The most keys of a map with a shape, which is what the VM's flat maps have; the least are two.
 pub const MAX_KEYS: usize = 32;
 
-/// The words of a [mould](Shape::mould) besides keys and values.
-pub const MOULD: usize = 3;
-
 /// The keys of a map, by where they stand: their number in bits 0..8, the place of the first in
 /// bits 8..32. Maps outside keys have one order of keys in a run of the VM, so two shapes are two
 /// sets of keys.
@@ -84,18 +81,6 @@ impl Shape {
         global::keys(self)
     }
 
-    /// The keys, then [`MOULD`] and once more as many words `[]` as there are keys: so many words
-    /// has a map of the VM with its tuple of keys, and the boundary makes maps of copies of it.
-    #[inline(always)]
-    pub fn mould(self) -> &'static [u64] {
-        global::mould(self)
-    }
-
-    /// The words of the mould of so many keys.
-    const fn mould_words(keys: usize) -> usize {
-        2 * keys + MOULD
-    }
-
     fn new(at: usize, len: usize) -> Shape {
         Shape((at << 8 | len) as u32)
     }
@@ -106,7 +91,7 @@ impl Shape {
     }
 }
 
-/// The shapes of the process: 4 MiB for their moulds, 256 KiB for the index, as far as they are used.
+/// The shapes of the process: 4 MiB for their keys, 256 KiB for the index, as far as they are used.
 #[cfg(not(loom))]
 mod global {
     use super::Shape;
@@ -128,11 +113,6 @@ mod global {
     pub(super) fn keys(shape: Shape) -> &'static [u64] {
         SHAPES.keys(shape)
     }
-
-    #[inline(always)]
-    pub(super) fn mould(shape: Shape) -> &'static [u64] {
-        SHAPES.mould(shape)
-    }
 }
 
 /// Loom's primitives cannot live in statics, and no model stores maps.
@@ -149,10 +129,6 @@ mod global {
     }
 
     pub(super) fn keys(_: Shape) -> &'static [u64] {
-        &[]
-    }
-
-    pub(super) fn mould(_: Shape) -> &'static [u64] {
         &[]
     }
 }

@@ -8,7 +8,7 @@ use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, UnsafeCell}
 /// How far from its home a shape may stand in the index.
 const PROBES: usize = 16;
 
-/// Room for shapes: so many words of moulds, slots of the index and counters of sights. The latter
+/// Room for shapes: so many words of keys, slots of the index and counters of sights. The latter
 /// two are powers of two.
 pub(super) struct Room<const WORDS: usize, const SLOTS: usize, const SIGHTS: usize> {
     words: [UnsafeCell<u64>; WORDS],
@@ -31,7 +31,7 @@ struct Used {
 /// In place of the sights that are needed: there is no room left.
 const FULL: u32 = u32::MAX;
 
-// SAFETY: a word of a mould is written once, by who holds the lock, and read only by who has its
+// SAFETY: a word is written once, by who holds the lock, and read only by who has its
 // shape, which is published after that.
 unsafe impl<const WORDS: usize, const SLOTS: usize, const SIGHTS: usize> Sync
     for Room<WORDS, SLOTS, SIGHTS>
@@ -66,29 +66,10 @@ impl<const WORDS: usize, const SLOTS: usize, const SIGHTS: usize> Room<WORDS, SL
     #[cfg(not(loom))]
     #[inline(always)]
     pub(super) fn keys(&self, shape: Shape) -> &[u64] {
-        // SAFETY: the mould begins with them.
-        unsafe { self.words(shape, shape.len()) }
-    }
-
-    /// The mould of a shape.
-    #[cfg(not(loom))]
-    #[inline(always)]
-    pub(super) fn mould(&self, shape: Shape) -> &[u64] {
-        // SAFETY: so long it is.
-        unsafe { self.words(shape, Shape::mould_words(shape.len())) }
-    }
-
-    /// The first words of a mould.
-    ///
-    /// # Safety
-    /// It has as many.
-    #[cfg(not(loom))]
-    #[inline(always)]
-    unsafe fn words(&self, shape: Shape, len: usize) -> &[u64] {
         let words: *const u64 = self.words.as_ptr().cast();
-        // SAFETY: a shape tells where its mould stands, inside `words`; it was written before the
-        // shape was made, and does not change. (A cell is as its word in memory.)
-        unsafe { std::slice::from_raw_parts(words.add(shape.at()), len) }
+        // SAFETY: a shape tells where its keys stand, inside `words`; they were written before the
+        // shape was made, and do not change. (A cell is as its word in memory.)
+        unsafe { std::slice::from_raw_parts(words.add(shape.at()), shape.len()) }
     }
 
     /// The shape of these keys, if it is known or can be taken.
@@ -175,12 +156,11 @@ impl<const WORDS: usize, const SLOTS: usize, const SIGHTS: usize> Room<WORDS, SL
     fn publish(&self, used: &mut Used, keys: &[u64], hash: u64) -> Option<Shape> {
         // Relaxed: only who holds the lock writes slots.
         let slot = self.window(hash).find(|slot| slot.load(Ordering::Relaxed) == 0)?;
-        let (at, end) = (used.words, used.words + Shape::mould_words(keys.len()));
+        let (at, end) = (used.words, used.words + keys.len());
         let room = self.words.get(at..end).filter(|_| used.shapes < SLOTS / 2)?;
-        let mould = keys.iter().chain(std::iter::repeat(&immediate::NIL));
-        for (word, content) in room.iter().zip(mould) {
+        for (word, &key) in room.iter().zip(keys) {
             // SAFETY: we hold the lock, and no shape leads to words that are not in use.
-            word.with_mut(|word| unsafe { *word = *content });
+            word.with_mut(|word| unsafe { *word = key });
         }
         *used = Used { words: end, shapes: used.shapes + 1 };
         // Relaxed: a hint.
@@ -198,7 +178,7 @@ impl<const WORDS: usize, const SLOTS: usize, const SIGHTS: usize> Room<WORDS, SL
 
     /// How often a new shape has to be seen when so much is taken.
     fn needed(used: Used) -> u32 {
-        if used.words + Shape::mould_words(MAX_KEYS) > WORDS || used.shapes == SLOTS / 2 {
+        if used.words + MAX_KEYS > WORDS || used.shapes == SLOTS / 2 {
             return FULL;
         }
         match (8 * used.words / WORDS).max(8 * used.shapes / (SLOTS / 2)) {
