@@ -210,4 +210,45 @@ defmodule Etsunami.BinaryTest do
     Etsunami.delete(tab)
     assert eventually(fn -> collect() && :erlang.memory(:binary) - before < 1_000_000 end)
   end
+
+  # Which of these are encoded on the stack, and which not, is a matter of where the binary stands.
+  for stands <- [:last, :before_immediates, :between, :before_compound, :nested, :twice] do
+    test "what is refused or is there already lets its binary go: #{stands}" do
+      object = &object(unquote(stands), &1, &2)
+      before = settled()
+
+      Task.await(
+        Task.async(fn ->
+          for type <- [:set, :bag, :duplicate_bag], n <- 1..100 do
+            tab = table(type)
+            kept = object.(n, whole(50_000))
+            Etsunami.insert(tab, kept)
+            assert Etsunami.lookup(tab, n) === [kept]
+            refute Etsunami.insert_new(tab, object.(n, whole(50_000)))
+            refute Etsunami.insert_new(tab, [object.(n, whole(50_000)), {0}])
+            Etsunami.insert(tab, object.(n, whole(50_000)))
+            Etsunami.delete_object(tab, object.(n, whole(50_001)))
+            if type == :set, do: update(tab, n)
+            Etsunami.delete(tab)
+          end
+        end)
+      )
+
+      assert eventually(fn -> collect() && :erlang.memory(:binary) - before < 1_000_000 end)
+    end
+  end
+
+  defp object(:last, key, binary), do: {key, 0, binary}
+  defp object(:before_immediates, key, binary), do: {key, binary, 0, :x}
+  defp object(:between, key, binary), do: {key, {0}, binary, :x}
+  defp object(:before_compound, key, binary), do: {key, binary, {0}}
+  defp object(:nested, key, binary), do: {key, {binary}}
+  defp object(:twice, key, binary), do: {key, binary, binary}
+
+  defp update(tab, key) do
+    refute Etsunami.update_element(tab, :missing, {2, whole(50_000)})
+    assert catch_error(Etsunami.update_element(tab, key, {9, whole(50_000)})) == :badarg
+    assert Etsunami.update_element(tab, key, {2, whole(50_002)})
+    assert Etsunami.lookup_element(tab, key, 2) === whole(50_002)
+  end
 end

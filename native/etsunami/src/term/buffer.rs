@@ -8,7 +8,8 @@
 //! [`Buffer::mark_irregular`].
 
 use super::layout::{
-    self, IRREGULAR, Kind, MAX_WORDS, NEGATIVE, SORTED, block_ref, header, shaped_header,
+    self, IRREGULAR, Kind, MAX_WORDS, NEGATIVE, SORTED, binary_block, block_ref, header,
+    shaped_header,
 };
 use super::shape::Shape;
 use super::view::Term;
@@ -242,8 +243,7 @@ impl Buffer {
         Ok(())
     }
 
-    /// Appends a binary that is held by reference: its bytes, what the VM knows it by, and the
-    /// address of what keeps it alive (0 in a probe, which borrows the caller's term).
+    /// Appends a binary that is held by reference: see [`binary_block`].
     ///
     /// # Safety
     /// The bytes stay where they are, unchanged, as long as the keeper is held or, without one, the
@@ -255,10 +255,10 @@ impl Buffer {
         vm_word: u64,
         keeper: u64,
     ) -> Result<(), TooLarge> {
-        let block = self.open(at, Kind::Foreign, layout::Foreign::Binary as usize, 4)?;
-        self.words[block] |= IRREGULAR;
-        let address = bytes.as_ptr().expose_provenance() as u64;
-        self.words[block + 1..].copy_from_slice(&[bytes.len() as u64, address, vm_word, keeper]);
+        let words = binary_block(bytes, vm_word, keeper);
+        let block = self.reserve(words.len())?;
+        self.words[at] = block_ref(Kind::Foreign, block - at);
+        self.words[block..].copy_from_slice(&words);
         self.foreign = true;
         Ok(())
     }

@@ -151,6 +151,15 @@ pub fn shaped_header(shape: Shape, words: usize) -> u64 {
     shape.bits() | (words as u64) << 32
 }
 
+/// The block of a binary that is held by reference: its length in bytes and their address, what the
+/// VM knows it by, and the address of what keeps it alive (0 in a probe, which borrows the caller's
+/// term).
+#[inline(always)]
+pub fn binary_block(bytes: &[u8], vm_word: u64, keeper: u64) -> [u64; 5] {
+    let head = header(Foreign::Binary as usize, 5) | IRREGULAR;
+    [head, bytes.len() as u64, bytes.as_ptr().expose_provenance() as u64, vm_word, keeper]
+}
+
 /// The count of a header.
 #[inline(always)]
 pub fn count(header: u64) -> usize {

@@ -145,7 +145,7 @@ pub fn encode_key<'s>(env: Env, term: VmTerm, slot: &'s mut Slot) -> Result<Term
         return Ok(Term::immediate(&slot.word));
     }
     let Slot { quick, buffer, .. } = slot;
-    match quick.term(env, term, Role::Key) {
+    match quick.key(env, term) {
         Some(key) => Ok(key),
         None => encode_key_block(env, term, buffer),
     }

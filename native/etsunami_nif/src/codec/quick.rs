@@ -7,16 +7,18 @@
 //! [`DEPTH`] deep. The words are the same that the general walk gives.
 //!
 //! What does not fit, needs a keeper, has to be sorted or is irregular is left to the general walk:
-//! nothing has been kept by then that would have to be given back.
+//! nothing has been kept by then that would have to be given back. But a long binary that is a value
+//! by itself, or an element of an object behind which stand immediates alone, is held by reference
+//! here, last of all.
 
 use std::mem::MaybeUninit;
 
 use etsunami::term::buffer::pack;
-use etsunami::term::layout::{Kind, block_ref, header, is_immediate, shaped_header};
+use etsunami::term::layout::{Kind, binary_block, block_ref, header, is_immediate, shaped_header};
 use etsunami::term::shape::Shape;
 use etsunami::term::view::Term;
 
-use super::binary::COPIED;
+use super::binary::{self, COPIED};
 use super::encode::Role;
 use super::{flatmap, piece, short_binary};
 use crate::vm::{Env, VmTerm};
@@ -40,19 +42,31 @@ impl Default for Quick {
 }
 
 impl Quick {
-    /// Encodes a term that is used during the call and no longer: it has no keepers.
+    /// Encodes a key that is used during the call and no longer: it has no keepers.
     #[inline(always)]
-    pub fn term<'e>(&mut self, env: Env<'e>, term: VmTerm<'e>, role: Role) -> Option<Term<'_>> {
-        if !piece::usable() {
-            return None;
-        }
-        self.len = 1;
-        self.block(env, 0, term, role, DEPTH)?;
+    pub fn key<'e>(&mut self, env: Env<'e>, term: VmTerm<'e>) -> Option<Term<'_>> {
+        self.root(env, term, Role::Key)?;
         // SAFETY: a whole encoding, of which word 0 is the root.
         Some(unsafe { Term::at(self.words(), 0) })
     }
 
-    /// Encodes an object, a tuple with an element at `keypos` (from 1): its words and its arity.
+    /// Encodes a value, which owns a keeper if there is one.
+    #[inline(always)]
+    pub fn value<'e>(&mut self, env: Env<'e>, term: VmTerm<'e>) -> Option<Term<'_>> {
+        self.root(env, term, Role::Value).or_else(|| self.held_binary(env, 0, term))?;
+        // SAFETY: as above.
+        Some(unsafe { Term::at(self.words(), 0) })
+    }
+
+    /// Encodes what is no immediate, from the first word on.
+    #[inline(always)]
+    fn root<'e>(&mut self, env: Env<'e>, term: VmTerm<'e>, role: Role) -> Option<()> {
+        self.len = 1;
+        piece::usable().then(|| self.block(env, 0, term, role, DEPTH))?
+    }
+
+    /// Encodes an object, a tuple with an element at `keypos` (from 1): its words, which own a keeper if
+    /// there is one, and its arity.
     #[inline(always)]
     pub fn object<'e>(
         &mut self,
@@ -70,10 +84,32 @@ impl Quick {
             if !is_immediate(word) {
                 let role = if i + 1 == keypos { Role::Key } else { Role::Value };
                 // SAFETY: an element's word is a term of the call.
-                self.block(env, i, unsafe { VmTerm::from_word(word) }, role, DEPTH)?;
+                let element = unsafe { VmTerm::from_word(word) };
+                if self.block(env, i, element, role, DEPTH).is_none() {
+                    let rest = &elements[i + 1..];
+                    let last = role == Role::Value && rest.iter().all(|&word| is_immediate(word));
+                    return last
+                        .then(|| self.held_binary(env, i, element))?
+                        .map(|()| (self.words(), elements.len()));
+                }
             }
         }
         Some((self.words(), elements.len()))
+    }
+
+    /// Encodes a long binary, which is held from then on, so it has to be the last thing to be done;
+    /// its root word stands at position `at`.
+    #[inline(never)]
+    fn held_binary<'e>(&mut self, env: Env<'e>, at: usize, term: VmTerm<'e>) -> Option<()> {
+        // Others have left words behind when they were given up.
+        env.binary(term).filter(|bytes| bytes.len() > COPIED)?;
+        let block = self.take(binary_block(&[], 0, 0).len())?;
+        let held = binary::hold(env, term)?;
+        self.set(at, block_ref(Kind::Foreign, block - at));
+        for (i, word) in binary_block(held.bytes, held.word, held.keeper).into_iter().enumerate() {
+            self.set(block + i, word);
+        }
+        Some(())
     }
 
     /// The words so far.

@@ -53,7 +53,7 @@ fn with_object<'e, R>(
     }
     let mut quick = Quick::default();
     if let Some((words, arity)) = quick.object(env, term, keypos) {
-        // SAFETY: just encoded; there are no keepers.
+        // SAFETY: just encoded, with its keeper if it has one.
         return f(unsafe { Draft::new(words, arity) });
     }
     let mut buffer = Scratch::take();

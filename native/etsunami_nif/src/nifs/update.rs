@@ -254,18 +254,21 @@ fn assign_block<'e>(
     position: usize,
     value: VmTerm<'e>,
 ) -> Result<Assigned, Raise<'e>> {
-    let mut quick = Quick::default();
-    if let Some(term) = quick.term(env, value, Role::Value) {
-        return Ok(table.assign_one(guard, key, position, term));
-    }
-    let mut buffer = Scratch::take();
-    match encode::encode_term(env, value, Role::Value, Keep::Retain, &mut buffer) {
-        Ok(()) => (),
-        Err(Failure::TooLong) => return Err(Raise::Dirty),
-        Err(_) => return Ok(Assigned::Undecided),
-    }
-    // SAFETY: just encoded.
-    let term = unsafe { Term::at(buffer.words(), 0) };
+    let (mut quick, mut buffer);
+    quick = Quick::default();
+    let term = match quick.value(env, value) {
+        Some(term) => term,
+        None => {
+            buffer = Scratch::take();
+            match encode::encode_term(env, value, Role::Value, Keep::Retain, &mut buffer) {
+                Ok(()) => (),
+                Err(Failure::TooLong) => return Err(Raise::Dirty),
+                Err(_) => return Ok(Assigned::Undecided),
+            }
+            // SAFETY: just encoded.
+            unsafe { Term::at(buffer.words(), 0) }
+        }
+    };
     let done = table.assign_one(guard, key, position, term);
     // The object has retained the keepers for itself.
     release(term);
