@@ -326,19 +326,30 @@ impl<'e, F: Fn(Kind, *const u64) -> VmTerm<'e>> Writer<F> {
     #[inline(always)]
     unsafe fn list(&mut self, roots: &[u64], first: *const u64) -> u64 {
         let n = roots.len() - 1;
-        // SAFETY: as above.
+        // SAFETY: as above; the tail stands in the last cell.
         unsafe {
             let to = self.take(2 * n);
-            for (i, &root) in roots.iter().enumerate() {
-                let word = if is_immediate(root) { root } else { self.part(root, first.add(i)) };
-                // The tail stands in the last cell.
-                let at = if i == n { 2 * n - 1 } else { 2 * i };
-                to.add(at).write(word);
-                if i + 1 < n {
-                    to.add(2 * i + 1).write(to.add(2 * i + 2) as u64 | CELL);
-                }
+            for (i, &root) in roots[..n].iter().enumerate() {
+                let cell = to.add(2 * i);
+                cell.write(root);
+                cell.add(1).write(cell.add(2) as u64 | CELL);
+            }
+            to.add(2 * n - 1).write(roots[n]);
+            // Apart from the loop above, which so takes several cells at once.
+            if !is_immediate(roots.iter().fold(u64::MAX, |all, word| all & word)) {
+                self.list_parts(roots, first, to);
             }
             to as u64 | CELL
+        }
+    }
+
+    /// Writes the parts of a list that are no immediates.
+    #[inline(never)]
+    unsafe fn list_parts(&mut self, roots: &[u64], first: *const u64, to: *mut u64) {
+        let n = roots.len() - 1;
+        for (i, &root) in roots.iter().enumerate().filter(|(_, root)| !is_immediate(**root)) {
+            // SAFETY: as above.
+            unsafe { to.add(2 * i - usize::from(i == n)).write(self.part(root, first.add(i))) };
         }
     }
 }
