@@ -54,6 +54,15 @@ impl Table {
         self.key(draft.element(self.spec.keypos - 1))
     }
 
+    /// Asks for what a change of this key will look at first: it comes into the cache while the object
+    /// is being encoded.
+    #[inline(always)]
+    pub fn prefetch(&self, guard: &Guard, key: Key<'_>) {
+        if let Ok(generation) = self.generation(guard) {
+            generation.prefetch(guard, key.digest);
+        }
+    }
+
     /// Inserts an object; in `set` and `ordered_set` it replaces the one with its key, in `bag`
     /// an equal object is not stored twice. Atomic.
     #[inline]

@@ -66,13 +66,15 @@ impl Quick {
     }
 
     /// Encodes an object, a tuple with an element at `keypos` (from 1): its words, which own a keeper if
-    /// there is one, and its arity.
+    /// there is one, and its arity. `early` gets the key as soon as it is encoded, unless immediates
+    /// alone are left.
     #[inline(always)]
     pub fn object<'e>(
         &mut self,
         env: Env<'e>,
         term: VmTerm<'e>,
         keypos: usize,
+        early: impl FnOnce(Term<'_>),
     ) -> Option<(&[u64], usize)> {
         if !piece::usable() {
             return None;
@@ -80,9 +82,15 @@ impl Quick {
         let elements = tuple(term).filter(|elements| elements.len() >= keypos)?;
         self.len = 0;
         self.append(elements)?;
+        let (key, mut early) = (keypos - 1, Some(early));
         for (i, &word) in elements.iter().enumerate() {
             if !is_immediate(word) {
-                let role = if i + 1 == keypos { Role::Key } else { Role::Value };
+                let role = if i == key { Role::Key } else { Role::Value };
+                let known = i > key || is_immediate(elements[key]);
+                if let Some(early) = early.take_if(|_| known && role == Role::Value) {
+                    // SAFETY: an encoded element.
+                    early(unsafe { Term::at(self.words(), key) });
+                }
                 // SAFETY: an element's word is a term of the call.
                 let element = unsafe { VmTerm::from_word(word) };
                 if self.block(env, i, element, role, DEPTH).is_none() {

@@ -13,7 +13,7 @@ mod traverse;
 mod update;
 mod write;
 
-use etsunami::table::{Draft, Hit, Table};
+use etsunami::table::{Draft, Hit, Key, Table};
 use etsunami::term::object::release;
 use etsunami::term::probe::OwnedKey;
 use etsunami::term::view::Term;
@@ -38,12 +38,13 @@ fn with_key<'e, R>(
 }
 
 /// Encodes an object that is going to be stored in a table, and lends the draft to `f`, which has
-/// to make an object of it.
+/// to make an object of it. `early` may get the key before the rest is encoded.
 #[inline(always)]
 fn with_object<'e, R>(
     env: Env<'e>,
     table: &Table,
     term: VmTerm<'e>,
+    early: impl FnOnce(Key<'_>),
     f: impl FnOnce(Draft<'_>) -> Result<R, Raise<'e>>,
 ) -> Result<R, Raise<'e>> {
     let keypos = table.spec().keypos;
@@ -52,7 +53,8 @@ fn with_object<'e, R>(
         return f(unsafe { Draft::new(words, words.len()) });
     }
     let mut quick = Quick::default();
-    if let Some((words, arity)) = quick.object(env, term, keypos) {
+    let early = |key: Term<'_>| early(table.key(key));
+    if let Some((words, arity)) = quick.object(env, term, keypos, early) {
         // SAFETY: just encoded, with its keeper if it has one.
         return f(unsafe { Draft::new(words, arity) });
     }

@@ -115,7 +115,7 @@ fn with_default<'e>(
 ) -> Answer<'e> {
     let key = owned(env, key, Role::Key)?;
     let key = table.key(key.term());
-    let default = with_object(env, table, default, |draft| Ok(Detached::new(draft, key)?))?;
+    let default = with_object(env, table, default, |_| (), |draft| Ok(Detached::new(draft, key)?))?;
     f(key, &default)
 }
 
@@ -254,6 +254,7 @@ fn assign_block<'e>(
     position: usize,
     value: VmTerm<'e>,
 ) -> Result<Assigned, Raise<'e>> {
+    table.prefetch(guard, key);
     let (mut quick, mut buffer);
     quick = Quick::default();
     let term = match quick.value(env, value) {

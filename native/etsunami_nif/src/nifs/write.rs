@@ -2,7 +2,7 @@
 
 use etsunami::reclaim::pin;
 use etsunami::table::options::Need;
-use etsunami::table::{Hit, ListInsert};
+use etsunami::table::{Hit, Key, ListInsert};
 
 use super::{objects, require_short, with_key, with_object};
 use crate::args;
@@ -24,7 +24,8 @@ raw_nif! {
         }
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
-        with_object(env, &handle.table, objects, |draft| {
+        let early = |key: Key<'_>| handle.table.prefetch(&guard, key);
+        with_object(env, &handle.table, objects, early, |draft| {
             handle.table.insert(&guard, draft)?;
             Ok(atoms().r#true)
         })
@@ -39,7 +40,8 @@ raw_nif! {
         }
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
-        with_object(env, &handle.table, objects, |draft| {
+        let early = |key: Key<'_>| handle.table.prefetch(&guard, key);
+        with_object(env, &handle.table, objects, early, |draft| {
             Ok(boolean(handle.table.insert_new(&guard, draft)?))
         })
     }
@@ -91,10 +93,16 @@ fn insert_list<'e>(env: Env<'e>, table: VmTerm<'e>, objects: VmTerm<'e>, mode: M
         if count % ASK_EVERY == 0 && !wanted() {
             return Err(Cause::Id.into());
         }
-        with_object(env, &handle.table, object, |draft| {
-            words += draft.words();
-            Ok(list.push(draft)?)
-        })
+        with_object(
+            env,
+            &handle.table,
+            object,
+            |_| (),
+            |draft| {
+                words += draft.words();
+                Ok(list.push(draft)?)
+            },
+        )
     })?;
     if normal && count > CHARGED_LIST {
         budget::consume(env, words + count * super::WORDS_PER_OBJECT);
@@ -145,7 +153,8 @@ raw_nif! {
     fn delete_object/2(env, &[table, object]) {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
-        with_object(env, &handle.table, object, |draft| {
+        let early = |key: Key<'_>| handle.table.prefetch(&guard, key);
+        with_object(env, &handle.table, object, early, |draft| {
             handle.table.delete_object(&guard, draft)?;
             Ok(atoms().r#true)
         })
