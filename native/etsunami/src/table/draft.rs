@@ -2,12 +2,12 @@
 
 use super::Key;
 use crate::error::Error;
-use crate::term::object::ObjectPtr;
-use crate::term::view::Term;
+use crate::term::object::{ObjectPtr, equal_elements, release};
+use crate::term::view::{Roots, Term};
 
 /// The words of a tuple: its element roots, then their blocks (what `term::Buffer` holds after
 /// encoding an object). A draft that has foreign blocks owns their keepers; make it an object at
-/// once, also to throw it away.
+/// once, also to throw it away. (The core may discard it instead.)
 #[derive(Clone, Copy)]
 pub struct Draft<'a> {
     words: &'a [u64],
@@ -47,6 +47,31 @@ impl<'a> Draft<'a> {
     #[inline(always)]
     pub(crate) fn flat(&self) -> Option<&'a [u64]> {
         (self.words.len() == self.arity).then_some(self.words)
+    }
+
+    /// Its elements.
+    #[inline(always)]
+    pub(crate) fn elements(&self) -> Roots<'a> {
+        // SAFETY: a draft is a well-formed encoding (see the type), and borrowed for 'a.
+        unsafe { Roots::new(self.words.as_ptr(), self.arity) }
+    }
+
+    /// True if the object that would be made of it is `=:=` to this one.
+    ///
+    /// # Safety
+    /// The object lives.
+    #[inline(always)]
+    pub(crate) unsafe fn is_equal(&self, object: ObjectPtr) -> bool {
+        // SAFETY: by contract.
+        equal_elements(unsafe { object.elements() }, self.elements())
+    }
+
+    /// Gives the keepers back, if no object is to be made of the draft.
+    #[inline]
+    pub(crate) fn discard(self) {
+        if self.flat().is_none() {
+            self.elements().for_each(release);
+        }
     }
 
     /// Allocates the object.

@@ -8,8 +8,9 @@ use crate::engine::batch::{self, Settled};
 use crate::engine::group::{self, Append, Groups, Member, Removed, Repeats};
 use crate::engine::{Change, Delta, Word};
 use crate::reclaim::Guard;
-use crate::term::object::{ObjectPtr, equal_objects, hash_object};
+use crate::term::object::{ObjectPtr, equal_objects, hash_elements, hash_object};
 
+use super::Draft;
 use super::generation::Step;
 use super::keys::{GHOST, Held, held, object, word_of};
 use super::options::Kind;
@@ -157,6 +158,13 @@ pub(crate) fn difference(old: Word, new: Word) -> Delta {
     Delta { objects: new.objects - old.objects, words: new.words - old.words }
 }
 
+/// How counters change when an object is appended to a word.
+fn growth(current: Word, object: ObjectPtr) -> Delta {
+    let before = len(current);
+    let overhead = group::overhead_words(before + 1) - group::overhead_words(before);
+    Delta { objects: 1, words: object_words(object) + overhead as i64 }
+}
+
 /// A resolved word without ghosts: what groups build on.
 fn live(word: Word) -> Word {
     if word.0 & GHOST == 0 { word } else { Word::EMPTY }
@@ -194,9 +202,33 @@ impl Owned {
         match unsafe { self.groups.append(current, object.addr(), self.repeats()) } {
             Append::Duplicate => Step::keep(false),
             Append::Word(word) => {
-                let delta = difference(current, word);
+                let delta = growth(current, object);
                 Step { change: Change::Put(word), delta, result: true }
             }
+        }
+    }
+
+    /// [`Owned::append`] of an object that is known not to be there.
+    pub(crate) fn append_new(&self, held: Held, object: ObjectPtr) -> Step<()> {
+        let current = word_held(held);
+        // SAFETY: the caller holds the key's lock, and the object is its own.
+        match unsafe { self.groups.append(current, object.addr(), Repeats::Allow) } {
+            Append::Duplicate => Step::keep(()),
+            Append::Word(word) => {
+                let delta = growth(current, object);
+                Step { change: Change::Put(word), delta, result: () }
+            }
+        }
+    }
+
+    /// True if what the key holds has an object equal to this one, under the key's lock.
+    #[inline(always)]
+    pub(crate) fn has(&self, held: Held, draft: Draft<'_>) -> bool {
+        let hash = || hash_elements(draft.elements(), self.groups.member().seed);
+        // SAFETY: the caller holds the key's lock, which keeps the members.
+        unsafe {
+            let same = |one| draft.is_equal(ObjectPtr::from_addr(one));
+            Groups::<Objects>::contains(word_held(held), hash, same)
         }
     }
 

@@ -77,9 +77,12 @@ impl Table {
                     self.put(guard, generation, key, draft.allocate(key.digest)?)
                 }
             },
+            Kind::Bag if draft.words() <= MADE_UNDER_LOCK => {
+                self.append_missing(guard, generation, key, draft)
+            }
             Kind::Bag | Kind::DuplicateBag => {
-                let object = draft.allocate(key.digest)?;
-                self.append(guard, generation, key, object)
+                generation.prefetch(guard, key.digest);
+                self.append(guard, generation, key, draft.allocate(key.digest)?)
             }
         }
     }
@@ -123,6 +126,40 @@ impl Table {
             unsafe { object.free() };
         }
         done
+    }
+
+    /// Appends an object to a bag if it is not there yet: only then it is made.
+    #[inline]
+    fn append_missing(
+        &self,
+        guard: &Guard,
+        generation: &Generation,
+        key: Key<'_>,
+        draft: Draft<'_>,
+    ) -> Result {
+        let owned = &generation.keys().owned;
+        // Without the lock: to have been there at one moment of the call is as good as to be inserted
+        // then.
+        if let Held::Object(one) = generation.get(guard, key)
+            // SAFETY: the guard keeps what is stored.
+            && unsafe { draft.is_equal(one) }
+        {
+            draft.discard();
+            return Ok(());
+        }
+        let outcome = self.modify(guard, generation, key, |held| {
+            if owned.has(held, draft) {
+                return Step::keep(Ok(false));
+            }
+            match draft.allocate(key.digest) {
+                Ok(object) => owned.append_new(held, object).with(Ok(true)),
+                Err(error) => Step::keep(Err(error)),
+            }
+        });
+        if outcome != Ok(Ok(true)) {
+            draft.discard();
+        }
+        outcome?.map(|_| ()).map_err(Stop::from)
     }
 
     pub(super) fn append(
@@ -214,6 +251,10 @@ impl Table {
         self.fixation.make_ghost(key)
     }
 }
+
+/// Larger objects of bags are made before the lock is taken, needed or not: nobody shall wait while
+/// they are copied.
+const MADE_UNDER_LOCK: usize = 128;
 
 /// How much of somebody else's list insert one call completes before it asks to be called again.
 pub(crate) const HELP_BUDGET: usize = 4096;

@@ -416,8 +416,13 @@ pub fn release(term: Term) {
 /// Both live.
 pub unsafe fn equal_objects(a: ObjectPtr, b: ObjectPtr) -> bool {
     // SAFETY: both live by the caller's promise.
-    let (x, y) = unsafe { (a.elements(), b.elements()) };
-    x.len() == y.len() && x.zip(y).all(|(a, b)| equal(a, b))
+    unsafe { equal_elements(a.elements(), b.elements()) }
+}
+
+/// True if objects of these elements are `=:=`.
+#[inline]
+pub fn equal_elements(a: Roots, b: Roots) -> bool {
+    a.len() == b.len() && a.zip(b).all(|(a, b)| equal(a, b))
 }
 
 /// The hash of a whole object, all 64 bits, coherent with [`equal_objects`].
@@ -426,7 +431,11 @@ pub unsafe fn equal_objects(a: ObjectPtr, b: ObjectPtr) -> bool {
 /// The object lives.
 pub unsafe fn hash_object(object: ObjectPtr, seed: u64) -> u64 {
     // SAFETY: the object lives by the caller's promise.
-    let elements = unsafe { object.elements() };
+    hash_elements(unsafe { object.elements() }, seed)
+}
+
+/// [`hash_object`] of an object of these elements.
+pub fn hash_elements(elements: Roots, seed: u64) -> u64 {
     elements.fold(elements.len() as u64, |state, term| {
         hash::mix(state ^ hash_contents(term, seed), seed)
     })

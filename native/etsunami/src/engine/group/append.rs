@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use super::iter::Members;
-use super::small::{Entry, Small};
+use super::small::{ARRAY_MAX, Array, Entry, Small, array_of};
 use super::{Append, Form, Groups, Member, Repeats, Word};
 use crate::reclaim::Guard;
 
@@ -14,8 +14,43 @@ impl<M: Member> Groups<M> {
     /// As for [`len`](super::len); the caller holds the key's lock, and `current` is the key's
     /// newest state. The object is alive and the caller's; unless it is a duplicate, the word owns
     /// it then.
+    #[inline]
     pub unsafe fn append(&self, current: Word, object: usize, repeats: Repeats) -> Append {
+        // SAFETY: members and the new object are alive.
+        let refused =
+            |one: usize| repeats == Repeats::Refuse && unsafe { self.member.same(one, object) };
         // SAFETY: by contract.
+        let form = unsafe { Form::of(current) };
+        match form {
+            Form::Empty => Append::Word(Word(object)),
+            Form::Bare(one) if refused(one) => Append::Duplicate,
+            Form::Bare(one) => {
+                let entries = [Entry { object: one, number: 0 }, Entry { object, number: 1 }];
+                Append::Word(array_of(entries.into_iter()))
+            }
+            Form::Array(array) => {
+                // SAFETY: by contract; arrays never change.
+                let entries = unsafe { Array::items(array) };
+                if entries.iter().any(|entry| refused(entry.object)) {
+                    return Append::Duplicate;
+                }
+                if entries.len() == ARRAY_MAX {
+                    // SAFETY: by contract.
+                    return unsafe { self.append_general(current, object, Repeats::Allow) };
+                }
+                let number = entries.last().map_or(0, |last| last.number + 1);
+                let more = Entry { object, number };
+                let grown = (0..entries.len() + 1).map(|at| *entries.get(at).unwrap_or(&more));
+                Append::Word(array_of(grown))
+            }
+            // SAFETY: by contract.
+            Form::View(_) => unsafe { self.append_general(current, object, repeats) },
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn append_general(&self, current: Word, object: usize, repeats: Repeats) -> Append {
+        // SAFETY: by contract of `append`.
         let word = unsafe { self.append_many(current, &[object], repeats, |_| ()) };
         if word == current { Append::Duplicate } else { Append::Word(word) }
     }

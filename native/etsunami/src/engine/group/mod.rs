@@ -291,12 +291,32 @@ impl<M: Member> Groups<M> {
     pub unsafe fn contains_equal(&self, current: Word, probe: usize) -> bool {
         // SAFETY: by contract.
         unsafe {
+            let hash = || self.member.hash(probe);
+            Self::contains(current, hash, |one| self.member.same(one, probe))
+        }
+    }
+
+    /// [`Groups::contains_equal`] of what is no object yet: `hash` gives the hash that the object
+    /// would have, `same` tells whether a member is equal to it.
+    ///
+    /// # Safety
+    /// As for [`Groups::append`].
+    #[inline(always)]
+    pub unsafe fn contains(
+        current: Word,
+        hash: impl FnOnce() -> u64,
+        same: impl Fn(usize) -> bool,
+    ) -> bool {
+        // SAFETY: by contract.
+        unsafe {
             match Form::of(current) {
+                Form::Empty => false,
+                Form::Bare(one) => same(one),
+                Form::Array(array) => Array::items(array).iter().any(|entry| same(entry.object)),
                 Form::View(view) => {
-                    let (view, hash) = (&*view, self.member.hash(probe));
-                    view.index().find(hash, |n| self.is_same(view.get(n), probe)).is_some()
+                    let (view, hash) = (&*view, hash());
+                    view.index().find(hash, |n| view.get(n).is_some_and(&same)).is_some()
                 }
-                _ => Members::of_word(current, 0).any(|(_, one)| self.member.same(one, probe)),
             }
         }
     }

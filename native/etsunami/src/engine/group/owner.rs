@@ -1,9 +1,9 @@
 //! Who frees what, and when: the ends of a word's life.
 
 use super::iter::Members;
-use super::small::Array;
+use super::small::{Array, Entry};
 use super::view::{Dying, View};
-use super::{Form, Groups, Member, Word};
+use super::{Form, Groups, Member, Word, first};
 use crate::reclaim::{self, Guard};
 
 /// Bytes that a member of a large group takes in its structure, for back-pressure.
@@ -31,13 +31,13 @@ impl<M: Member> Groups<M> {
         unsafe {
             match Form::of(old) {
                 Form::Empty => {}
+                // As a rule another one was appended.
+                Form::Bare(object) if first(new) == object => {}
                 Form::Bare(object) => retire_missing::<M>(guard, object, new),
                 Form::Array(array) => {
                     // An array turns into a view only by growing, so it lost nobody.
                     if !matches!(Form::of(new), Form::View(_)) {
-                        for entry in Array::items(array) {
-                            retire_missing::<M>(guard, entry.object, new);
-                        }
+                        retire_missing_entries::<M>(guard, array, new);
                     }
                     retire_array(guard, array);
                 }
@@ -149,6 +149,24 @@ impl<M: Member> Groups<M> {
 unsafe fn end(word: Word) -> u64 {
     // SAFETY: the callers pass live words.
     unsafe { Members::of_word(word, 0) }.last().map_or(0, |(number, _)| number + 1)
+}
+
+/// Retires the objects of an array that a small word has not.
+unsafe fn retire_missing_entries<M: Member>(guard: &Guard, array: *mut Array, new: Word) {
+    // SAFETY: by contract of `superseded`.
+    unsafe {
+        let mut entries = Array::items(array);
+        if let Form::Array(new) = Form::of(new) {
+            // Those before the first one that was removed stand where they stood: all of them, if
+            // one was appended.
+            let same = |(old, new): &(&Entry, &Entry)| old.object == new.object;
+            let stay = entries.iter().zip(Array::items(new)).take_while(same).count();
+            entries = &entries[stay..];
+        }
+        for entry in entries {
+            retire_missing::<M>(guard, entry.object, new);
+        }
+    }
 }
 
 /// Retires an object unless a small word has it.

@@ -58,9 +58,15 @@ impl Small {
         match self.entries() {
             [] => Word::EMPTY,
             [Entry { object, number: 0 }] => Word(*object),
-            entries => Word(Array::alloc((), entries.iter().copied()) as usize | GROUP),
+            entries => array_of(entries.iter().copied()),
         }
     }
+}
+
+/// The word of a new array.
+#[inline(always)]
+pub(super) fn array_of(entries: impl ExactSizeIterator<Item = Entry>) -> Word {
+    Word(Array::alloc((), entries) as usize | GROUP)
 }
 
 impl From<*mut View> for Word {

@@ -349,3 +349,36 @@ fn duplicates_in_a_list_are_held_until_it_is_decided() {
     let left = if visible.into_inner() { 1 } else { 3001 };
     assert_eq!(table.size(&pin()), left);
 }
+
+/// An object of a bag is looked for without the key's lock, then under it, and made only if it is
+/// missing: of several who insert equal objects, one does, and who deletes takes away one.
+#[test]
+fn equal_objects_of_a_bag_are_there_once() {
+    let table = &shared(Form::of(Kind::Bag));
+    let insert = |k, value| retry(|guard| table.insert(guard, pair(k, value).draft()));
+    thread::scope(|scope| {
+        for own in 2..5 {
+            scope.spawn(move || {
+                for round in 0..20 * ROUNDS {
+                    let k = round % 3;
+                    insert(k, 1);
+                    // Groups of several objects, and of one.
+                    if round % 7 == own {
+                        insert(k, own);
+                    }
+                    if round % 5 == own {
+                        delete(table, k);
+                    }
+                    let buffer = key_buffer(&int(k));
+                    let guard = pin();
+                    let hit = table.find(&guard, key(table, &buffer));
+                    let equal = hit.objects().filter(|&object| value_of(object) == 1).count();
+                    assert!(equal <= 1, "{equal} equal objects");
+                }
+            });
+        }
+    });
+    (0..3).for_each(|k| delete(table, k));
+    let empty = shared(Form::of(Kind::Bag)).memory_words(&pin());
+    assert_eq!((table.size(&pin()), table.memory_words(&pin())), (0, empty));
+}
