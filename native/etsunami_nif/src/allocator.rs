@@ -3,7 +3,9 @@
 //! The crate asks it for an alignment with every block. If the size is no power of two mimalloc then
 //! takes a block that is longer by as much as it may have to move the beginning, and so mostly one of
 //! the next size: 64 bytes for an object of 48. What needs the alignment of a word alone, as objects
-//! do, is asked for without one: all blocks have that.
+//! do, is asked for without one: all blocks have that. What is as long as some cache lines mostly
+//! gets a block that begins with one anyway, because pages of blocks do; so it is asked for first
+//! without an alignment as well.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::ffi::c_void;
@@ -12,6 +14,9 @@ use mimalloc::MiMalloc;
 
 /// The alignment of all blocks of mimalloc, however it was compiled.
 const WORD: usize = align_of::<usize>();
+
+/// What an alignment to cache lines asks for.
+const LINE: usize = 64;
 
 unsafe extern "C" {
     fn mi_malloc(size: usize) -> *mut c_void;
@@ -25,6 +30,25 @@ unsafe extern "C" {
 /// See the [module documentation](self).
 pub struct Allocator;
 
+/// A block for what needs more alignment than that of a word.
+///
+/// # Safety
+/// That of [`GlobalAlloc::alloc`].
+#[inline]
+unsafe fn aligned(layout: Layout) -> *mut u8 {
+    if layout.align() <= LINE && layout.size().is_multiple_of(LINE) {
+        // SAFETY: any size may be asked for.
+        let block = unsafe { mi_malloc(layout.size()) }.cast::<u8>();
+        if block.addr().is_multiple_of(layout.align()) {
+            return block;
+        }
+        // SAFETY: just allocated, and nobody has seen it.
+        unsafe { mi_free(block.cast()) };
+    }
+    // SAFETY: the caller's promises.
+    unsafe { MiMalloc.alloc(layout) }
+}
+
 // SAFETY: mimalloc gives blocks of at least this size and, if it was not asked for another one, of
 // the alignment of a word; it frees and moves what it gave by any of its functions.
 unsafe impl GlobalAlloc for Allocator {
@@ -32,11 +56,7 @@ unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: any size may be asked for; the caller's promises are those of this method.
         unsafe {
-            if layout.align() <= WORD {
-                mi_malloc(layout.size()).cast()
-            } else {
-                MiMalloc.alloc(layout)
-            }
+            if layout.align() <= WORD { mi_malloc(layout.size()).cast() } else { aligned(layout) }
         }
     }
 

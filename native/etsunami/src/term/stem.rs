@@ -7,6 +7,7 @@
 //! number of leading bytes of the bit string that follows them (or is the key).
 
 use std::cmp::Ordering;
+use std::num::NonZeroU16;
 
 use super::bits::{bit_string, compare_bits};
 use super::layout::{self, Kind};
@@ -17,9 +18,13 @@ use super::view::{Roots, Term, View};
 /// What the keys of an interval have in common.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stem {
-    elements: u16,
+    /// One more than there are, so that `Option<Stem>` is no longer than a stem.
+    elements_and_one: NonZeroU16,
     bytes: u32,
 }
+
+/// The most leading elements that a stem has.
+const MOST_ELEMENTS: usize = u16::MAX as usize - 1;
 
 impl Stem {
     /// What all terms from `low` to `high` have in common, if that is something.
@@ -29,14 +34,21 @@ impl Stem {
             if x.len() != y.len() {
                 return None;
             }
-            let last = x.len().checked_sub(1)?.min(usize::from(u16::MAX));
+            let last = x.len().checked_sub(1)?.min(MOST_ELEMENTS);
             while elements < last && compare(x.get(elements), y.get(elements)).is_eq() {
                 elements += 1;
             }
             (a, b) = (x.get(elements), y.get(elements));
         }
-        let stem = Stem { elements: elements as u16, bytes: common_bytes(a, b) };
-        (stem != Stem { elements: 0, bytes: 0 }).then_some(stem)
+        let bytes = common_bytes(a, b);
+        if elements == 0 && bytes == 0 {
+            return None;
+        }
+        Some(Stem { elements_and_one: NonZeroU16::MIN.saturating_add(elements as u16), bytes })
+    }
+
+    fn elements(self) -> usize {
+        usize::from(self.elements_and_one.get()) - 1
     }
 
     /// The order of what stands for the stem in `key` and of the stem in `with`, which has it.
@@ -47,7 +59,7 @@ impl Stem {
         if let (Some(x), Some(y)) = (tuple(key), tuple(with))
             && x.len() == y.len()
         {
-            for i in 0..usize::from(self.elements) {
+            for i in 0..self.elements() {
                 let order = compare(x.get(i), y.get(i));
                 if order.is_ne() {
                     return order;
@@ -56,7 +68,7 @@ impl Stem {
             if self.bytes == 0 {
                 return Ordering::Equal;
             }
-            (a, b) = (x.get(self.elements.into()), y.get(self.elements.into()));
+            (a, b) = (x.get(self.elements()), y.get(self.elements()));
         }
         match (bit_string(a), bit_string(b)) {
             (Some(x), Some(y)) => compare_bits(self.head(x), self.head(y)),
@@ -82,7 +94,7 @@ impl Stem {
     }
 
     fn pack(self, elements: Roots, packer: &mut Packer) -> Result<(), super::prefix::Full> {
-        let mut rest = usize::from(self.elements)..elements.len();
+        let mut rest = self.elements()..elements.len();
         if self.bytes > 0
             && let Some(first) = rest.next()
             && let Some((bits, bytes)) = bit_string(elements.get(first))

@@ -270,7 +270,7 @@ impl<'g, S: OrderSchema> Held<'g, S> {
 
     /// Lock waits on this leaf in its life.
     pub fn waits(&self) -> u64 {
-        self.leaf.waits().load(Ordering::Relaxed)
+        self.leaf.waits().load(Ordering::Relaxed).into()
     }
 
     /// True if the statistics show no contention.
@@ -302,7 +302,7 @@ impl<'g, S: OrderSchema> Held<'g, S> {
     #[cold]
     fn contended(&self, stat: i16) -> i16 {
         let waits = self.leaf.waits();
-        waits.store(waits.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        waits.store(waits.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
         (stat + WAITED).min(STAT_LIMIT)
     }
 }

@@ -1,13 +1,12 @@
 //! The leaf: entries in slots, two order arrays, publication by one store.
 //!
 //! ```text
-//! head       seq; statistics; live a, live b; fences, stem, capacity (immutable)
+//! head       seq; live a, live b; statistics; fences, stem, capacity (immutable)
 //! tag[]      a byte of the hash of each slot's prefix
 //! order a    slot numbers in key order, one byte each
 //! order b    the same for the other parity
 //! prefix[]   the prefix of each slot's key, behind what all keys of the leaf's interval share
 //! word[]     the word of each slot
-//! private    what lock holders alone need
 //! ```
 //!
 //! The sequence word says which publication is current, how many entries it has, and who may
@@ -43,7 +42,7 @@
 
 use super::node::{self, Entry, Fence, Link, Probe};
 use crate::engine::{OrderSchema, Word};
-use crate::sync::{AtomicI16, AtomicU64, Ordering, fence};
+use crate::sync::{AtomicI16, AtomicU32, AtomicU64, Ordering, fence};
 use std::iter::repeat_n;
 
 /// A value of the sequence word: bit 63 `LOCK`, bit 62 `EDIT` (the holder has not published yet),
@@ -110,8 +109,11 @@ pub(super) struct Head<S: OrderSchema> {
     capacity: u8,
     /// The cells of an order array.
     order: u8,
+    /// Lock waits in the leaf's life.
+    waits: AtomicU32,
     /// What all keys between the fences share. Who searches here has it, or is a fence. With the
-    /// stems of tables the head fills a cache line.
+    /// stems of tables the head fills a cache line, and a leaf of 64 takes twenty of them: the
+    /// allocator has blocks of 1280 bytes, and next of 1536.
     stem: Option<S::Stem>,
 }
 
@@ -154,9 +156,6 @@ impl<S: OrderSchema> Interval<S> {
     }
 }
 
-/// Cells behind the words.
-const PRIVATE: usize = 1;
-
 /// Leaves of this capacity and more are aligned to cache lines.
 const ALIGNED: usize = 64;
 
@@ -165,7 +164,7 @@ const fn order_cells(capacity: usize) -> usize {
 }
 
 const fn cells(capacity: usize) -> usize {
-    3 * order_cells(capacity) + 2 * capacity + PRIVATE
+    3 * order_cells(capacity) + 2 * capacity
 }
 
 const fn align(capacity: usize) -> usize {
@@ -190,6 +189,7 @@ impl<S: OrderSchema> Leaf<S> {
             stat: AtomicI16::new(0),
             capacity: capacity as u8,
             order: order_cells(capacity) as u8,
+            waits: AtomicU32::new(0),
             stem: interval.stem,
         };
         let tail = initial(capacity, entries).map(AtomicU64::new);
@@ -311,8 +311,8 @@ impl<S: OrderSchema> Leaf<S> {
     }
 
     /// Lock waits in the leaf's life, for lock holders.
-    pub fn waits(&self) -> &AtomicU64 {
-        self.cell(3 * self.order_cells() + 2 * self.capacity())
+    pub fn waits(&self) -> &AtomicU32 {
+        &self.head.waits
     }
 }
 
@@ -340,7 +340,6 @@ fn initial(capacity: usize, entries: &[Entry]) -> impl Iterator<Item = u64> {
         .chain(repeat_n(0, rest))
         .chain(entries.iter().map(|entry| entry.bits))
         .chain(repeat_n(0, rest))
-        .chain([0])
 }
 
 /// Cell `index` of the order in which slot i is at position i.

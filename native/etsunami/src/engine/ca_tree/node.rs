@@ -294,7 +294,7 @@ pub(super) const FOUND: Lines = 0..2;
 /// Head, tags, order and prefixes of a leaf of 64: for a place.
 pub(super) const SEARCHED: Lines = 0..12;
 /// Everything of a leaf of 64: for a scan.
-pub(super) const SCANNED: Lines = 0..21;
+pub(super) const SCANNED: Lines = 0..20;
 
 /// Lets the processor fetch lines of a leaf that are about to be read, which it would otherwise do
 /// one after the other. Smaller leaves have fewer lines; the rest is fetched in vain.
