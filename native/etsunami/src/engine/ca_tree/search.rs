@@ -115,13 +115,16 @@ impl<S: OrderSchema> View<'_, S> {
         }
     }
 
-    /// The number of smaller keys, of a key that is not there. At the end of a leaf, where
-    /// ascending keys go, it takes one comparison.
+    /// The number of smaller keys, of a key that is not there. At the ends of a leaf, where
+    /// ascending and descending keys go, it takes one comparison or two.
     #[inline(always)]
     pub fn position_of_absent(&self, schema: &S, probe: Probe<'_, S>) -> Result<usize, Torn> {
         let (len, prefix) = (self.len(), self.leaf().prefix(schema, probe));
         if len > 0 && self.prefix(len - 1) < prefix {
             return Ok(len);
+        }
+        if len > 0 && prefix < self.prefix(0) {
+            return Ok(0);
         }
         Ok(self.find_in_order(schema, probe)?.position)
     }
