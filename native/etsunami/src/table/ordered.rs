@@ -12,11 +12,13 @@ use super::keys::{Key, Keys};
 use super::options::OrderedEngine;
 
 /// See the module's documentation.
+#[allow(clippy::large_enum_variant)] // the tree is the usual one, and spared the pointer
 pub(crate) enum Ordered {
     /// The contention-adapting tree.
     Tree(CaTree<Keys>),
-    /// The lock-free skip list.
-    List(SkipList<Keys>),
+    /// The lock-free skip list. Behind a pointer, because it is larger, and a table of any kind
+    /// would take as much.
+    List(Box<SkipList<Keys>>),
 }
 
 /// Runs the same call on either engine.
@@ -34,7 +36,7 @@ impl Ordered {
     pub(crate) fn new(engine: OrderedEngine, keys: Keys, counters: Counters) -> Ordered {
         match engine {
             OrderedEngine::CaTree => Ordered::Tree(CaTree::new(keys, counters)),
-            OrderedEngine::SkipList => Ordered::List(SkipList::new(keys, counters)),
+            OrderedEngine::SkipList => Ordered::List(Box::new(SkipList::new(keys, counters))),
         }
     }
 

@@ -88,7 +88,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
             Ordering::Relaxed,
         );
         if won.is_ok() {
-            self.tally.leaf_made(held.leaf().bytes());
+            self.tally.first_leaf_made(held.leaf().bytes());
             return held;
         }
         drop(held);

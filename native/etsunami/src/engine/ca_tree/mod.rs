@@ -99,8 +99,7 @@ pub use shape::Shape;
 use crate::engine::{Change, Delta, Direction, OrderSchema, Spot, Word};
 use crate::reclaim::{self, Guard};
 use crate::sync::{AtomicPtr, Backoff, Counters};
-use held::Held;
-use leaf::Leaf;
+use leaf::{Leaf, View};
 use node::{Entry, Fence, Gap, Link, Node, Probe};
 use route::Route;
 use search::Torn;
@@ -296,9 +295,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         // SAFETY: from a slot of this tree; nobody else has the tree any more.
         match unsafe { link.node::<S>(guard) } {
             Node::Leaf(leaf) => {
-                let held = leaf.lock().expect("a leaf in the tree is alive");
-                release_words(&self.schema, &held);
-                drop(held);
+                release_words(&self.schema, &leaf.read());
                 // SAFETY: nobody else can reach the leaf; dead nodes are not followed any more.
                 unsafe { Leaf::<S>::free(link.address()) };
             }
@@ -325,12 +322,11 @@ fn intact<T>(read: Result<T, Torn>) -> T {
     }
 }
 
-fn release_words<S: OrderSchema>(schema: &S, held: &Held<'_, S>) {
-    let mut entries = Vec::with_capacity(held.len());
-    held.entries(&mut entries);
-    for entry in entries {
+/// Releases the words of a leaf that nobody else can reach any more.
+fn release_words<S: OrderSchema>(schema: &S, view: &View<'_, S>) {
+    for position in 0..view.len() {
         // SAFETY: the word is still stored, and the tree is being dropped.
-        unsafe { schema.release(entry.word()) };
+        unsafe { schema.release(view.word_in(view.slot(position))) };
     }
 }
 

@@ -26,6 +26,9 @@ pub struct Shape {
 /// All Relaxed: each is a statistic by itself.
 #[derive(Default)]
 pub(super) struct Tally {
+    /// The bytes of the tree's first leaf, once it has been made. Beside the other counts, which
+    /// are below zero by this leaf when it is gone.
+    first: AtomicU64,
     leaves: AtomicU64,
     routes: AtomicU64,
     splits: AtomicU64,
@@ -35,6 +38,12 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// By the thread that has made it. A store, and no addition, because short-lived tables do
+    /// little else; no tree gets another first leaf.
+    pub fn first_leaf_made(&self, bytes: usize) {
+        self.first.store(bytes as u64, Ordering::Relaxed);
+    }
+
     pub fn leaf_made(&self, bytes: usize) {
         self.leaves.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -66,14 +75,15 @@ impl Tally {
 
     pub fn shape(&self, depth: u64) -> Shape {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let first = read(&self.first);
         Shape {
-            leaves: read(&self.leaves),
+            leaves: read(&self.leaves).wrapping_add(u64::from(first > 0)),
             routes: read(&self.routes),
             depth,
             splits: read(&self.splits),
             joins: read(&self.joins),
             waits: read(&self.waits),
-            bytes: read(&self.bytes),
+            bytes: read(&self.bytes).wrapping_add(first),
         }
     }
 }
