@@ -74,7 +74,13 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Allocates the object.
+    /// Makes the object; the draft is discarded if there is no memory for it.
+    #[inline]
+    pub(crate) fn make(self, hash: u64) -> Result<ObjectPtr, Error> {
+        self.allocate(hash).inspect_err(|_| self.discard())
+    }
+
+    /// Allocates the object, which takes over the keepers; they stay the caller's if it fails.
     #[inline]
     pub(crate) fn allocate(&self, hash: u64) -> Result<ObjectPtr, Error> {
         // SAFETY: a draft is a well-formed encoding that owns its keepers (see the type).
@@ -88,7 +94,7 @@ pub struct Detached(ObjectPtr);
 impl Detached {
     /// Makes an object of a draft, to be stored under this key, if at all.
     pub fn new(draft: Draft<'_>, key: Key<'_>) -> Result<Detached, Error> {
-        draft.allocate(key.digest).map(Detached)
+        draft.make(key.digest).map(Detached)
     }
 
     /// Takes over an object that is not stored.

@@ -60,7 +60,7 @@ impl<'t> ListInsert<'t> {
     /// Makes an object and adds it.
     pub fn push(&mut self, draft: Draft<'_>) -> Result {
         let key = self.table.key_of_draft(&draft);
-        self.objects.push(Item { digest: key.digest, object: draft.allocate(key.digest)? });
+        self.objects.push(Item { digest: key.digest, object: draft.make(key.digest)? });
         faults::pass(Point::Push);
         Ok(())
     }

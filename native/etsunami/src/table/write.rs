@@ -67,14 +67,14 @@ impl Table {
     /// an equal object is not stored twice. Atomic.
     #[inline]
     pub fn insert(&self, guard: &Guard, draft: Draft<'_>) -> Result {
-        let generation = self.generation(guard)?;
+        let generation = self.generation(guard).inspect_err(|_| draft.discard())?;
         let key = self.key_of_draft(&draft);
         match self.spec.kind {
             Kind::Set | Kind::OrderedSet => match draft.flat() {
                 Some(words) => self.put_flat(guard, generation, key, draft, words),
                 None => {
                     generation.prefetch(guard, key.digest);
-                    self.put(guard, generation, key, draft.allocate(key.digest)?)
+                    self.put(guard, generation, key, draft.make(key.digest)?)
                 }
             },
             Kind::Bag if draft.words() <= MADE_UNDER_LOCK => {
@@ -82,7 +82,7 @@ impl Table {
             }
             Kind::Bag | Kind::DuplicateBag => {
                 generation.prefetch(guard, key.digest);
-                self.append(guard, generation, key, draft.allocate(key.digest)?)
+                self.append(guard, generation, key, draft.make(key.digest)?)
             }
         }
     }
@@ -180,10 +180,10 @@ impl Table {
 
     /// Inserts an object if its key holds nothing. Atomic. Gives whether it did.
     pub fn insert_new(&self, guard: &Guard, draft: Draft<'_>) -> Result<bool> {
-        let generation = self.generation(guard)?;
+        let generation = self.generation(guard).inspect_err(|_| draft.discard())?;
         let key = self.key_of_draft(&draft);
         generation.prefetch(guard, key.digest);
-        let object = draft.allocate(key.digest)?;
+        let object = draft.make(key.digest)?;
         self.put_new(guard, generation, key, object)
     }
 
@@ -232,9 +232,9 @@ impl Table {
 
     /// Deletes the objects that are equal (`=:=`) to the given one. Atomic.
     pub fn delete_object(&self, guard: &Guard, draft: Draft<'_>) -> Result {
-        let generation = self.generation(guard)?;
+        let generation = self.generation(guard).inspect_err(|_| draft.discard())?;
         let key = self.key_of_draft(&draft);
-        let probe = draft.allocate(key.digest)?;
+        let probe = draft.make(key.digest)?;
         let owned = &generation.keys().owned;
         let done = self.modify(guard, generation, key, |held| owned.remove_equal(held, probe));
         // SAFETY: the probe was never stored.

@@ -2,6 +2,7 @@
 
 mod histories;
 mod in_place;
+mod keepers;
 mod memory;
 mod model;
 mod operations;
