@@ -4,6 +4,7 @@ use crate::engine::{Change, Delta, Word};
 use crate::error::{Error, Result, Stop};
 use crate::reclaim::Guard;
 use crate::term::object::ObjectPtr;
+use crate::term::view::Term;
 
 use super::generation::{Generation, Step, Undecided};
 use super::groups::object_words;
@@ -60,6 +61,15 @@ impl Table {
     pub fn prefetch(&self, guard: &Guard, key: Key<'_>) {
         if let Ok(generation) = self.generation(guard) {
             generation.prefetch(guard, key.digest);
+        }
+    }
+
+    /// [`Table::prefetch`] of a key that nothing else is known of. Ordered tables, where there is
+    /// nothing to ask for yet, do not look at it.
+    #[inline(always)]
+    pub fn prefetch_key(&self, guard: &Guard, key: Term<'_>) {
+        if self.spec.kind != Kind::OrderedSet {
+            self.prefetch(guard, self.key(key));
         }
     }
 

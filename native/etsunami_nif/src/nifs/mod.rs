@@ -13,7 +13,7 @@ mod traverse;
 mod update;
 mod write;
 
-use etsunami::table::{Draft, Hit, Key, Table};
+use etsunami::table::{Draft, Hit, Table};
 use etsunami::term::object::release;
 use etsunami::term::probe::OwnedKey;
 use etsunami::term::view::Term;
@@ -44,7 +44,7 @@ fn with_object<'e, R>(
     env: Env<'e>,
     table: &Table,
     term: VmTerm<'e>,
-    early: impl FnOnce(Key<'_>),
+    early: impl FnOnce(Term<'_>),
     f: impl FnOnce(Draft<'_>) -> Result<R, Raise<'e>>,
 ) -> Result<R, Raise<'e>> {
     let keypos = table.spec().keypos;
@@ -53,7 +53,6 @@ fn with_object<'e, R>(
         return f(unsafe { Draft::new(words, words.len()) });
     }
     let mut quick = Quick::default();
-    let early = |key: Term<'_>| early(table.key(key));
     if let Some((words, arity)) = quick.object(env, term, keypos, early) {
         // SAFETY: just encoded, with its keeper if it has one.
         return f(unsafe { Draft::new(words, arity) });

@@ -2,7 +2,8 @@
 
 use etsunami::reclaim::pin;
 use etsunami::table::options::Need;
-use etsunami::table::{Hit, Key, ListInsert};
+use etsunami::table::{Hit, ListInsert};
+use etsunami::term::view::Term;
 
 use super::{objects, require_short, with_key, with_object};
 use crate::args;
@@ -24,7 +25,7 @@ raw_nif! {
         }
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
-        let early = |key: Key<'_>| handle.table.prefetch(&guard, key);
+        let early = |key: Term<'_>| handle.table.prefetch_key(&guard, key);
         with_object(env, &handle.table, objects, early, |draft| {
             handle.table.insert(&guard, draft)?;
             Ok(atoms().r#true)
@@ -40,7 +41,7 @@ raw_nif! {
         }
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
-        let early = |key: Key<'_>| handle.table.prefetch(&guard, key);
+        let early = |key: Term<'_>| handle.table.prefetch_key(&guard, key);
         with_object(env, &handle.table, objects, early, |draft| {
             Ok(boolean(handle.table.insert_new(&guard, draft)?))
         })
@@ -153,7 +154,7 @@ raw_nif! {
     fn delete_object/2(env, &[table, object]) {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
-        let early = |key: Key<'_>| handle.table.prefetch(&guard, key);
+        let early = |key: Term<'_>| handle.table.prefetch_key(&guard, key);
         with_object(env, &handle.table, object, early, |draft| {
             handle.table.delete_object(&guard, draft)?;
             Ok(atoms().r#true)
