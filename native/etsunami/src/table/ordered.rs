@@ -12,7 +12,7 @@ use super::keys::{Key, Keys};
 use super::options::OrderedEngine;
 
 /// See the module's documentation.
-#[allow(clippy::large_enum_variant)] // the tree is the usual one, and spared the pointer
+#[expect(clippy::large_enum_variant, reason = "the tree is the usual one, and spared the pointer")]
 pub(crate) enum Ordered {
     /// The contention-adapting tree.
     Tree(CaTree<Keys>),
