@@ -151,21 +151,44 @@ defmodule Etsunami do
   # that function and with its own arguments, as the explanation of the exception needs them; they
   # are those of the native function where nothing else is said.
   defmacrop native(call, arguments \\ nil) do
-    arguments = arguments || call |> Macro.decompose_call() |> arguments()
-    {function, _arity} = __CALLER__.function
+    given = Macro.var(:given, __MODULE__)
+    unused = if arguments, do: quote(do: _ = unquote(given))
 
     quote do
       try do
         unquote(call)
       catch
-        :error, {:etsunami_error, reason, cause} ->
-          info = ErrorInfo.for_cause(unquote(function), cause)
-          :erlang.error(reason, unquote(arguments), error_info: info)
+        :error, {:etsunami_error, reason, cause, unquote(given)} ->
+          unquote(unused)
+          unquote(failure(quote(do: {reason, cause}), arguments || given, __CALLER__))
       end
     end
   end
 
-  defp arguments({_module, _function, arguments}), do: arguments
+  # The same for a native function that answers its error, as those do that are called for one object
+  # or key. A `try` costs more than a look at the answer, because the arguments are kept over the call
+  # for an error that hardly ever comes. An answer that only looks like an error comes in one.
+  defmacrop answer(call) do
+    quote do
+      case unquote(call) do
+        {:etsunami_error, :answer, _none, answer} ->
+          answer
+
+        {:etsunami_error, reason, cause, given} ->
+          unquote(failure(quote(do: {reason, cause}), quote(do: given), __CALLER__))
+
+        answer ->
+          answer
+      end
+    end
+  end
+
+  defp failure({reason, cause}, arguments, %{function: {function, _arity}}) do
+    quote do
+      info = ErrorInfo.for_cause(unquote(function), unquote(cause))
+      :erlang.error(unquote(reason), unquote(arguments), error_info: info)
+    end
+  end
 
   ## Tables and owners
 
@@ -228,7 +251,7 @@ defmodule Etsunami do
 
   defp create(_name, _options), do: bad_argument()
 
-  defp bad_argument, do: :erlang.error({:etsunami_error, :badarg, :none})
+  defp bad_argument, do: :erlang.error({:etsunami_error, :badarg, :none, []})
 
   @doc """
   Deletes a table with everything in it.
@@ -360,7 +383,7 @@ defmodule Etsunami do
   """
   @doc group: :read
   @spec lookup(table, key) :: [object]
-  def lookup(table, key), do: native(Native.lookup(table, key))
+  def lookup(table, key), do: answer(Native.lookup(table, key))
 
   @doc """
   Returns one element of the object with a key.
@@ -379,7 +402,7 @@ defmodule Etsunami do
   @doc group: :read
   @spec lookup_element(table, key, position) :: term | [term]
   def lookup_element(table, key, position) do
-    native(Native.lookup_element(table, key, position))
+    answer(Native.lookup_element(table, key, position))
   end
 
   @doc """
@@ -398,7 +421,7 @@ defmodule Etsunami do
   @spec lookup_element(table, key, position, default) :: term | [term] | default
         when default: term
   def lookup_element(table, key, position, default) do
-    native(Native.lookup_element(table, key, position, default))
+    answer(Native.lookup_element(table, key, position, default))
   end
 
   @doc """
@@ -414,7 +437,7 @@ defmodule Etsunami do
   """
   @doc group: :read
   @spec member(table, key) :: boolean
-  def member(table, key), do: native(Native.member(table, key))
+  def member(table, key), do: answer(Native.member(table, key))
 
   ## Writing
 
@@ -440,7 +463,7 @@ defmodule Etsunami do
   """
   @doc group: :write
   @spec insert(table, object | [object]) :: true
-  def insert(table, objects), do: native(Native.insert(table, objects))
+  def insert(table, objects), do: answer(Native.insert(table, objects))
 
   @doc """
   Inserts an object, or all the objects of a list, if none of their keys is in the table.
@@ -460,7 +483,7 @@ defmodule Etsunami do
   """
   @doc group: :write
   @spec insert_new(table, object | [object]) :: boolean
-  def insert_new(table, objects), do: native(Native.insert_new(table, objects))
+  def insert_new(table, objects), do: answer(Native.insert_new(table, objects))
 
   @doc """
   Removes the objects with a key and returns them, in one step.
@@ -477,7 +500,7 @@ defmodule Etsunami do
   """
   @doc group: :write
   @spec take(table, key) :: [object]
-  def take(table, key), do: native(Native.take(table, key))
+  def take(table, key), do: answer(Native.take(table, key))
 
   @doc """
   Deletes all objects with a key.
@@ -494,7 +517,7 @@ defmodule Etsunami do
   """
   @doc group: :write
   @spec delete(table, key) :: true
-  def delete(table, key), do: native(Native.delete_key(table, key))
+  def delete(table, key), do: answer(Native.delete_key(table, key))
 
   @doc """
   Deletes exactly this object; others with the same key stay.
@@ -513,7 +536,7 @@ defmodule Etsunami do
   """
   @doc group: :write
   @spec delete_object(table, object) :: true
-  def delete_object(table, object), do: native(Native.delete_object(table, object))
+  def delete_object(table, object), do: answer(Native.delete_object(table, object))
 
   @doc """
   Deletes all objects of a table, in one step.
@@ -560,7 +583,7 @@ defmodule Etsunami do
   @spec update_counter(table, key, integer | counter_operation) :: integer
   @spec update_counter(table, key, [counter_operation]) :: [integer]
   def update_counter(table, key, operation) do
-    native(Native.update_counter(table, key, operation))
+    answer(Native.update_counter(table, key, operation))
   end
 
   @doc """
@@ -581,7 +604,7 @@ defmodule Etsunami do
   @spec update_counter(table, key, integer | counter_operation, default :: object) :: integer
   @spec update_counter(table, key, [counter_operation], default :: object) :: [integer]
   def update_counter(table, key, operation, default) do
-    native(Native.update_counter(table, key, operation, default))
+    answer(Native.update_counter(table, key, operation, default))
   end
 
   @doc """
@@ -608,7 +631,7 @@ defmodule Etsunami do
   @doc group: :update
   @spec update_element(table, key, change | [change]) :: boolean
         when change: {position, value :: term}
-  def update_element(table, key, change), do: native(Native.update_element(table, key, change))
+  def update_element(table, key, change), do: answer(Native.update_element(table, key, change))
 
   @doc """
   Replaces elements as `update_element/3` does, in a default object if the key is not in the
@@ -629,7 +652,7 @@ defmodule Etsunami do
   @spec update_element(table, key, change | [change], default :: object) :: true
         when change: {position, value :: term}
   def update_element(table, key, change, default) do
-    native(Native.update_element(table, key, change, default))
+    answer(Native.update_element(table, key, change, default))
   end
 
   ## Traversing
@@ -651,7 +674,7 @@ defmodule Etsunami do
   """
   @doc group: :traverse
   @spec first(table) :: key | :"$end_of_table"
-  def first(table), do: native(Native.first(table))
+  def first(table), do: answer(Native.first(table))
 
   @doc """
   Returns the last key of an `:ordered_set`, or `:"$end_of_table"`.
@@ -668,7 +691,7 @@ defmodule Etsunami do
   """
   @doc group: :traverse
   @spec last(table) :: key | :"$end_of_table"
-  def last(table), do: native(Native.last(table))
+  def last(table), do: answer(Native.last(table))
 
   @doc """
   Returns the key after a key, or `:"$end_of_table"`.
@@ -688,7 +711,7 @@ defmodule Etsunami do
   """
   @doc group: :traverse
   @spec next(table, key) :: key | :"$end_of_table"
-  def next(table, key), do: native(Native.next(table, key))
+  def next(table, key), do: answer(Native.next(table, key))
 
   @doc """
   Returns the key before a key of an `:ordered_set`, or `:"$end_of_table"`.
@@ -705,7 +728,7 @@ defmodule Etsunami do
   """
   @doc group: :traverse
   @spec prev(table, key) :: key | :"$end_of_table"
-  def prev(table, key), do: native(Native.prev(table, key))
+  def prev(table, key), do: answer(Native.prev(table, key))
 
   @doc """
   Returns the first key of the table together with its objects.

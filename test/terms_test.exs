@@ -28,6 +28,30 @@ defmodule Etsunami.TermsTest do
       assert ets.info(table, :size) == 0
     end
 
+    # As a native function answers its errors.
+    table_test "returns what looks like an error", %{ets: ets, table: table} do
+      terms = for reason <- [:badarg, :answer], do: {:etsunami_error, reason, :none, [reason]}
+      for term <- terms, do: ets.insert(table, {term, term})
+      empty = Etsunami.new(:empty, [])
+
+      for term <- terms do
+        assert List.wrap(ets.lookup_element(table, term, 1)) == [term]
+        assert List.wrap(ets.lookup_element(table, term, 2)) == [term]
+        assert ets.lookup(table, term) == [{term, term}]
+        assert Etsunami.lookup_element(empty, :key, 2, term) == term
+      end
+
+      Etsunami.delete(empty)
+
+      for {first, onward} <- [{ets.first(table), &ets.next/2}, {ets.last(table), &ets.prev/2}] do
+        second = onward.(table, first)
+        assert Enum.sort([first, second]) == Enum.sort(terms)
+        assert onward.(table, second) == :"$end_of_table"
+      end
+
+      for term <- terms, do: assert(ets.take(table, term) == [{term, term}])
+    end
+
     table_test "keeps all keys apart", %{ets: ets, table: table} do
       terms = Terms.all() |> Enum.uniq()
       for {term, n} <- Enum.with_index(terms), do: ets.insert(table, {term, n})

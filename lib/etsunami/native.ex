@@ -2,8 +2,9 @@ defmodule Etsunami.Native do
   @moduledoc false
 
   # The functions of the native library, and nothing else: arguments go over as they came, and an
-  # error is raised as `{:etsunami_error, reason, cause}`, which `Etsunami` turns into the
-  # exception that `:ets` would raise.
+  # error is `{:etsunami_error, reason, cause, arguments}`, which `Etsunami` turns into the exception
+  # that `:ets` would raise. Most functions raise it; those of one object or key, and of the ends of
+  # a walk, answer it.
 
   @compile {:autoload, false}
   @on_load :load

@@ -41,6 +41,7 @@ macro_rules! atoms {
 atoms! {
     access,
     already_exists,
+    answer,
     any = "_",
     atomics,
     auto,

@@ -1,7 +1,8 @@
 //! From failures to exceptions: the one translation.
 //!
-//! A NIF that fails raises the tuple `{etsunami_error, Reason, Cause}`, which the Elixir wrapper
-//! turns into `erlang:error(Reason, Args, [{error_info, #{module => …, cause => Cause}}])`.
+//! A NIF that fails raises the tuple `{etsunami_error, Reason, Cause, Arguments}`, or answers it
+//! ([`Failing`](crate::raw::Failing)). The Elixir wrapper turns it into
+//! `erlang:error(Reason, Arguments, [{error_info, #{module => …, cause => Cause}}])`.
 //! The causes are those of ETS, so that its texts fit:
 //!
 //! | cause | meaning |
@@ -59,7 +60,7 @@ pub enum Raise<'e> {
     /// Another process's work is in the way: the NIF starts again, with the same arguments, when
     /// the scheduler comes back to this process. Nothing was changed.
     Again,
-    /// `{etsunami_error, Reason, Cause}`.
+    /// `{etsunami_error, Reason, Cause, Arguments}`.
     Error(Reason, Cause),
     /// An exception with this reason.
     Term(VmTerm<'e>),

@@ -8,12 +8,12 @@ use crate::args;
 use crate::atoms::{atoms, boolean};
 use crate::codec::decode;
 use crate::error::Cause;
-use crate::raw::Answer;
-use crate::raw_nif;
+use crate::raw::{Answer, stored};
 use crate::resource;
 use crate::vm::{Env, VmTerm};
+use crate::{answering_nif, raw_nif};
 
-raw_nif! {
+answering_nif! {
     /// `lookup(Table, Key)`
     #[inline(always)]
     fn lookup/2(env, &[table, key]) {
@@ -29,7 +29,7 @@ raw_nif! {
     }
 }
 
-raw_nif! {
+answering_nif! {
     /// `member(Table, Key)`
     #[inline(always)]
     fn member/2(env, &[table, key]) {
@@ -45,7 +45,7 @@ raw_nif! {
     }
 }
 
-raw_nif! {
+answering_nif! {
     /// `lookup_element(Table, Key, Position)`
     #[inline(always)]
     fn lookup_element/3(env, &[table, key, position]) {
@@ -53,7 +53,7 @@ raw_nif! {
     }
 }
 
-raw_nif! {
+answering_nif! {
     /// `lookup_element(Table, Key, Position, Default)`
     #[inline(always)]
     fn lookup_element_or as ("lookup_element")/4(env, &[table, key, position, default]) {
@@ -76,12 +76,12 @@ fn element_or<'e>(
         let hit = handle.table.find(&guard, handle.table.key(key));
         if hit.is_absent() {
             handle.require_there()?;
-            return default.ok_or(Cause::BadKey.into());
+            return default.map(|term| stored(env, term)).ok_or(Cause::BadKey.into());
         }
         if handle.table.spec().kind.is_unique() {
             let element = hit.element(position)?;
             require_short(element.words())?;
-            return Ok(decode::term(env, element));
+            return Ok(stored(env, decode::term(env, element)));
         }
         // Looking at each object takes time by itself.
         require_short(hit.len() * WORDS_PER_OBJECT)?;

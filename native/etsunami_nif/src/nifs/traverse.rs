@@ -8,9 +8,9 @@ use super::{objects, require_short, with_key};
 use crate::atoms::atoms;
 use crate::codec::decode;
 use crate::error::Cause;
-use crate::raw::Answer;
-use crate::raw_nif;
+use crate::raw::{Answer, stored};
 use crate::vm::{Env, VmTerm};
+use crate::{answering_nif, raw_nif};
 use crate::{owner, resource};
 
 type End = for<'g> fn(&Table, &'g Guard) -> Place<'g>;
@@ -61,17 +61,17 @@ fn place<'e>(env: Env<'e>, place: Place<'_>, want: Want) -> Answer<'e> {
     require_short(key.words())?;
     let key = decode::term(env, key);
     match want {
-        Want::Key => Ok(key),
+        Want::Key => Ok(stored(env, key)),
         Want::KeyAndObjects => Ok(env.make_tuple(&[key, objects(env, &hit)?])),
     }
 }
 
-raw_nif! {
+answering_nif! {
     /// `first(Table)`
     fn first/1(env, &[table]) { end(env, table, Table::first, Want::Key) }
 }
 
-raw_nif! {
+answering_nif! {
     /// `last(Table)`
     fn last/1(env, &[table]) { end(env, table, Table::last, Want::Key) }
 }
@@ -86,12 +86,12 @@ raw_nif! {
     fn last_lookup/1(env, &[table]) { end(env, table, Table::last, Want::KeyAndObjects) }
 }
 
-raw_nif! {
+answering_nif! {
     /// `next(Table, Key)`
     fn next/2(env, &[table, key]) { step(env, table, key, Direction::Ascending, Want::Key) }
 }
 
-raw_nif! {
+answering_nif! {
     /// `prev(Table, Key)`
     fn prev/2(env, &[table, key]) { step(env, table, key, Direction::Descending, Want::Key) }
 }

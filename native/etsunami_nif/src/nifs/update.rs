@@ -12,6 +12,7 @@ use etsunami::term::probe::OwnedKey;
 use etsunami::term::view::Term;
 
 use super::{owned, with_key, with_object};
+use crate::answering_nif;
 use crate::args;
 use crate::atoms::boolean;
 use crate::codec::encode::{self, Failure, Keep, Role, Scratch};
@@ -19,11 +20,10 @@ use crate::codec::quick::Quick;
 use crate::codec::{decode, tags};
 use crate::error::{Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
-use crate::raw_nif;
 use crate::resource::{self, Handle};
 use crate::vm::{Env, VmTerm};
 
-raw_nif! {
+answering_nif! {
     /// `update_counter(Table, Key, Op)`
     #[inline(always)]
     fn update_counter/3(env, &[table, key, op]) {
@@ -81,7 +81,7 @@ fn only<'e>(env: Env<'e>, list: VmTerm<'e>) -> Option<VmTerm<'e>> {
     env.cell(list).filter(|&(_, tail)| env.is_nil(tail)).map(|(head, _)| head)
 }
 
-raw_nif! {
+answering_nif! {
     /// `update_counter(Table, Key, Op, Default)`
     fn update_counter_or as ("update_counter")/4(env, &[table, key, op, default]) {
         let guard = pin();
@@ -207,7 +207,7 @@ fn int_term<'e>(env: Env<'e>, value: &Int) -> Answer<'e> {
     Ok(decode::term(env, unsafe { Term::at(buffer.words(), 0) }))
 }
 
-raw_nif! {
+answering_nif! {
     /// `update_element(Table, Key, Spec)`
     fn update_element/3(env, &[table, key, spec]) {
         let guard = pin();
@@ -276,7 +276,7 @@ fn assign_block<'e>(
     Ok(done)
 }
 
-raw_nif! {
+answering_nif! {
     /// `update_element(Table, Key, Spec, Default)`
     fn update_element_or as ("update_element")/4(env, &[table, key, spec, default]) {
         let guard = pin();

@@ -12,11 +12,11 @@ use crate::budget;
 use crate::error::{Cause, Raise};
 use crate::owner;
 use crate::raw::Answer;
-use crate::raw_nif;
 use crate::resource;
 use crate::vm::{Env, VmTerm};
+use crate::{answering_nif, raw_nif};
 
-raw_nif! {
+answering_nif! {
     /// `insert(Table, Object | [Object])`
     #[inline(always)]
     fn insert/2(env, &[table, objects]) {
@@ -33,7 +33,7 @@ raw_nif! {
     }
 }
 
-raw_nif! {
+answering_nif! {
     /// `insert_new(Table, Object | [Object])`
     fn insert_new/2(env, &[table, objects]) {
         if args::may_be_list(env, objects) {
@@ -121,7 +121,7 @@ fn insert_list<'e>(env: Env<'e>, table: VmTerm<'e>, objects: VmTerm<'e>, mode: M
     }
 }
 
-raw_nif! {
+answering_nif! {
     /// `delete_key(Table, Key)`
     #[inline(always)]
     fn delete_key/2(env, &[table, key]) {
@@ -134,7 +134,7 @@ raw_nif! {
     }
 }
 
-raw_nif! {
+answering_nif! {
     /// `take(Table, Key)`
     #[inline(always)]
     fn take/2(env, &[table, key]) {
@@ -149,7 +149,7 @@ raw_nif! {
     }
 }
 
-raw_nif! {
+answering_nif! {
     /// `delete_object(Table, Object)`
     fn delete_object/2(env, &[table, object]) {
         let guard = pin();
