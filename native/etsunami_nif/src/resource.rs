@@ -125,7 +125,7 @@ pub struct Parts {
 impl Handle {
     /// A reader that finds nothing has to ask: the table may have been deleted since it was
     /// admitted, and what was there until then must not be missing in a table that is there.
-    #[cold]
+    #[inline]
     pub fn require_there(&self) -> Result<(), Cause> {
         if self.table.is_dropped() { Err(Cause::Id) } else { Ok(()) }
     }

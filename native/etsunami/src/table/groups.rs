@@ -197,27 +197,17 @@ impl Owned {
     /// The decision to append an object to what its key holds, under the key's lock. False: it
     /// was there already and is still the caller's.
     pub(crate) fn append(&self, held: Held, object: ObjectPtr) -> Step<bool> {
-        let current = word_held(held);
-        // SAFETY: the caller holds the key's lock, and the object is its own.
-        match unsafe { self.groups.append(current, object.addr(), self.repeats()) } {
-            Append::Duplicate => Step::keep(false),
-            Append::Word(word) => {
-                let delta = growth(current, object);
-                Step { change: Change::Put(word), delta, result: true }
-            }
+        match self.grown(word_held(held), object, self.repeats()) {
+            Some((word, delta)) => Step { change: Change::Put(word), delta, result: true },
+            None => Step::keep(false),
         }
     }
 
     /// [`Owned::append`] of an object that is known not to be there.
     pub(crate) fn append_new(&self, held: Held, object: ObjectPtr) -> Step<()> {
-        let current = word_held(held);
-        // SAFETY: the caller holds the key's lock, and the object is its own.
-        match unsafe { self.groups.append(current, object.addr(), Repeats::Allow) } {
-            Append::Duplicate => Step::keep(()),
-            Append::Word(word) => {
-                let delta = growth(current, object);
-                Step { change: Change::Put(word), delta, result: () }
-            }
+        match self.grown(word_held(held), object, Repeats::Allow) {
+            Some((word, delta)) => Step { change: Change::Put(word), delta, result: () },
+            None => Step::keep(()),
         }
     }
 
@@ -229,6 +219,24 @@ impl Owned {
         unsafe {
             let same = |one| draft.is_equal(ObjectPtr::from_addr(one));
             Groups::<Objects>::contains(word_held(held), hash, same)
+        }
+    }
+
+    /// Appends the only object of its key in a list insert; gives the word for what is there then,
+    /// and what that changes in the counters. None: it was there already.
+    #[inline]
+    pub(crate) fn append_one(&self, visible: Word, object: ObjectPtr) -> Option<(Word, Delta)> {
+        self.grown(live(visible), object, self.repeats())
+    }
+
+    /// The word for what is there and one object more, and how counters change. None: it was there
+    /// already. Called under the key's lock, with an object that is the caller's own.
+    #[inline(always)]
+    fn grown(&self, current: Word, object: ObjectPtr, repeats: Repeats) -> Option<(Word, Delta)> {
+        // SAFETY: the callers hold the key's lock, and the object is their own.
+        match unsafe { self.groups.append(current, object.addr(), repeats) } {
+            Append::Duplicate => None,
+            Append::Word(word) => Some((word, growth(current, object))),
         }
     }
 

@@ -292,6 +292,11 @@ impl Target {
         let term = unsafe { item.object.element(self.keypos - 1) };
         Key { term, digest: item.digest }
     }
+
+    /// Notes an object that is not needed.
+    fn refuse(&self, object: usize) {
+        self.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(object);
+    }
 }
 
 // SAFETY:
@@ -334,21 +339,23 @@ unsafe impl BatchTarget for Target {
         }
         // Relaxed: read by `drop` alone, which comes after everything else.
         self.placed.store(index + 1, Ordering::Relaxed);
-        let word = if self.kind.is_unique() {
-            word_of(self.items[self.start(index)].object)
-        } else {
-            let mut refused = self.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let owned = &self.generation.keys().owned;
-            match self.items(index) {
-                [one] => owned.append_all(visible, &[one.object.addr()], |_| {
-                    refused.push(one.object.addr());
-                }),
-                many => {
-                    let objects: Vec<_> = many.iter().map(|item| item.object.addr()).collect();
-                    owned.append_all(visible, &objects, |at| refused.push(objects[at]))
+        let items = self.items(index);
+        if self.kind.is_unique() {
+            let word = word_of(items[0].object);
+            return Placed::Put { word, delta: difference(visible, word) };
+        }
+        let owned = &self.generation.keys().owned;
+        if let &[Item { object, .. }] = items {
+            return match owned.append_one(visible, object) {
+                Some((word, delta)) => Placed::Put { word, delta },
+                None => {
+                    self.refuse(object.addr());
+                    Placed::Skip
                 }
-            }
-        };
+            };
+        }
+        let objects: Vec<_> = items.iter().map(|item| item.object.addr()).collect();
+        let word = owned.append_all(visible, &objects, |at| self.refuse(objects[at]));
         if word == visible {
             return Placed::Skip;
         }

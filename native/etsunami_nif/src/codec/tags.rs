@@ -88,6 +88,13 @@ pub fn small<'e>(env: Env<'e>, value: i64) -> VmTerm<'e> {
     }
 }
 
+/// The term of `[]`.
+#[inline(always)]
+pub fn nil(env: Env) -> VmTerm {
+    // SAFETY: the word of `[]`, as the VM was found to write it.
+    if portable() { env.make_list(&[]) } else { unsafe { VmTerm::from_word(immediate::NIL) } }
+}
+
 /// Portable path: the immediate that stands for a term, if it is one.
 pub fn import(env: Env, term: VmTerm) -> Option<u64> {
     if env.is_atom(term) {

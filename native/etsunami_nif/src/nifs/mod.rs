@@ -22,6 +22,7 @@ use crate::budget;
 use crate::codec::decode;
 use crate::codec::encode::{self, Keep, Role, Scratch, Slot};
 use crate::codec::quick::Quick;
+use crate::codec::tags;
 use crate::error::{Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
 use crate::vm::{Env, VmTerm};
@@ -98,7 +99,7 @@ fn objects<'e>(env: Env<'e>, hit: &Hit<'_>) -> Answer<'e> {
         return Ok(list);
     }
     if hit.is_absent() {
-        return Ok(env.make_list(&[]));
+        return Ok(tags::nil(env));
     }
     require_short(hit.words())?;
     Ok(all_objects(env, hit))
