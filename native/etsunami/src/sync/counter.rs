@@ -4,11 +4,13 @@
 //!
 //! A stripe is a cache line with two counts. The first thread that adds gets a stripe to itself,
 //! and adds by a load and a store, which cost a fraction of read-modify-writes. Others share the
-//! *common* stripe, to which they add by read-modify-writes; or, where many writers are expected,
-//! an array of stripes is made for them when the second thread comes, of which each thread takes
-//! the one of its number, if it is the first to do so. A stripe that a thread has taken stays its
-//! own; with the thread's number it passes to whoever gets the number next. A sum reads all
-//! stripes in a fixed order.
+//! *common* stripe, to which they add by read-modify-writes, until an array of stripes is made for
+//! them, of which each thread takes the one of its number, if it is the first to do so. Where many
+//! writers are expected the array is made when the second thread comes; elsewhere when the common
+//! stripe has had [`PATIENCE`] additions, which is also the fate of a table with one writer that
+//! has moved to another thread for good. A stripe that a thread has taken stays its own; with the
+//! thread's number it passes to whoever gets the number next. A sum reads all stripes in a fixed
+//! order.
 //!
 //! # What a sum tells
 //!
@@ -41,6 +43,11 @@ const OBJECT_BITS: u32 = 40;
 const LOAD: Ordering =
     if cfg!(feature = "weaken_counter_load") { Ordering::Relaxed } else { Ordering::Acquire };
 
+/// How many additions of other threads than the first one a table bears before it makes stripes for
+/// them, where no writers at once are expected. They cost some 10 ns each; the stripes cost a cache
+/// line for each thread.
+const PATIENCE: u32 = 1024;
+
 /// Nobody owns the stripe.
 const FREE: usize = 0;
 
@@ -50,10 +57,12 @@ pub struct Counters {
     /// Whose the first stripe is: see [`Owner`]. Beside the pointer, and not in the stripe, so that
     /// who finds that it is not his own does not disturb the owner.
     owner: Owner,
-    /// An array of `limit` stripes, made when a second thread adds; null before.
+    /// An array of `limit` stripes, made when other threads add; null before.
     more: AtomicPtr<Line<Own>>,
     /// 0 if there shall be no array.
     limit: usize,
+    /// How many additions the common stripe has before the array is made.
+    patience: u32,
     first: Line<Stripe>,
     common: Line<Stripe>,
 }
@@ -159,15 +168,25 @@ fn objects_in(tally: u64) -> i64 {
 }
 
 impl Counters {
-    /// Counters for tables that expect no concurrent writers (`stripes` 0 or 1), or for so many
-    /// of them at once.
+    /// Counters with stripes for so many writers at once; with one common stripe for all but the
+    /// first of them, if `stripes` is 0 or 1.
     pub fn new(stripes: usize) -> Counters {
+        Counters::with(stripes, 0)
+    }
+
+    /// [`Counters::new`] where writers at once are not expected: see the module documentation.
+    pub fn patient(stripes: usize) -> Counters {
+        Counters::with(stripes, PATIENCE)
+    }
+
+    fn with(stripes: usize, patience: u32) -> Counters {
         // A model of an engine need not try who gets the first stripe.
         let owner = if cfg!(loom) && stripes <= 1 { usize::MAX } else { FREE };
         Counters {
             owner: Owner(AtomicUsize::new(owner)),
             more: AtomicPtr::new(null_mut()),
             limit: if stripes <= 1 { 0 } else { stripes.next_power_of_two() },
+            patience,
             first: Line(Stripe::new()),
             common: Line(Stripe::new()),
         }
@@ -196,7 +215,13 @@ impl Counters {
     /// The array, made if there shall be one.
     fn array(&self) -> &[Line<Own>] {
         let made = self.made();
-        if made.is_empty() && self.limit > 0 { self.make() } else { made }
+        if made.is_empty() && self.limit > 0 && self.is_time() { self.make() } else { made }
+    }
+
+    /// True if the common stripe has had its additions. Relaxed: no other memory hangs on it.
+    fn is_time(&self) -> bool {
+        self.patience == 0
+            || self.common.0.tally.load(Ordering::Relaxed) >> OBJECT_BITS >= self.patience.into()
     }
 
     /// The array, if it has been made.
@@ -287,7 +312,7 @@ impl Drop for Counters {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::Counters;
+    use super::{Counters, PATIENCE};
 
     #[test]
     fn sums_are_exact_at_rest() {
@@ -313,6 +338,22 @@ mod tests {
         counters[1].add(10, 1, 1);
         assert_eq!(counters[1].objects(), 3);
         assert_eq!(counters[1].common.0.tally.load(super::Ordering::Relaxed), super::step(1));
+    }
+
+    #[test]
+    fn stripes_are_made_late_where_no_writers_are_expected() {
+        let counters = Counters::patient(4);
+        let late = || counters.made().len();
+        counters.add(5, 1, 1);
+        (0..PATIENCE).for_each(|_| counters.add(6, 1, 1));
+        assert_eq!(late(), 0);
+        counters.add(6, 1, 1);
+        assert_eq!(late(), 4);
+        counters.add(6, -1, -1);
+        let own = &counters.made()[6 % 4].0.stripe;
+        assert_eq!(super::objects_in(own.tally.load(super::Ordering::Relaxed)), 0);
+        assert_eq!(counters.objects(), 1 + u64::from(PATIENCE));
+        assert_eq!(counters.words(), 1 + u64::from(PATIENCE));
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Generation {
     /// An empty generation for a table.
     pub(crate) fn new(spec: &Spec, seed: u64) -> Arc<Generation> {
         let keys = Keys { keypos: spec.keypos, owned: Owned::new(spec.kind, seed) };
-        let counters = Counters::new(stripes(spec));
+        let counters = counters(spec);
         let engine = match spec.kind {
             Kind::OrderedSet => Engine::Ordered(Ordered::new(spec.engine, keys, counters)),
             _ => Engine::Hash(HashTable::new(keys, counters)),
@@ -357,11 +357,12 @@ fn plain(word: Word) -> Change {
     if word.is_empty() { Change::Remove } else { Change::Put(word) }
 }
 
-/// One stripe of counters for tables that promise nothing about concurrency, one per thread
-/// (up to 16) for the others, made when they are needed.
-fn stripes(spec: &Spec) -> usize {
+/// Counters with a stripe for each thread, up to 16, made at once where the options tell of writers
+/// at once.
+fn counters(spec: &Spec) -> Counters {
     let concurrent = spec.decentralized_counters || spec.write_concurrency != WriteConcurrency::Off;
-    if concurrent { processors().clamp(2, 16) } else { 1 }
+    let stripes = processors().clamp(2, 16);
+    if concurrent { Counters::new(stripes) } else { Counters::patient(stripes) }
 }
 
 /// How many threads run at once. Asked once: the system reads files for the answer.

@@ -79,9 +79,9 @@ pub struct Spec {
     pub keypos: usize,
     /// Reported by `info`.
     pub read_concurrency: bool,
-    /// Reported by `info`; decides, with `decentralized_counters`, how many counter stripes.
+    /// Reported by `info`; decides, with `decentralized_counters`, when stripes of counters are made.
     pub write_concurrency: WriteConcurrency,
-    /// Stripe the counters.
+    /// Stripe the counters as soon as a second thread writes.
     pub decentralized_counters: bool,
     /// Reported by `info`.
     pub compressed: bool,
