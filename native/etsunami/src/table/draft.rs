@@ -1,59 +1,85 @@
 //! An encoded object before it is stored.
 
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
 use super::Key;
 use crate::error::Error;
-use crate::term::object::{ObjectPtr, equal_elements, release};
+use crate::term::layout::MAX_WORDS;
+use crate::term::object::{MAX_ARITY, ObjectPtr, equal_elements, release};
 use crate::term::view::{Roots, Term};
 
 /// The words of a tuple: its element roots, then their blocks (what `term::Buffer` holds after
 /// encoding an object). A draft that has foreign blocks owns their keepers; make it an object at
 /// once, also to throw it away. (The core may discard it instead.)
+///
+/// Two words, so that it is handed over in registers: three would be stored one by one and copied two
+/// at a time, for which the processor waits.
 #[derive(Clone, Copy)]
 pub struct Draft<'a> {
-    words: &'a [u64],
-    arity: usize,
+    first: NonNull<u64>,
+    /// The number of words, above the arity.
+    sizes: u64,
+    words: PhantomData<&'a [u64]>,
 }
+
+/// The bits of an arity and, above it, of a number of words.
+const HALF: u32 = 32;
+const _: () = assert!(MAX_WORDS < 1 << HALF && MAX_ARITY < 1 << HALF);
 
 impl<'a> Draft<'a> {
     /// A draft of `arity` element roots and their blocks.
     ///
     /// # Safety
-    /// The words are a well-formed encoding that owns the keepers of its foreign blocks.
+    /// The words are a well-formed encoding that owns the keepers of its foreign blocks, and at most
+    /// [`MAX_WORDS`].
     #[inline(always)]
     pub unsafe fn new(words: &'a [u64], arity: usize) -> Draft<'a> {
-        Draft { words, arity }
+        debug_assert!(words.len() >> HALF == 0 && arity >> HALF == 0);
+        Draft {
+            first: NonNull::from(words).cast(),
+            sizes: (words.len() as u64) << HALF | arity as u64,
+            words: PhantomData,
+        }
+    }
+
+    /// The words of its elements and their blocks.
+    #[inline(always)]
+    fn as_words(&self) -> &'a [u64] {
+        // SAFETY: `new` took them from such a slice, which is borrowed for 'a.
+        unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.words()) }
     }
 
     /// The number of elements.
     #[inline(always)]
     pub fn arity(&self) -> usize {
-        self.arity
+        self.sizes as usize & ((1 << HALF) - 1)
     }
 
-    /// The words of its elements and their blocks.
+    /// How many words its elements and their blocks have.
     #[inline(always)]
     pub fn words(&self) -> usize {
-        self.words.len()
+        (self.sizes >> HALF) as usize
     }
 
     /// An element, 0-based.
     #[inline(always)]
     pub fn element(&self, index: usize) -> Term<'a> {
         // SAFETY: a draft is a well-formed encoding (see the type).
-        unsafe { Term::at(self.words, index) }
+        unsafe { Term::at(self.as_words(), index) }
     }
 
     /// The root words, if they are all: then the elements are immediates.
     #[inline(always)]
     pub(crate) fn flat(&self) -> Option<&'a [u64]> {
-        (self.words.len() == self.arity).then_some(self.words)
+        (self.words() == self.arity()).then(|| self.as_words())
     }
 
     /// Its elements.
     #[inline(always)]
     pub(crate) fn elements(&self) -> Roots<'a> {
         // SAFETY: a draft is a well-formed encoding (see the type), and borrowed for 'a.
-        unsafe { Roots::new(self.words.as_ptr(), self.arity) }
+        unsafe { Roots::new(self.first.as_ptr(), self.arity()) }
     }
 
     /// True if the object that would be made of it is `=:=` to this one.
@@ -84,7 +110,8 @@ impl<'a> Draft<'a> {
     #[inline]
     pub(crate) fn allocate(&self, hash: u64) -> Result<ObjectPtr, Error> {
         // SAFETY: a draft is a well-formed encoding that owns its keepers (see the type).
-        unsafe { ObjectPtr::new(hash, self.arity, self.words) }.map_err(|_| Error::SystemLimit)
+        unsafe { ObjectPtr::new(hash, self.arity(), self.as_words()) }
+            .map_err(|_| Error::SystemLimit)
     }
 }
 
