@@ -4,9 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ci/setup.sh valgrind:valgrind addr2line:binutils
-# At fixed addresses, so that those of callgrind are those of the file.
-export RUSTFLAGS="-C relocation-model=static" CARGO_TARGET_DIR="$PWD/target/profile"
-cargo build --release --locked -p etsunami_engines --bin one_call
+# At fixed addresses, so that those of callgrind are those of the file; beside the flags of
+# .cargo/config.toml, in whose place those of an environment variable would come.
+export CARGO_TARGET_DIR="$PWD/target/profile"
+cargo build --release --locked -p etsunami_engines --bin one_call \
+  --config 'build.rustflags = ["-Crelocation-model=static"]'
 program=$CARGO_TARGET_DIR/release/one_call
 mkdir -p benches/profile
 work=$(mktemp -d)
