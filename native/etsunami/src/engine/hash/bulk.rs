@@ -19,7 +19,7 @@ use super::head::Hash;
 use super::line::Line;
 use super::lock::Locked;
 use super::resize::{lock_depths, lock_line};
-use super::segment::{Segment, State};
+use super::segment::{Segment, Size, State};
 use crate::engine::{Delta, HashSchema, Word};
 use crate::reclaim::Guard;
 use crate::sync::Ordering;
@@ -29,16 +29,19 @@ pub struct Bulk<'t, S: HashSchema> {
     table: &'t HashTable<S>,
     /// In the order of positions.
     segments: Vec<Segment<'t>>,
-    level: u32,
+    size: Size,
     /// The keys in it.
     keys: usize,
 }
 
-/// The level of segments for so many keys: their buckets are filled by 35 to 70 percent, as those
+/// The size of segments for so many keys: their buckets are filled by up to 70 percent, as those
 /// of a table that has grown.
-fn level_for(keys: usize) -> u32 {
-    let most = SEGMENT_BITS + ROOT_BITS;
-    (0..most).find(|&level| keys <= (SLOTS << level) * 7 / 10).unwrap_or(most)
+fn size_for(keys: usize) -> Size {
+    let most = Size { level: SEGMENT_BITS + ROOT_BITS, wide: false };
+    let room = |size: Size| (size.buckets() << size.depth()) * SLOTS * 7 / 10;
+    std::iter::successors(Some(Size::ONE), |size| Some(size.next()))
+        .find(|&size| keys <= room(size) || size >= most)
+        .unwrap_or(most)
 }
 
 impl<S: HashSchema> HashTable<S> {
@@ -52,21 +55,16 @@ impl<S: HashSchema> HashTable<S> {
 
     /// Room for about so many keys, apart from the table.
     pub fn bulk(&self, keys: usize) -> Bulk<'_, S> {
-        let level = level_for(keys);
-        Bulk { table: self, segments: make_segments(level), level, keys: 0 }
+        let size = size_for(keys);
+        Bulk { table: self, segments: make_segments(size), size, keys: 0 }
     }
 }
 
-/// The prefix bits that one segment of a level covers.
-fn depth_of(level: u32) -> u32 {
-    level.saturating_sub(SEGMENT_BITS)
-}
-
-/// All segments of a level, empty.
-fn make_segments<'t>(level: u32) -> Vec<Segment<'t>> {
-    let depth = depth_of(level);
+/// All segments of a size, empty.
+fn make_segments<'t>(size: Size) -> Vec<Segment<'t>> {
+    let depth = size.depth();
     let position = |index: u64| if depth == 0 { 0 } else { index << (POSITION_BITS - depth) };
-    (0..1 << depth).map(|index| Segment::allocate(level, position(index), State::Born)).collect()
+    (0..1 << depth).map(|index| Segment::allocate(size, position(index), State::Born)).collect()
 }
 
 impl<S: HashSchema> Bulk<'_, S> {
@@ -78,7 +76,7 @@ impl<S: HashSchema> Bulk<'_, S> {
 
     #[inline(always)]
     fn bucket(&self, hash: Hash) -> (Segment<'_>, &Line) {
-        let (position, depth) = (hash.position(), depth_of(self.level));
+        let (position, depth) = (hash.position(), self.size.depth());
         let index = if depth == 0 { 0 } else { position >> (POSITION_BITS - depth) };
         let segment = self.segments[index as usize];
         (segment, segment.bucket(position))
@@ -108,12 +106,12 @@ impl<S: HashSchema> Bulk<'_, S> {
 
     /// Makes the segments smaller if there are far fewer keys than there was room made for.
     fn fit(&mut self) {
-        let level = level_for(self.keys);
-        if level + 1 >= self.level {
+        let size = size_for(self.keys);
+        if size.next().next() >= self.size {
             return;
         }
-        let large = std::mem::replace(&mut self.segments, make_segments(level));
-        self.level = level;
+        let large = std::mem::replace(&mut self.segments, make_segments(size));
+        self.size = size;
         take_words(large, |word| {
             // SAFETY: the word is in contents that are ours alone.
             let hash = Hash(unsafe { self.table.schema.hash_of(word) });
@@ -155,7 +153,7 @@ impl<S: HashSchema> Bulk<'_, S> {
         old.hand_over_to_entries([spread.forward(); 2]);
         let mut depths = lock_depths(upkeep);
         table.directory.set_spread(spread);
-        depths.spread(depth_of(self.level));
+        depths.spread(self.size.depth());
         drop(depths);
         if cfg!(feature = "weaken_hash_bulk") {
             locked.extend((0..old.buckets()).map(|index| lock_line(old, index)));
