@@ -12,6 +12,8 @@ mod loom_hash;
 #[cfg(not(loom))]
 mod model;
 #[cfg(not(loom))]
+mod segments;
+#[cfg(not(loom))]
 mod stress;
 #[cfg(not(loom))]
 mod support;
