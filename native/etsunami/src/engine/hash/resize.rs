@@ -13,10 +13,10 @@
 //! these are copied; readers never do. A thread that is descheduled in the middle blocks the writers
 //! of up to three buckets.
 //!
-//! A segment grows by half, or is split if it has done so, when overflow lines say that it is crowded,
-//! which only the insert that links one asks. A segment is merged with its buddy when both together fill less than a quarter of
-//! one, which some of the removals that empty a bucket ask; growth at more than 70 percent, merge
-//! below 25: a table that changes little does not go to and fro.
+//! A segment grows by half, or is split if it has done so, when overflow lines say that it is
+//! crowded, which only the insert that links one asks. A segment is merged with its buddy when both
+//! together fill less than a quarter of one, which some of the removals that empty a bucket ask;
+//! growth at more than 70 percent, merge below 25: a table that changes little does not go to and fro.
 //!
 //! Merges look for the deepest pair near by and go on with what they have made, so that a sweep of
 //! removals, in whatever order, leaves no chain of empty segments behind.
@@ -82,10 +82,8 @@ impl<S: HashSchema> HashTable<S> {
         };
         segment.hand_over_to(heirs);
         // One bucket becomes two; or two three, and three four.
-        self.move_buckets(
-            segment,
-            if size.level < SEGMENT_BITS { 1 } else { 2 + usize::from(size.wide) },
-        );
+        let together = if size.level < SEGMENT_BITS { 1 } else { 2 + usize::from(size.wide) };
+        self.move_buckets(segment, together);
         let upkeep = self.upkeep.force();
         let mut depths = lock_depths(upkeep);
         if size.wide {

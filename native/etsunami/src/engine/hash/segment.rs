@@ -58,6 +58,7 @@ impl Size {
         self.level.saturating_sub(SEGMENT_BITS)
     }
 
+    /// How many buckets there are.
     pub(super) fn buckets(self) -> usize {
         let whole = 1 << self.level.min(SEGMENT_BITS);
         if self.wide { whole / 2 * 3 } else { whole }
