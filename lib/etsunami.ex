@@ -160,7 +160,7 @@ defmodule Etsunami do
       catch
         :error, {:etsunami_error, reason, cause, unquote(given)} ->
           unquote(unused)
-          unquote(failure(quote(do: {reason, cause}), arguments || given, __CALLER__))
+          unquote(failure(arguments || given, __CALLER__))
       end
     end
   end
@@ -175,7 +175,7 @@ defmodule Etsunami do
           answer
 
         {:etsunami_error, reason, cause, given} ->
-          unquote(failure(quote(do: {reason, cause}), quote(do: given), __CALLER__))
+          unquote(failure(quote(do: given), __CALLER__))
 
         answer ->
           answer
@@ -183,10 +183,11 @@ defmodule Etsunami do
     end
   end
 
-  defp failure({reason, cause}, arguments, %{function: {function, _arity}}) do
+  # Raises for the `reason` and `cause` of the macros above.
+  defp failure(arguments, %{function: {function, _arity}}) do
     quote do
-      info = ErrorInfo.for_cause(unquote(function), unquote(cause))
-      :erlang.error(unquote(reason), unquote(arguments), error_info: info)
+      info = ErrorInfo.for_cause(unquote(function), cause)
+      :erlang.error(reason, unquote(arguments), error_info: info)
     end
   end
 
