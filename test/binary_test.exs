@@ -82,6 +82,32 @@ defmodule Etsunami.BinaryTest do
       end
     end
 
+    # How many hold a binary of this size that this process has.
+    defp holders(size) do
+      {:binary, binaries} = Process.info(self(), :binary)
+      Enum.find_value(binaries, fn {_, bytes, count} -> bytes == size && count end)
+    end
+
+    test "an object that takes another's place holds its binaries, each as often" do
+      tab = table()
+      binary = whole(12_345)
+      :erlang.garbage_collect()
+      alone = holders(12_345)
+      Etsunami.insert(tab, {1, binary, {binary}, 0})
+      assert holders(12_345) == alone + 2
+
+      for n <- 1..100 do
+        Etsunami.update_element(tab, 1, {4, {n}})
+        Etsunami.update_counter(tab, 2, 1, {2, 0, binary, n})
+        assert holders(12_345) >= alone + 3
+      end
+
+      assert eventually(fn -> :erlang.garbage_collect() && holders(12_345) == alone + 3 end)
+      Etsunami.delete(tab)
+      assert eventually(fn -> holders(12_345) == alone end)
+      assert binary === whole(12_345)
+    end
+
     test "at least half of a binary is shared, less is copied" do
       tab = table()
       large = :binary.copy("0123456789", 100)

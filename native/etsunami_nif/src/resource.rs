@@ -251,10 +251,9 @@ impl Handle {
         if self.table.is_dropped() {
             return Err(Cause::Id);
         }
-        let owner = self.owner();
+        let mut owner = self.owner();
         if !env.is_alive(owner) {
-            owner::settle(env, guard, self, owner)?;
-            return self.admit(env, guard, need);
+            owner = self.next_owner(env, guard, owner)?;
         }
         let open = match self.access() {
             Access::Public => true,
@@ -262,6 +261,21 @@ impl Handle {
             Access::Private => need == Need::Info,
         };
         if open || env.is_self(owner) { Ok(()) } else { Err(Cause::Access) }
+    }
+
+    /// Who owns the table after the dead.
+    #[cold]
+    #[inline(never)]
+    fn next_owner(&self, env: Env, guard: &Guard, dead: u64) -> Result<u64, Cause> {
+        let mut owner = dead;
+        while !env.is_alive(owner) {
+            owner::settle(env, guard, self, owner)?;
+            if self.table.is_dropped() {
+                return Err(Cause::Id);
+            }
+            owner = self.owner();
+        }
+        Ok(owner)
     }
 }
 

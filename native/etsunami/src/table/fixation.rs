@@ -16,7 +16,7 @@ use crate::term::object::{ObjectPtr, Replacement};
 use crate::term::probe::OwnedKey;
 
 use super::generation::Generation;
-use super::keys::{GHOST, Key};
+use super::keys::{GHOST, Key, Keys};
 use super::write::HELP_BUDGET;
 use super::{Table, list};
 
@@ -108,10 +108,15 @@ impl Fixation {
         self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// A ghost object for a key that is being deleted, noted for removal. `None` if the table is
-    /// not fixed any more, or if memory is exhausted: then `next` will refuse the key.
+    /// A ghost object for the key of a word that is being removed, noted for removal. `None` if the
+    /// table is not fixed any more, or if memory is exhausted: then `next` will refuse the key. Under
+    /// the key's lock.
     #[cold]
-    pub(crate) fn make_ghost(&self, key: Key<'_>) -> Option<Word> {
+    #[inline(never)]
+    pub(crate) fn make_ghost(&self, keys: &Keys, word: Word, digest: u64) -> Option<Word> {
+        // The stored key, not the caller's: that one may borrow a term of a process.
+        // SAFETY: the lock keeps the word.
+        let key = Key { term: unsafe { keys.key_of(word) }, digest };
         let mut inner = self.lock();
         if inner.fixers.is_empty() {
             return None;

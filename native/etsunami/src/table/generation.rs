@@ -215,7 +215,7 @@ impl Generation {
     }
 
     /// Decides and changes one key atomically, and retires what the change left behind. `ghost`
-    /// makes a ghost of a key that is being removed, in hash tables that are fixed.
+    /// makes a ghost of the word of a key that is being removed, in hash tables that are fixed.
     ///
     /// A decided version node is cleaned away first, and nothing else is done: had the node been
     /// displaced, a panic of `f` would leave it in the slot for ever.
@@ -226,41 +226,26 @@ impl Generation {
         &self,
         guard: &Guard,
         key: Key<'_>,
-        ghost: impl FnOnce(Key<'_>) -> Option<Word>,
+        ghost: impl FnOnce(Word) -> Option<Word>,
         f: impl FnOnce(Held) -> Step<R>,
     ) -> Result<R, Undecided> {
-        let keys = self.keys();
+        let owned = &self.keys().owned;
         let (result, left) = self.update(guard, key, |current| {
             let before = current.unwrap_or(Word::EMPTY);
-            // SAFETY: the engine loaded the word under this guard, and the slot is locked.
-            let visible = match unsafe { batch::settle(before) } {
-                Settled::Plain(word) => word,
-                Settled::Pending => {
-                    let left = Left { before, after: before };
-                    return (Change::Keep, Delta::ZERO, (Err(Undecided(before)), left));
-                }
-                Settled::Decided { visible, loser, committed } => {
-                    // SAFETY: as above; the slot gets its plain word.
-                    unsafe { batch::displace(before) };
-                    if !committed {
-                        keys.owned.undo(guard, visible, loser);
-                    }
-                    let left = Left { before, after: visible };
-                    return (plain(visible), Delta::ZERO, (Err(Undecided(before)), left));
-                }
-            };
+            if before.is_version() {
+                let after = clean(guard, owned, before);
+                let change = if after == before { Change::Keep } else { plain(after) };
+                return (change, Delta::ZERO, (Err(Undecided(before)), Left { before, after }));
+            }
             faults::pass(Point::Decide);
-            let step = f(held(visible));
+            let step = f(held(before));
             let wanted = match step.change {
-                Change::Remove if visible.0 & GHOST != 0 => Change::Keep,
+                Change::Remove if before.0 & GHOST != 0 => Change::Keep,
                 other => other,
             };
             let change = match wanted {
-                Change::Remove if !visible.is_empty() => {
-                    // The stored key, not the caller's: that one may borrow a term of a process.
-                    // SAFETY: the guard keeps the word.
-                    let stored = Key { term: unsafe { keys.key_of(visible) }, digest: key.digest };
-                    ghost(stored).map_or(Change::Remove, Change::Put)
+                Change::Remove if !before.is_empty() => {
+                    ghost(before).map_or(Change::Remove, Change::Put)
                 }
                 other => other,
             };
@@ -272,7 +257,7 @@ impl Generation {
             (change, step.delta, (Ok(step.result), Left { before, after }))
         });
         if left.before != left.after && !left.before.is_empty() {
-            keys.owned.dispose(guard, left.before, left.after);
+            owned.dispose(guard, left.before, left.after);
         }
         result
     }
@@ -349,6 +334,25 @@ impl Generation {
         let from = from.map(|key| unsafe { key.erase() });
         let bound = from.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
         tree.scan(guard, bound, direction, limit, out)
+    }
+}
+
+/// The word for a slot that holds the node of a list insert, under its lock: what the decided node
+/// shows, or the node itself while it is not decided.
+#[cold]
+#[inline(never)]
+fn clean(guard: &Guard, owned: &Owned, node: Word) -> Word {
+    // SAFETY: the engine loaded the word under this guard, and the slot is locked.
+    match unsafe { batch::settle(node) } {
+        Settled::Plain(_) | Settled::Pending => node,
+        Settled::Decided { visible, loser, committed } => {
+            // SAFETY: as above; the slot gets its plain word.
+            unsafe { batch::displace(node) };
+            if !committed {
+                owned.undo(guard, visible, loser);
+            }
+            visible
+        }
     }
 }
 

@@ -90,6 +90,7 @@ pub(crate) fn len(word: Word) -> usize {
 }
 
 /// What a group counts in `info(memory)`.
+#[inline(never)]
 pub(crate) fn memory_words(word: Word) -> i64 {
     // SAFETY: the caller's guard or lock keeps the word.
     unsafe { Groups::<Objects>::memory_words(word) as i64 }
@@ -139,6 +140,7 @@ pub(crate) fn visit_from(
 }
 
 /// How a table's counters change when everything in a group goes.
+#[inline(never)]
 pub(crate) fn removal(word: Word) -> Delta {
     Delta { objects: -(len(word) as i64), words: -memory_words(word) }
 }
@@ -299,16 +301,22 @@ impl Owned {
     /// version node counts as what it shows; its loser goes too.
     #[inline]
     pub(crate) fn dispose(&self, guard: &Guard, before: Word, after: Word) {
+        if before.is_version() {
+            self.dispose_node(guard, before, after);
+        } else {
+            self.replace(guard, before, after);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn dispose_node(&self, guard: &Guard, node: Word, after: Word) {
         // SAFETY: the word was loaded under this guard.
-        match unsafe { batch::settle(before) } {
-            Settled::Plain(old) => self.replace(guard, old, after),
-            Settled::Decided { visible, loser, committed } => {
-                if committed {
-                    self.replace(guard, loser, visible);
-                }
-                self.replace(guard, visible, after);
+        if let Settled::Decided { visible, loser, committed } = unsafe { batch::settle(node) } {
+            if committed {
+                self.replace(guard, loser, visible);
             }
-            Settled::Pending => {}
+            self.replace(guard, visible, after);
         }
     }
 

@@ -22,7 +22,12 @@ impl Table {
         key: Key<'_>,
         mut f: impl FnMut(Held) -> Step<R>,
     ) -> Result<R> {
-        match generation.modify(guard, key, |key| self.ghost_for(key), &mut f) {
+        match generation.modify(
+            guard,
+            key,
+            |word| self.ghost_for(generation, word, key.digest),
+            &mut f,
+        ) {
             Ok(result) => Ok(result),
             Err(undecided) => self.modify_slowly(guard, generation, key, undecided, &mut f),
         }
@@ -42,7 +47,12 @@ impl Table {
             if !super::list::help(guard, undecided.0, &mut budget) {
                 return Err(Stop::Busy);
             }
-            match generation.modify(guard, key, |key| self.ghost_for(key), &mut *f) {
+            match generation.modify(
+                guard,
+                key,
+                |word| self.ghost_for(generation, word, key.digest),
+                &mut *f,
+            ) {
                 Ok(result) => return Ok(result),
                 Err(again) => undecided = again,
             }
@@ -234,10 +244,13 @@ impl Table {
         key: Key<'_>,
         permits: impl Fn(&Hit<'g>) -> bool,
     ) -> Result<Hit<'g>> {
+        // Beside the answer of `modify`, which goes by way of memory.
+        let mut hit = Hit::new(guard, Held::Absent);
         self.modify(guard, self.generation(guard)?, key, |held| {
-            let hit = Hit::new(guard, held);
-            if permits(&hit) { remove_step(held, hit) } else { Step::keep(hit) }
-        })
+            hit = Hit::new(guard, held);
+            if permits(&hit) { remove_step(held, ()) } else { Step::keep(()) }
+        })?;
+        Ok(hit)
     }
 
     /// Deletes the objects that are equal (`=:=`) to the given one. Atomic.
@@ -252,13 +265,13 @@ impl Table {
         done
     }
 
-    /// A ghost for a key that is being removed, if the table is fixed and needs it.
+    /// A ghost for the key of a word that is being removed, if the table is fixed and needs it.
     #[inline(always)]
-    fn ghost_for(&self, key: Key<'_>) -> Option<Word> {
+    fn ghost_for(&self, generation: &Generation, word: Word, digest: u64) -> Option<Word> {
         if self.spec.kind == Kind::OrderedSet || !self.fixation.is_fixed() {
             return None;
         }
-        self.fixation.make_ghost(key)
+        self.fixation.make_ghost(generation.keys(), word, digest)
     }
 }
 

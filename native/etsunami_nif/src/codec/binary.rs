@@ -17,8 +17,9 @@
 //! a binary's bytes tells how many there are (tried by `load`, too). A slice of less than half is
 //! copied, unless it is longer than [`LONG_SLICE`]: so a small part never holds a large whole.
 //!
-//! The VM cannot be asked to count one more without a term at hand, which the core has not when it
-//! copies objects. So objects share [`Holders`].
+//! The core has no term at hand when it copies objects, without which the VM cannot be asked to count
+//! one more. So this is counted where the VM counts, in one of the words in front of the bytes: the
+//! one that `load` sees growing by one with each reference, and shrinking as each is given back.
 //!
 //! [`enif_inspect_iovec`]: https://www.erlang.org/doc/man/erl_nif#enif_inspect_iovec
 //! [`enif_free_iovec`]: https://www.erlang.org/doc/man/erl_nif#enif_free_iovec
@@ -28,7 +29,7 @@ use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull, null_mut};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustler::sys::{ErlNifEnv, ErlNifTerm};
 
@@ -97,6 +98,8 @@ struct Vm {
     flags: c_int,
     /// The distance from what a reference points to, to the bytes of the whole binary.
     front: usize,
+    /// The distance from what a reference points to, to the VM's count of references.
+    count: usize,
 }
 
 /// Empty if binaries cannot be held by reference.
@@ -110,12 +113,6 @@ struct Reference {
     binary: *mut c_void,
 }
 
-/// The encoded terms that share one reference.
-struct Holders {
-    count: AtomicUsize,
-    binary: *mut c_void,
-}
-
 /// A binary that is held once more: what stands in its block.
 #[derive(Clone, Copy)]
 pub struct Held<'e> {
@@ -123,7 +120,7 @@ pub struct Held<'e> {
     pub bytes: &'e [u8],
     /// The VM's reference.
     pub word: u64,
-    /// The address of the holders, marked as such.
+    /// The same, marked as a keeper of this kind.
     pub keeper: u64,
 }
 
@@ -153,6 +150,7 @@ impl Vm {
                 dequeue: std::mem::transmute::<NonNull<c_void>, Dequeue>(symbol(c"enif_ioq_deq")?),
                 flags: 0,
                 front: 0,
+                count: 0,
             })
         }
     }
@@ -202,6 +200,13 @@ impl Vm {
         let reference = Reference { base: null_mut(), len: 0, binary };
         // SAFETY: the reference is counted, and not used any more.
         self.with_vector(reference, |vector| unsafe { (self.free_vector)(vector) });
+    }
+
+    /// Counts one more reference to a binary of which one is held.
+    fn refer_again(&self, binary: *mut c_void) {
+        // SAFETY: held, so it lives; the VM counts there: see `load`. Relaxed: who counts up holds it.
+        unsafe { &*binary.byte_add(self.count).cast::<AtomicUsize>() }
+            .fetch_add(1, Ordering::Relaxed);
     }
 
     /// The term of a reference, by way of the queue, which is empty before and after.
@@ -270,6 +275,7 @@ fn tried(vm: Vm, env: Env) -> Option<Vm> {
         return None;
     }
     let vm = Vm { flags, front, ..vm };
+    let vm = Vm { count: vm.find_count(env, wholes[0])?, ..vm };
     let slice = env.make_slice(wholes[1], 500, 700);
     let cases = [(wholes[0], 0, 1000), (wholes[1], 0, 3001), (slice, 500, 3001)];
     cases.iter().all(|&(term, before, size)| vm.try_one(env, term, (before, size))).then_some(vm)
@@ -285,6 +291,31 @@ impl Vm {
                 (self.free_vector)(vector);
             }
         });
+    }
+
+    /// Where the VM counts the references to a binary that nobody else uses: the one word in front of
+    /// its bytes that grows by their number, and shrinks again.
+    fn find_count(&self, env: Env, term: VmTerm) -> Option<usize> {
+        const MORE: usize = 3;
+        let (Reference { binary, .. }, _) = self.refer(env, term)?;
+        let words = || {
+            let word = |i| binary.cast::<usize>().wrapping_add(i);
+            // SAFETY: held. What stands before the bytes belongs to the binary. Volatile: the VM
+            // changes it.
+            (0..self.front / 8).map(|i| unsafe { word(i).read_volatile() }).collect::<Vec<_>>()
+        };
+        let before = words();
+        let more = (0..MORE).filter(|_| self.refer(env, term).is_some()).count();
+        let during = words();
+        (0..more).for_each(|_| self.give_back(binary));
+        let restored = before == words();
+        self.give_back(binary);
+        let growth = before.iter().zip(&during).map(|(before, now)| now.wrapping_sub(*before));
+        let mut grown = growth.enumerate().filter(|&(_, by)| by != 0);
+        match (grown.next(), grown.next()) {
+            (Some((at, MORE)), None) if restored => Some(8 * at),
+            _ => None,
+        }
     }
 
     /// True if a binary goes through a reference as the very same bytes.
@@ -341,7 +372,7 @@ fn own_queue(vm: &Vm) -> Option<NonNull<Queue>> {
         .ok()?
 }
 
-/// Marks the address of [`Holders`] among the keepers.
+/// Marks the address of a binary among the keepers.
 const MARK: u64 = 1;
 
 /// True for what [`hold`] gave.
@@ -359,12 +390,12 @@ pub fn hold<'e>(env: Env<'e>, term: VmTerm<'e>) -> Option<Held<'e>> {
         vm.give_back(reference.binary);
         return None;
     }
-    let holders = Holders { count: AtomicUsize::new(1), binary: reference.binary };
+    let word = reference.binary.expose_provenance() as u64;
     Some(Held {
         // SAFETY: the term keeps them alive for the call, the reference longer.
         bytes: unsafe { std::slice::from_raw_parts(reference.base, reference.len) },
-        word: reference.binary.expose_provenance() as u64,
-        keeper: Box::into_raw(Box::new(holders)).expose_provenance() as u64 | MARK,
+        word,
+        keeper: word | MARK,
     })
 }
 
@@ -384,29 +415,20 @@ pub unsafe fn show<'e>(env: Env<'e>, bytes: &[u8], word: u64) -> VmTerm<'e> {
     shown.unwrap_or_else(|| env.make_binary(bytes))
 }
 
-fn holders(keeper: u64) -> *mut Holders {
+fn binary(keeper: u64) -> *mut c_void {
     ptr::with_exposed_provenance_mut((keeper & !MARK) as usize)
 }
 
 /// Counts one more holder of what the caller knows to be held.
 pub fn retain(keeper: u64) {
-    // SAFETY: held, so it lives. Relaxed: who counts up holds it.
-    unsafe { &(*holders(keeper)).count }.fetch_add(1, Ordering::Relaxed);
+    if let Some(vm) = VM.get() {
+        vm.refer_again(binary(keeper));
+    }
 }
 
-/// Counts one holder less, and gives the reference back with the last one.
+/// Gives a reference back.
 pub fn release(keeper: u64) {
-    let holders = holders(keeper);
-    // Release: pairs with the acquire of whoever gives it back.
-    // SAFETY: the caller is a holder, so it lives.
-    if unsafe { &(*holders).count }.fetch_sub(1, Ordering::Release) != 1 {
-        return;
-    }
-    // Acquire: pairs with the release of every other holder.
-    fence(Ordering::Acquire);
-    // SAFETY: made by `Box::into_raw`; this was the last holder.
-    let last = unsafe { Box::from_raw(holders) };
     if let Some(vm) = VM.get() {
-        vm.give_back(last.binary);
+        vm.give_back(binary(keeper));
     }
 }
