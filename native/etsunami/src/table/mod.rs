@@ -68,6 +68,7 @@ pub use search::Quota;
 pub use select::Failure;
 pub use traverse::{Cursor, Direction, Place};
 pub use update::{Assigned, CounterOp, SmallStep, Update, Verdict};
+pub use write::Early;
 
 /// One table. All operations take `&self` and may run on any number of threads.
 pub struct Table {

@@ -40,6 +40,11 @@ impl<'g> Hit<'g> {
         Hit { held, guard }
     }
 
+    /// Nothing.
+    pub fn absent(guard: &'g Guard) -> Hit<'g> {
+        Hit::new(guard, Held::Absent)
+    }
+
     /// The one object, if there is exactly one.
     #[inline(always)]
     pub fn single(&self) -> Option<ObjectPtr> {

@@ -74,26 +74,40 @@ impl Table {
         }
     }
 
-    /// [`Table::prefetch`] of a key that nothing else is known of. Ordered tables, where there is
-    /// nothing to ask for yet, do not look at it.
+    /// [`Table::prefetch`] of a key that nothing else is known of; what has been computed for that.
+    /// Ordered tables, where there is nothing to ask for yet, do not look at it.
     #[inline(always)]
-    pub fn prefetch_key(&self, guard: &Guard, key: Term<'_>) {
-        if self.spec.kind != Kind::OrderedSet {
-            self.prefetch(guard, self.key(key));
+    pub fn prefetch_key(&self, guard: &Guard, key: Term<'_>) -> Early {
+        if self.spec.kind == Kind::OrderedSet {
+            return Early::default();
         }
+        let key = self.key(key);
+        self.prefetch(guard, key);
+        Early { digest: Some(key.digest) }
     }
 
     /// Inserts an object; in `set` and `ordered_set` it replaces the one with its key, in `bag`
     /// an equal object is not stored twice. Atomic.
     #[inline]
     pub fn insert(&self, guard: &Guard, draft: Draft<'_>) -> Result {
+        self.insert_early(guard, draft, Early::default())
+    }
+
+    /// [`Table::insert`] after [`Table::prefetch_key`] of the draft's key, if there has been one.
+    #[inline]
+    pub fn insert_early(&self, guard: &Guard, draft: Draft<'_>, early: Early) -> Result {
         let generation = self.generation(guard).inspect_err(|_| draft.discard())?;
-        let key = self.key_of_draft(&draft);
+        let key = match early.digest {
+            Some(digest) => Key { term: draft.element(self.spec.keypos - 1), digest },
+            None => self.key_of_draft(&draft),
+        };
         match self.spec.kind {
             Kind::Set | Kind::OrderedSet => match draft.flat() {
                 Some(words) => self.put_flat(guard, generation, key, draft, words),
                 None => {
-                    generation.prefetch(guard, key.digest);
+                    if early.digest.is_none() {
+                        generation.prefetch(guard, key.digest);
+                    }
                     self.put(guard, generation, key, draft.make(key.digest)?)
                 }
             },
@@ -232,25 +246,28 @@ impl Table {
 
     /// Deletes all objects of a key and gives them. Atomic; they stay readable under the guard.
     pub fn take<'g>(&self, guard: &'g Guard, key: Key<'_>) -> Result<Hit<'g>> {
-        self.take_if(guard, key, |_| true)
+        let mut hit = Hit::absent(guard);
+        self.take_if(guard, key, &mut hit, |_| true)?;
+        Ok(hit)
     }
 
-    /// [`take`](Table::take), if `permits` says so about what is there; otherwise nothing changes,
-    /// and the objects are given all the same. `permits` runs under the key's lock.
+    /// [`take`](Table::take) into a hit, if `permits` says so about what is there; otherwise nothing
+    /// changes, and the objects are given all the same. `permits` runs under the key's lock.
+    ///
+    /// (As a result the hit would be stored piece by piece and loaded as a whole, for which the
+    /// processor waits.)
     #[inline]
     pub fn take_if<'g>(
         &self,
         guard: &'g Guard,
         key: Key<'_>,
+        hit: &mut Hit<'g>,
         permits: impl Fn(&Hit<'g>) -> bool,
-    ) -> Result<Hit<'g>> {
-        // Beside the answer of `modify`, which goes by way of memory.
-        let mut hit = Hit::new(guard, Held::Absent);
+    ) -> Result {
         self.modify(guard, self.generation(guard)?, key, |held| {
-            hit = Hit::new(guard, held);
-            if permits(&hit) { remove_step(held, ()) } else { Step::keep(()) }
-        })?;
-        Ok(hit)
+            *hit = Hit::new(guard, held);
+            if permits(hit) { remove_step(held, ()) } else { Step::keep(()) }
+        })
     }
 
     /// Deletes the objects that are equal (`=:=`) to the given one. Atomic.
@@ -273,6 +290,12 @@ impl Table {
         }
         self.fixation.make_ghost(generation.keys(), word, digest)
     }
+}
+
+/// What was computed for [`Table::prefetch_key`]: of use to the insert of an object with that key.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Early {
+    digest: Option<u64>,
 }
 
 /// Larger objects of bags are made before the lock is taken, needed or not: nobody shall wait while

@@ -13,7 +13,7 @@ mod traverse;
 mod update;
 mod write;
 
-use etsunami::table::{Draft, Hit, Table};
+use etsunami::table::{Draft, Early, Hit, Table};
 use etsunami::term::object::release;
 use etsunami::term::probe::OwnedKey;
 use etsunami::term::view::Term;
@@ -39,29 +39,31 @@ fn with_key<'e, R>(
 }
 
 /// Encodes an object that is going to be stored in a table, and lends the draft to `f`, which has
-/// to make an object of it. `early` may get the key before the rest is encoded.
+/// to make an object of it. `early` may get the key before the rest is encoded; what it gives goes to
+/// `f`, too.
 #[inline(always)]
 fn with_object<'e, R>(
     env: Env<'e>,
     table: &Table,
     term: VmTerm<'e>,
-    early: impl FnOnce(Term<'_>),
-    f: impl FnOnce(Draft<'_>) -> Result<R, Raise<'e>>,
+    early: impl FnOnce(Term<'_>) -> Early,
+    f: impl FnOnce(Draft<'_>, Early) -> Result<R, Raise<'e>>,
 ) -> Result<R, Raise<'e>> {
     let keypos = table.spec().keypos;
     if let Some(words) = encode::flat_object(env, term, keypos) {
         // SAFETY: immediates are their own encoding, without keepers.
-        return f(unsafe { Draft::new(words, words.len()) });
+        return f(unsafe { Draft::new(words, words.len()) }, Early::default());
     }
-    let mut quick = Quick::default();
+    let (mut quick, mut known) = (Quick::default(), Early::default());
+    let early = |key: Term<'_>| known = early(key);
     if let Some((words, arity)) = quick.object(env, term, keypos, early) {
         // SAFETY: just encoded, with its keeper if it has one.
-        return f(unsafe { Draft::new(words, arity) });
+        return f(unsafe { Draft::new(words, arity) }, known);
     }
     let mut buffer = Scratch::take();
     let arity = encode::encode_object(env, term, keypos, Keep::Retain, &mut buffer)?;
     // SAFETY: just encoded, with its keepers.
-    f(unsafe { Draft::new(buffer.words(), arity) })
+    f(unsafe { Draft::new(buffer.words(), arity) }, known)
 }
 
 /// A copy of a term that may outlive the call.

@@ -3,7 +3,7 @@
 use etsunami::error::Error;
 use etsunami::reclaim::{Guard, pin};
 use etsunami::table::options::Need;
-use etsunami::table::{Assigned, CounterOp, Detached, Key, SmallStep, Table, Verdict};
+use etsunami::table::{Assigned, CounterOp, Detached, Early, Key, SmallStep, Table, Verdict};
 use etsunami::term::buffer::Buffer;
 use etsunami::term::layout::is_immediate;
 use etsunami::term::number::Int;
@@ -115,7 +115,9 @@ fn with_default<'e>(
 ) -> Answer<'e> {
     let key = owned(env, key, Role::Key)?;
     let key = table.key(key.term());
-    let default = with_object(env, table, default, |_| (), |draft| Ok(Detached::new(draft, key)?))?;
+    let early = |_: Term<'_>| Early::default();
+    let default =
+        with_object(env, table, default, early, |draft, _| Ok(Detached::new(draft, key)?))?;
     f(key, &default)
 }
 

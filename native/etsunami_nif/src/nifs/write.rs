@@ -2,7 +2,7 @@
 
 use etsunami::reclaim::pin;
 use etsunami::table::options::Need;
-use etsunami::table::{Hit, ListInsert};
+use etsunami::table::{Early, Hit, ListInsert};
 use etsunami::term::view::Term;
 
 use super::{objects, require_short, with_key, with_object};
@@ -26,8 +26,8 @@ answering_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
         let early = |key: Term<'_>| handle.table.prefetch_key(&guard, key);
-        with_object(env, &handle.table, objects, early, |draft| {
-            handle.table.insert(&guard, draft)?;
+        with_object(env, &handle.table, objects, early, |draft, early| {
+            handle.table.insert_early(&guard, draft, early)?;
             Ok(atoms().r#true)
         })
     }
@@ -42,7 +42,7 @@ answering_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
         let early = |key: Term<'_>| handle.table.prefetch_key(&guard, key);
-        with_object(env, &handle.table, objects, early, |draft| {
+        with_object(env, &handle.table, objects, early, |draft, _| {
             Ok(boolean(handle.table.insert_new(&guard, draft)?))
         })
     }
@@ -98,8 +98,8 @@ fn insert_list<'e>(env: Env<'e>, table: VmTerm<'e>, objects: VmTerm<'e>, mode: M
             env,
             &handle.table,
             object,
-            |_| (),
-            |draft| {
+            |_| Early::default(),
+            |draft, _| {
                 words += draft.words();
                 Ok(list.push(draft)?)
             },
@@ -143,7 +143,8 @@ answering_nif! {
         with_key(env, key, |key| {
             // Decided before anything is taken: a long answer is made on a dirty scheduler.
             let short = |hit: &Hit| require_short(hit.words()).is_ok();
-            let hit = handle.table.take_if(&guard, handle.table.key(key), short)?;
+            let mut hit = Hit::absent(&guard);
+            handle.table.take_if(&guard, handle.table.key(key), &mut hit, short)?;
             objects(env, &hit)
         })
     }
@@ -155,7 +156,7 @@ answering_nif! {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
         let early = |key: Term<'_>| handle.table.prefetch_key(&guard, key);
-        with_object(env, &handle.table, object, early, |draft| {
+        with_object(env, &handle.table, object, early, |draft, _| {
             handle.table.delete_object(&guard, draft)?;
             Ok(atoms().r#true)
         })
