@@ -19,7 +19,7 @@ use super::head::Hash;
 use super::line::Line;
 use super::lock::Locked;
 use super::resize::{lock_depths, lock_line};
-use super::segment::{Segment, Size, State};
+use super::segment::{Segment, State};
 use crate::engine::{Delta, HashSchema, Word};
 use crate::reclaim::Guard;
 use crate::sync::Ordering;
@@ -29,19 +29,16 @@ pub struct Bulk<'t, S: HashSchema> {
     table: &'t HashTable<S>,
     /// In the order of positions.
     segments: Vec<Segment<'t>>,
-    size: Size,
+    level: u32,
     /// The keys in it.
     keys: usize,
 }
 
-/// The size of segments for so many keys: their buckets are filled by up to 70 percent, as those
+/// The level of segments for so many keys: their buckets are filled by 35 to 70 percent, as those
 /// of a table that has grown.
-fn size_for(keys: usize) -> Size {
-    let most = Size { level: SEGMENT_BITS + ROOT_BITS, wide: false };
-    let room = |size: Size| (size.buckets() << size.depth()) * SLOTS * 7 / 10;
-    std::iter::successors(Some(Size::ONE), |size| Some(size.next()))
-        .find(|&size| keys <= room(size) || size >= most)
-        .unwrap_or(most)
+fn level_for(keys: usize) -> u32 {
+    let most = SEGMENT_BITS + ROOT_BITS;
+    (0..most).find(|&level| keys <= (SLOTS << level) * 7 / 10).unwrap_or(most)
 }
 
 impl<S: HashSchema> HashTable<S> {
@@ -55,16 +52,21 @@ impl<S: HashSchema> HashTable<S> {
 
     /// Room for about so many keys, apart from the table.
     pub fn bulk(&self, keys: usize) -> Bulk<'_, S> {
-        let size = size_for(keys);
-        Bulk { table: self, segments: make_segments(size), size, keys: 0 }
+        let level = level_for(keys);
+        Bulk { table: self, segments: make_segments(level), level, keys: 0 }
     }
 }
 
-/// All segments of a size, empty.
-fn make_segments<'t>(size: Size) -> Vec<Segment<'t>> {
-    let depth = size.depth();
+/// The prefix bits that one segment of a level covers.
+fn depth_of(level: u32) -> u32 {
+    level.saturating_sub(SEGMENT_BITS)
+}
+
+/// All segments of a level, empty.
+fn make_segments<'t>(level: u32) -> Vec<Segment<'t>> {
+    let depth = depth_of(level);
     let position = |index: u64| if depth == 0 { 0 } else { index << (POSITION_BITS - depth) };
-    (0..1 << depth).map(|index| Segment::allocate(size, position(index), State::Born)).collect()
+    (0..1 << depth).map(|index| Segment::allocate(level, position(index), State::Born)).collect()
 }
 
 impl<S: HashSchema> Bulk<'_, S> {
@@ -76,7 +78,7 @@ impl<S: HashSchema> Bulk<'_, S> {
 
     #[inline(always)]
     fn bucket(&self, hash: Hash) -> (Segment<'_>, &Line) {
-        let (position, depth) = (hash.position(), self.size.depth());
+        let (position, depth) = (hash.position(), depth_of(self.level));
         let index = if depth == 0 { 0 } else { position >> (POSITION_BITS - depth) };
         let segment = self.segments[index as usize];
         (segment, segment.bucket(position))
@@ -106,12 +108,12 @@ impl<S: HashSchema> Bulk<'_, S> {
 
     /// Makes the segments smaller if there are far fewer keys than there was room made for.
     fn fit(&mut self) {
-        let size = size_for(self.keys);
-        if size.next().next() >= self.size {
+        let level = level_for(self.keys);
+        if level + 1 >= self.level {
             return;
         }
-        let large = std::mem::replace(&mut self.segments, make_segments(size));
-        self.size = size;
+        let large = std::mem::replace(&mut self.segments, make_segments(level));
+        self.level = level;
         take_words(large, |word| {
             // SAFETY: the word is in contents that are ours alone.
             let hash = Hash(unsafe { self.table.schema.hash_of(word) });
@@ -153,7 +155,7 @@ impl<S: HashSchema> Bulk<'_, S> {
         old.hand_over_to_entries([spread.forward(); 2]);
         let mut depths = lock_depths(upkeep);
         table.directory.set_spread(spread);
-        depths.spread(self.size.depth());
+        depths.spread(depth_of(self.level));
         drop(depths);
         if cfg!(feature = "weaken_hash_bulk") {
             locked.extend((0..old.buckets()).map(|index| lock_line(old, index)));

@@ -14,8 +14,8 @@ pub(super) const SLOTS: usize = if cfg!(loom) {
     6
 };
 
-/// The binary logarithm of the buckets in a full-grown segment that is not wide. 256 buckets are
-/// 16 KiB, about a thousand keys: few enough to be split within one call, many enough to keep the directory small.
+/// The binary logarithm of the buckets in a full-grown segment. 256 buckets are 16 KiB, about a
+/// thousand keys: few enough to be split within one call, many enough to keep the directory small.
 pub(super) const SEGMENT_BITS: u32 = if cfg!(loom) {
     1
 } else if cfg!(test) {

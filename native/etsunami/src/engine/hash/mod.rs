@@ -69,7 +69,7 @@ use self::directory::Directory;
 use self::geometry::POSITION_BITS;
 use self::head::{Hash, Head};
 use self::line::Line;
-use self::segment::{Segment, Size, State};
+use self::segment::{Segment, State};
 use self::upkeep::LazyUpkeep;
 use super::{HashSchema, Word};
 use crate::reclaim::Guard;
@@ -93,7 +93,7 @@ struct Bucket<'g> {
 impl<S: HashSchema> HashTable<S> {
     /// An empty table. It allocates one bucket.
     pub fn new(schema: S, counters: Counters) -> Self {
-        let segment = Segment::allocate(Size::ONE, 0, State::Normal);
+        let segment = Segment::allocate(0, 0, State::Normal);
         HashTable {
             directory: Directory::new(segment),
             schema,

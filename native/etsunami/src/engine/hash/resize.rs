@@ -1,22 +1,20 @@
-//! Growth, splits and merges of segments.
+//! Splits and merges of segments.
 //!
-//! All replace segments by heirs bucket by bucket, in the call that found the need. The heirs are
-//! named in the old segment's header first. Then the buckets are locked in turn, their words are
-//! copied to where they belong in the heirs, and they are frozen: the store of `MOVED` hands its
+//! Both replace segments by heirs bucket by bucket, in the call that found the need. The heirs are
+//! named in the old segment's header first. Then each bucket in turn is locked, its words are
+//! copied to where they belong in the heirs, and it is frozen: the store of `MOVED` hands its
 //! interval of positions over. Before that store the old bucket is authoritative for the interval,
 //! after it the heir's. The abstract map changes nowhere, so neither a split nor a merge has a
 //! linearization point. At the end the directory is led to the heirs, and the old segment and its
 //! overflow lines are retired.
 //!
-//! As many buckets are taken together as have the positions of whole buckets in the heirs: one that
-//! becomes two; two that become three, or one; three that become four, two or one. Writers wait while
-//! these are copied; readers never do. A thread that is descheduled in the middle blocks the writers
-//! of up to three buckets.
+//! Writers wait while their one bucket is copied; readers never do. A thread that is descheduled
+//! in the middle blocks the writers of one bucket (two in a merge).
 //!
-//! A segment grows by half, or is split if it has done so, when overflow lines say that it is
-//! crowded, which only the insert that links one asks. A segment is merged with its buddy when both
-//! together fill less than a quarter of one, which some of the removals that empty a bucket ask;
-//! growth at more than 70 percent, merge below 25: a table that changes little does not go to and fro.
+//! A segment is split when overflow lines say that it is crowded, which only the insert that links
+//! one asks. A segment is merged with its buddy when both together fill less than a quarter of
+//! one, which some of the removals that empty a bucket ask; split at more than 70 percent, merge
+//! below 25: a table that changes little does not go to and fro.
 //!
 //! Merges look for the deepest pair near by and go on with what they have made, so that a sweep of
 //! removals, in whatever order, leaves no chain of empty segments behind.
@@ -24,7 +22,7 @@
 use super::HashTable;
 use super::geometry::{MERGES_PER_CALL, POSITION_BITS, SEGMENT_BITS, SLOTS};
 use super::lock::{Attempt, Locked};
-use super::segment::{Segment, Size, State};
+use super::segment::{Segment, State};
 use super::upkeep::{Depths, Upkeep};
 use crate::engine::HashSchema;
 use crate::reclaim::Guard;
@@ -69,35 +67,39 @@ impl<S: HashSchema> HashTable<S> {
         }
     }
 
-    /// Replaces a segment by two of the next depth, or by one of the next size while it is not
-    /// wide.
+    /// Replaces a segment by two of the next depth, or by one of the next level while it is alone
+    /// and not full-grown.
     pub(super) fn split<'g>(&'g self, segment: Segment<'g>, position: u64, guard: &'g Guard) {
-        let (size, next) = (segment.size(), segment.size().next());
-        let half = 1 << (POSITION_BITS - segment.depth() - 1);
-        let heirs = if size.wide {
-            [position & !half, position | half]
-                .map(|position| Segment::allocate(next, position, State::Born))
+        let level = segment.level();
+        let heirs = if level < SEGMENT_BITS {
+            [Segment::allocate(level + 1, position, State::Born); 2]
         } else {
-            [Segment::allocate(next, position, State::Born); 2]
+            let half = 1 << (POSITION_BITS - segment.depth() - 1);
+            [position & !half, position | half]
+                .map(|position| Segment::allocate(level + 1, position, State::Born))
         };
         segment.hand_over_to(heirs);
-        // One bucket becomes two; or two three, and three four.
-        let together = if size.level < SEGMENT_BITS { 1 } else { 2 + usize::from(size.wide) };
-        self.move_buckets(segment, together);
+        for index in 0..segment.buckets() {
+            let locked = lock_line(segment, index);
+            if cfg!(feature = "weaken_hash_freeze") {
+                locked.announce_freeze();
+            }
+            self.copy(&locked, segment);
+            locked.freeze();
+        }
         let upkeep = self.upkeep.force();
         let mut depths = lock_depths(upkeep);
-        if size.wide {
+        if level < SEGMENT_BITS {
+            self.directory.set_lone(heirs[0]);
+        } else {
+            let half = 1 << (POSITION_BITS - segment.depth() - 1);
             self.directory.place(position & !half, heirs[0], guard);
             self.directory.place(position | half, heirs[1], guard);
             depths.split(segment.depth());
-        } else if segment.depth() == 0 {
-            self.directory.set_lone(heirs[0]);
-        } else {
-            self.directory.place(position, heirs[0], guard);
         }
         drop(depths);
         upkeep.splits.fetch_add(1, Ordering::Relaxed);
-        self.finish(&[segment], if size.wide { &heirs } else { &heirs[..1] }, guard);
+        self.finish(&[segment], &heirs, guard);
     }
 
     /// Copies a locked bucket's words to the heirs of its segment.
@@ -155,18 +157,18 @@ impl<S: HashSchema> HashTable<S> {
         }
     }
 
-    /// Makes a lone segment smaller, by a third or by half.
+    /// Halves a lone segment.
     fn merge_lone(&self, segment: Segment<'_>, guard: &Guard) -> Merge {
-        let size = segment.size();
-        if size == Size::ONE
+        let level = segment.level();
+        if level == 0
             || segment.has_more_than(segment.buckets() * SLOTS / 8)
             || !segment.change_state(State::Normal, State::Leaving)
         {
             return Merge::Declined;
         }
-        let heir = Segment::allocate(size.previous(), 0, State::Born);
+        let heir = Segment::allocate(level - 1, 0, State::Born);
         segment.hand_over_to([heir; 2]);
-        self.move_buckets(segment, 2 + usize::from(size.wide));
+        self.move_pairs(segment);
         let upkeep = self.upkeep.force();
         let depths = lock_depths(upkeep);
         self.directory.set_lone(heir);
@@ -178,18 +180,17 @@ impl<S: HashSchema> HashTable<S> {
 
     /// Replaces two buddies by one segment.
     fn merge_pair(&self, pair: [Segment<'_>; 2], position: u64, guard: &Guard) -> Merge {
-        let limit = (SLOTS << SEGMENT_BITS) / 4;
+        let limit = pair[0].buckets() * SLOTS / 4;
         let occupied = pair[0].occupied_up_to(limit);
         if occupied > limit || pair[1].has_more_than(limit - occupied) || !take_both(pair) {
             return Merge::Declined;
         }
-        let size = Size { level: pair[0].level() - 1, wide: false };
-        let heir = Segment::allocate(size, position, State::Born);
+        let heir = Segment::allocate(pair[0].level() - 1, position, State::Born);
         for segment in pair {
             segment.hand_over_to([heir; 2]);
         }
         for segment in pair {
-            self.move_buckets(segment, 2 + usize::from(segment.size().wide));
+            self.move_pairs(segment);
         }
         let upkeep = self.upkeep.force();
         let mut depths = lock_depths(upkeep);
@@ -202,23 +203,18 @@ impl<S: HashSchema> HashTable<S> {
         Merge::Done
     }
 
-    /// Moves the buckets of a segment into its heirs, so many at a time: as few as have the positions
-    /// of whole buckets there. All their locks are held until all are copied, for the heir's bucket
-    /// can be reached as soon as one of them is frozen.
-    fn move_buckets(&self, segment: Segment<'_>, together: usize) {
-        for first in (0..segment.buckets()).step_by(together) {
-            let lock = |i| (i < together).then(|| lock_line(segment, first + i));
-            let locked: [Option<Locked<'_>>; 3] = std::array::from_fn(lock);
-            for locked in locked.iter().flatten() {
-                if cfg!(feature = "weaken_hash_freeze") {
-                    locked.announce_freeze();
-                }
-                self.copy(locked, segment);
-                if cfg!(feature = "weaken_hash_merge") {
-                    locked.announce_freeze();
-                }
+    /// Moves the buckets of a segment into its heir, two into one. Both locks are held until both
+    /// are copied: the heir's bucket can be reached as soon as one of them is frozen.
+    fn move_pairs(&self, segment: Segment<'_>) {
+        for index in (0..segment.buckets()).step_by(2) {
+            let [low, high] = [index, index + 1].map(|index| lock_line(segment, index));
+            self.copy(&low, segment);
+            if cfg!(feature = "weaken_hash_merge") {
+                low.announce_freeze();
             }
-            locked.into_iter().flatten().for_each(Locked::freeze);
+            self.copy(&high, segment);
+            low.freeze();
+            high.freeze();
         }
     }
 }

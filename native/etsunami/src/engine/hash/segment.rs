@@ -6,10 +6,6 @@
 //! covers all positions; above, it covers those with one prefix of `l - SEGMENT_BITS` bits, its
 //! *depth*, and the directory leads to it.
 //!
-//! A full-grown segment grows by half before it is split: a *wide* one has three buckets for the
-//! positions of two, so that a table of any size has its buckets 50 to 75 percent full (partial
-//! expansions, as in Larson, "Linear hashing with partial expansions", VLDB 1980).
-//!
 //! The header's first word is the segment's own directory entry, so the header of a lone segment
 //! is a directory of one entry, and a small table needs no other.
 
@@ -25,45 +21,6 @@ use std::ptr::NonNull;
 
 /// The bits of an entry that hold a shift.
 pub(super) const SHIFT: usize = 63;
-/// The number of the bit of an entry that tells of a wide segment. No address has it.
-const WIDE_BIT: u32 = 62;
-const WIDE: usize = 1 << WIDE_BIT;
-
-/// How many buckets a segment has, and for which positions.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Size {
-    /// Bits of the prefix that one bucket covers, or two thirds of one.
-    pub(super) level: u32,
-    /// Three buckets in place of two.
-    pub(super) wide: bool,
-}
-
-impl Size {
-    /// The smallest: one bucket.
-    pub(super) const ONE: Size = Size { level: 0, wide: false };
-
-    /// The size of a segment's heirs when it grows.
-    pub(super) fn next(self) -> Size {
-        let whole = self.level < SEGMENT_BITS || self.wide;
-        Size { level: self.level + u32::from(whole), wide: !whole }
-    }
-
-    /// The size of a lone segment's heir when it shrinks.
-    pub(super) fn previous(self) -> Size {
-        Size { level: self.level - u32::from(!self.wide), wide: false }
-    }
-
-    /// Bits of the prefix that the whole segment covers.
-    pub(super) fn depth(self) -> u32 {
-        self.level.saturating_sub(SEGMENT_BITS)
-    }
-
-    /// How many buckets there are.
-    pub(super) fn buckets(self) -> usize {
-        let whole = 1 << self.level.min(SEGMENT_BITS);
-        if self.wide { whole / 2 * 3 } else { whole }
-    }
-}
 
 /// What a segment is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,40 +58,38 @@ const _: () = assert!(LINES.is_multiple_of(align_of::<Line>()), "lines follow th
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Segment<'g> {
     /// The address; its [`SHIFT`] bits hold by how many bits a position is shifted to get the
-    /// number of its bucket, or of the pair of buckets that a wide one has three for.
+    /// number of its bucket.
     entry: usize,
     life: PhantomData<&'g ()>,
 }
 
-/// The layout of a segment of this size.
-fn layout(size: Size) -> Layout {
-    let lines = size_of::<Line>() * size.buckets();
+/// The layout of a segment of this level.
+fn layout(level: u32) -> Layout {
+    let lines = size_of::<Line>() << level.min(SEGMENT_BITS);
     Layout::from_size_align(LINES + lines, align_of::<Header>()).expect("at most some KiB")
 }
 
 /// How many overflow lines a segment bears: about one for each eighth to fifth bucket, which are
 /// loads of 70 to 80 percent. It varies from segment to segment, because a uniform hash would
 /// otherwise make all of them split at the same time.
-fn tolerance(size: Size, position: u64) -> u32 {
-    let buckets = size.buckets() as u32;
-    let prefix = position >> POSITION_BITS.saturating_sub(size.depth());
+fn tolerance(level: u32, position: u64) -> u32 {
+    let buckets = 1u32 << level.min(SEGMENT_BITS);
+    let prefix = position >> POSITION_BITS.saturating_sub(level.saturating_sub(SEGMENT_BITS));
     let spread = (prefix.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u32;
     buckets / 8 + ((buckets * spread) >> 8) / 12
 }
 
 impl<'g> Segment<'g> {
-    /// Allocates an empty segment of this size for an interval that holds `position`.
-    pub(super) fn allocate(size: Size, position: u64, state: State) -> Segment<'g> {
-        let layout = layout(size);
+    /// Allocates an empty segment of this level for an interval that holds `position`.
+    pub(super) fn allocate(level: u32, position: u64, state: State) -> Segment<'g> {
+        let layout = layout(level);
         // SAFETY: the layout is not empty: it has a header.
         let Some(base) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
-        let entry = base.as_ptr().expose_provenance()
-            | (POSITION_BITS - size.level) as usize
-            | usize::from(size.wide) << WIDE_BIT;
+        let entry = base.as_ptr().expose_provenance() | (POSITION_BITS - level) as usize;
         let header = Header {
             entry: AtomicUsize::new(entry),
             next: [AtomicUsize::new(0), AtomicUsize::new(0)],
-            tolerance: tolerance(size, position),
+            tolerance: tolerance(level, position),
             overflow: AtomicU32::new(0),
             state: AtomicU8::new(state as u8),
         };
@@ -142,7 +97,7 @@ impl<'g> Segment<'g> {
         unsafe {
             base.cast::<Header>().write(header);
             let first = base.add(LINES).cast::<Line>();
-            for index in 0..size.buckets() {
+            for index in 0..1 << level.min(SEGMENT_BITS) {
                 first.add(index).write(Line::new());
             }
         }
@@ -166,7 +121,7 @@ impl<'g> Segment<'g> {
 
     /// The address of the embedded directory, which is the segment's own.
     pub(super) fn address(self) -> usize {
-        self.entry & !(SHIFT | WIDE)
+        self.entry & !SHIFT
     }
 
     fn header(self) -> &'g Header {
@@ -174,24 +129,19 @@ impl<'g> Segment<'g> {
         unsafe { &*std::ptr::with_exposed_provenance(self.address()) }
     }
 
-    /// Bits of the prefix that one bucket covers, or two thirds of one: see [`Size`].
+    /// Bits of the prefix that one bucket covers.
     pub(super) fn level(self) -> u32 {
         POSITION_BITS - (self.entry & SHIFT) as u32
     }
 
-    /// Its size.
-    pub(super) fn size(self) -> Size {
-        Size { level: self.level(), wide: self.entry & WIDE != 0 }
-    }
-
     /// Bits of the prefix that the whole segment covers.
     pub(super) fn depth(self) -> u32 {
-        self.size().depth()
+        self.level().saturating_sub(SEGMENT_BITS)
     }
 
     /// How many buckets it has.
     pub(super) fn buckets(self) -> usize {
-        self.size().buckets()
+        1 << self.level().min(SEGMENT_BITS)
     }
 
     /// The bucket that is responsible for a position of the segment's interval.
@@ -200,12 +150,9 @@ impl<'g> Segment<'g> {
         self.line(self.index(position))
     }
 
-    /// Two buckets of the level are two or, in a wide segment, three.
     #[inline(always)]
     fn index(self, position: u64) -> usize {
-        let shift = self.entry & SHIFT;
-        let offset = position & !(u64::MAX << (shift as u32 + SEGMENT_BITS));
-        ((offset * (2 + (self.entry >> WIDE_BIT) as u64)) >> (shift + 1)) as usize
+        (position >> (self.entry & SHIFT)) as usize & ((1 << SEGMENT_BITS) - 1)
     }
 
     /// The bucket so many behind the one of a position, if this segment has it.
@@ -218,12 +165,8 @@ impl<'g> Segment<'g> {
     /// The first position behind the interval of the bucket that `position` falls into.
     #[inline]
     pub(super) fn bucket_end(self, position: u64) -> u64 {
-        let shift = (self.entry & SHIFT) as u32;
-        if self.entry & WIDE == 0 {
-            return ((position >> shift) + 1) << shift;
-        }
-        let first = position & (u64::MAX << (shift + SEGMENT_BITS));
-        first + ((self.index(position) as u64 + 1) << (shift + 1)).div_ceil(3)
+        let shift = self.entry & SHIFT;
+        ((position >> shift) + 1) << shift
     }
 
     /// The bucket with this number.
@@ -231,8 +174,9 @@ impl<'g> Segment<'g> {
     pub(super) fn line(self, index: usize) -> &'g Line {
         debug_assert!(index < self.buckets());
         let address = self.address() + LINES + index * size_of::<Line>();
-        // SAFETY: `index` is below the number of buckets: callers count up to it, or share it out over
-        // the segment's positions. `allocate` wrote a line there, and the segment lives for 'g.
+        // SAFETY: `index` is a position's prefix, masked; while the level is not above
+        // SEGMENT_BITS the prefix itself is below the number of buckets. `allocate` wrote a line
+        // there, and the segment lives for 'g.
         unsafe { &*std::ptr::with_exposed_provenance(address) }
     }
 
@@ -315,7 +259,7 @@ impl<'g> Segment<'g> {
 
     /// The bytes of the segment and its overflow lines.
     pub(super) fn bytes(self) -> usize {
-        layout(self.size()).size() + self.overflow_lines() as usize * size_of::<Line>()
+        layout(self.level()).size() + self.overflow_lines() as usize * size_of::<Line>()
     }
 
     /// Frees the segment and its overflow lines, but nothing that is stored there.
@@ -329,7 +273,7 @@ impl<'g> Segment<'g> {
         }
         // SAFETY: `allocate` got the memory with this layout. Lines and headers need no drop.
         unsafe {
-            dealloc(std::ptr::with_exposed_provenance_mut(self.address()), layout(self.size()));
+            dealloc(std::ptr::with_exposed_provenance_mut(self.address()), layout(self.level()));
         }
     }
 

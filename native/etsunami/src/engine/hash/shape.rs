@@ -14,7 +14,7 @@ pub struct Shape {
     pub position_bits: u32,
     /// Segments in the directory.
     pub segments: u64,
-    /// Splits and enlargements of segments so far.
+    /// Splits, and enlargements of a lone segment, so far.
     pub splits: u64,
     /// Merges so far.
     pub merges: u64,

@@ -146,7 +146,7 @@ impl<S: HashSchema> HashTable<S> {
         match effect {
             Effect::None => {}
             Effect::LineLinked => self.grow(segment, hash.position(), guard),
-            Effect::Emptied if hash.is_sample_of((1 << segment.buckets().ilog2()) / 8) => {
+            Effect::Emptied if hash.is_sample_of(segment.buckets() / 8) => {
                 self.shrink(hash.position(), guard);
             }
             Effect::Emptied => {}

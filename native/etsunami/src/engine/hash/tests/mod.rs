@@ -12,8 +12,6 @@ mod loom_hash;
 #[cfg(not(loom))]
 mod model;
 #[cfg(not(loom))]
-mod segments;
-#[cfg(not(loom))]
 mod stress;
 #[cfg(not(loom))]
 mod support;
