@@ -22,15 +22,21 @@ impl Table {
         key: Key<'_>,
         mut f: impl FnMut(Held) -> Step<R>,
     ) -> Result<R> {
-        match generation.modify(
-            guard,
-            key,
-            |word| self.ghost_for(generation, word, key.digest),
-            &mut f,
-        ) {
+        match self.modify_once(guard, generation, key, &mut f) {
             Ok(result) => Ok(result),
             Err(undecided) => self.modify_slowly(guard, generation, key, undecided, &mut f),
         }
+    }
+
+    #[inline(always)]
+    fn modify_once<R>(
+        &self,
+        guard: &Guard,
+        generation: &Generation,
+        key: Key<'_>,
+        f: impl FnOnce(Held) -> Step<R>,
+    ) -> std::result::Result<R, Undecided> {
+        generation.modify(guard, key, |word| self.ghost_for(generation, word, key.digest), f)
     }
 
     #[cold]
@@ -47,12 +53,7 @@ impl Table {
             if !super::list::help(guard, undecided.0, &mut budget) {
                 return Err(Stop::Busy);
             }
-            match generation.modify(
-                guard,
-                key,
-                |word| self.ghost_for(generation, word, key.digest),
-                &mut *f,
-            ) {
+            match self.modify_once(guard, generation, key, &mut *f) {
                 Ok(result) => return Ok(result),
                 Err(again) => undecided = again,
             }
