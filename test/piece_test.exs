@@ -70,6 +70,34 @@ defmodule Etsunami.PieceTest do
     end
   end
 
+  # Terms are written from the top of the heap on, for as long as there is room. What is made on its
+  # own, the big map, takes memory in between.
+  test "terms are whole wherever the heap ends" do
+    table = Etsunami.new(:pieces, [:public])
+    big = Map.new(1..60, &{&1, [&1]})
+    inner = {1.5, [{:a, big}, {2 ** 80, "text", [big | {2.5}]}], {big, %{a: {1}, b: [2]}}}
+    values = [7, {1, 2}, Enum.to_list(1..50), %{a: 1, b: {2.5}}, inner, [inner, {inner}]]
+    for {value, n} <- Enum.with_index(values), do: Etsunami.insert(table, {n, value, :last})
+
+    look = fn first ->
+      # Whatever is found stays alive, so that the heap grows; each run begins elsewhere.
+      kept =
+        {Enum.to_list(1..first//1), for(_ <- 1..40, n <- 0..5, do: Etsunami.lookup(table, n))}
+
+      kept |> elem(1) |> Enum.chunk_every(6) |> Enum.uniq()
+    end
+
+    expected = [for({value, n} <- Enum.with_index(values), do: [{n, value, :last}])]
+
+    for first <- 0..120, least <- [0, 300] do
+      {process, ref} =
+        :erlang.spawn_opt(fn -> exit(look.(first)) end, [:monitor, min_heap_size: least])
+
+      assert_receive {:DOWN, ^ref, :process, ^process, found}, 10_000
+      assert found === expected
+    end
+  end
+
   test "a part of a value that was looked up is kept without the rest" do
     table = Etsunami.new(:pieces, [:public])
     Etsunami.insert(table, {1, {{:a, 1.5}, [{:b, [1, 2.5]}, :c], {{:d}}}})

@@ -39,6 +39,7 @@ pub mod compiled;
 pub mod error;
 #[cfg(feature = "faults")]
 pub mod faults;
+pub mod heap;
 pub mod nifs;
 pub mod owner;
 pub mod pinned;
@@ -57,6 +58,7 @@ fn load(env: Env, _info: Term) -> bool {
     etsunami::reclaim::set_tidy_hook(tidy);
     atoms::load(env);
     codec::tags::load(env);
+    heap::load(env);
     codec::flatmap::load(env);
     codec::binary::load(env);
     codec::short_binary::load(env);

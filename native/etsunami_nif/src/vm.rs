@@ -10,7 +10,6 @@ use std::ffi::{CStr, c_int, c_uint};
 use std::marker::PhantomData;
 use std::mem::{MaybeUninit, transmute};
 
-use etsunami::term::layout::immediate::NIL;
 use rustler::sys::{self, ErlNifBinary, ErlNifEnv, ErlNifTerm};
 
 const _: () = assert!(size_of::<ErlNifTerm>() == size_of::<u64>(), "64-bit VMs only");
@@ -453,9 +452,6 @@ impl<'e> Env<'e> {
     }
 }
 
-/// The most words that [`Env::make_words`] gives.
-pub const MAX_PIECE: usize = 256;
-
 /// Making terms.
 impl<'e> Env<'e> {
     /// An atom, from ASCII text.
@@ -493,16 +489,6 @@ impl<'e> Env<'e> {
         let (first, n) = (elements.as_ptr().cast(), elements.len() as c_uint);
         // SAFETY: as above; the elements are terms of this environment.
         unsafe { VmTerm::from_raw(sys::enif_make_tuple_from_array(self.raw, first, n)) }
-    }
-
-    /// Memory for that many words of terms, from 2 to [`MAX_PIECE`], which belongs to the
-    /// environment: a tuple as long, to be written over.
-    #[inline]
-    pub fn make_words(self, count: usize) -> *mut u64 {
-        // SAFETY: `[]` is a term of every environment.
-        static NILS: [VmTerm; MAX_PIECE - 1] = [unsafe { VmTerm::from_word(NIL) }; MAX_PIECE - 1];
-        let tuple = self.make_tuple(&NILS[..count - 1]);
-        std::ptr::with_exposed_provenance_mut((tuple.word() & !3) as usize)
     }
 
     /// A proper list.

@@ -106,7 +106,7 @@ pub fn elements<'e>(env: Env<'e>, roots: Roots, seen: Option<Mutable>) -> VmTerm
         words[at] = word;
     }
     if is_immediate(all) {
-        return env.make_tuple(terms(&words[..arity]));
+        return piece::make_tuple(env, terms(&words[..arity]));
     }
     let mut decoder = Decoder::new(env);
     if piece::usable() {

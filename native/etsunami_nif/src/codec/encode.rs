@@ -110,7 +110,7 @@ pub fn encode_object<'e>(
 /// the VM keeps it. `None` for everything else.
 #[inline(always)]
 pub fn flat_object<'e>(env: Env<'e>, term: VmTerm<'e>, keypos: usize) -> Option<&'e [u64]> {
-    let words = words(env.tuple(term)?);
+    let words = words(piece::tuple_elements(env, term)?);
     let flat = words.len() >= keypos
         && words.len() <= FLAT
         && words.iter().fold(u64::MAX, |all, word| all & word) & 3 == 3;

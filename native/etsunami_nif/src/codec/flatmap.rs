@@ -22,7 +22,8 @@ use etsunami::term::shape::{MAX_KEYS, Shape};
 
 use super::piece::{BOXED, behind, tuple_header};
 use super::tags;
-use crate::vm::{Env, MAX_PIECE, VmTerm};
+use crate::heap;
+use crate::vm::{Env, VmTerm};
 
 /// Header, size and keys.
 const FIXED: usize = 3;
@@ -127,11 +128,11 @@ pub fn make<'e>(env: Env<'e>, shape: Shape, values: &[VmTerm<'e>]) -> Option<VmT
 /// They are at most [`MAX_KEYS`] immediates in the VM's order. The header of maps is known.
 #[inline(always)]
 unsafe fn write<'e>(env: Env<'e>, keys: &[u64], values: &[VmTerm<'e>]) -> VmTerm<'e> {
-    const { assert!(words_of(MAX_KEYS) <= MAX_PIECE) };
+    const { assert!(words_of(MAX_KEYS) <= heap::MOST) };
     assert_eq!(keys.len(), values.len(), "a value for each key");
     // SAFETY: as many words were made for it.
     unsafe {
-        let (map, at) = open(keys, env.make_words(words_of(keys.len())));
+        let (map, at) = open(keys, heap::take(env, words_of(keys.len())));
         at.copy_from_nonoverlapping(values.as_ptr().cast(), values.len());
         VmTerm::from_word(map)
     }

@@ -1,33 +1,28 @@
 //! Small nested terms, made in one piece.
 //!
-//! One call of the C interface per compound is most of what a small nested term costs. Here the
-//! words that the whole of it takes in the VM are counted first: tuples, list cells, floats, short
-//! binaries ([`short_binary`]), maps of a shape ([`flatmap`]). Then one call makes a tuple of as many
-//! words, over which the terms are written. So the VM's allocator gave the memory, and all of it is
-//! what the VM itself would have made of the same parts: a piece of a heap, in which no term need
-//! stand alone.
+//! One call of the C interface per compound is most of what a small nested term costs. Here tuples,
+//! list cells, floats, short binaries ([`short_binary`]) and maps of a shape ([`flatmap`]) are written
+//! as the VM writes them, one behind the other, where the VM would put them ([`heap`]): there is room
+//! for what the encoding can take at most, and what was not needed is left to whatever comes next.
 //!
-//! Both passes call themselves at most [`DEPTH`] deep. How tuples, cells and floats look is checked
-//! at load, as the words of immediates are ([`super::tags`]): by terms that the VM made, and by terms
-//! that are made here, which have to be the same. Where they are not, and for whatever is too large
-//! or too deep, the general way remains.
+//! How tuples, cells and floats look is checked at load, as the words of immediates are
+//! ([`super::tags`]): by terms that the VM made, and by terms that are made here, which have to be the
+//! same. Where they are not, and for whatever is too large, the general way remains.
 //!
 //! What is none of these is made on its own and referred to.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use etsunami::term::buffer::Buffer;
-use etsunami::term::layout::{Kind, block_words, count, distance, immediate, is_immediate};
+use etsunami::term::layout::{
+    Kind, block_ref, block_words, count, distance, immediate, is_immediate,
+};
 use etsunami::term::shape::Shape;
 
 use super::encode::{self, Keep};
-use super::{flatmap, short_binary, tags};
-use crate::vm::{Env, MAX_PIECE, VmTerm};
-
-/// The most words of an encoding that is looked at.
-const ROOM: usize = MAX_PIECE;
-/// The most compounds around a part.
-const DEPTH: usize = 6;
+use super::{flatmap, short_binary};
+use crate::heap;
+use crate::vm::{Env, VmTerm};
 
 /// The tags of references to list cells and to all else.
 const CELL: u64 = 0b01;
@@ -76,6 +71,51 @@ pub unsafe fn tuple<'e>(term: VmTerm<'e>) -> Option<&'e [u64]> {
     }
 }
 
+/// The elements of a tuple, read in place where that is known to be right.
+#[inline(always)]
+pub fn tuple_elements<'e>(env: Env<'e>, term: VmTerm<'e>) -> Option<&'e [VmTerm<'e>]> {
+    if !usable() {
+        return env.tuple(term);
+    }
+    // SAFETY: asked; `VmTerm` is a transparent word, and these are terms of the same environment.
+    unsafe {
+        let words = tuple(term)?;
+        Some(std::slice::from_raw_parts(words.as_ptr().cast(), words.len()))
+    }
+}
+
+/// A tuple.
+#[inline(always)]
+pub fn make_tuple<'e>(env: Env<'e>, elements: &[VmTerm<'e>]) -> VmTerm<'e> {
+    if !usable() || !(1..heap::MOST).contains(&elements.len()) {
+        return env.make_tuple(elements);
+    }
+    let to = heap::take(env, 1 + elements.len());
+    // SAFETY: room for a header and the elements.
+    unsafe {
+        to.write(tuple_header(elements.len()));
+        for (i, element) in elements.iter().enumerate() {
+            to.add(1 + i).write(element.word());
+        }
+        VmTerm::from_word(to as u64 | BOXED)
+    }
+}
+
+/// A list's cell.
+#[inline(always)]
+pub fn make_cell<'e>(env: Env<'e>, head: VmTerm<'e>, tail: VmTerm<'e>) -> VmTerm<'e> {
+    if !usable() {
+        return env.make_cell(head, tail);
+    }
+    let to = heap::take(env, 2);
+    // SAFETY: room for a cell.
+    unsafe {
+        to.write(head.word());
+        to.add(1).write(tail.word());
+        VmTerm::from_word(to as u64 | CELL)
+    }
+}
+
 /// The value of a float; nothing for other terms.
 ///
 /// # Safety
@@ -97,8 +137,8 @@ fn is_tuple(head: u64) -> bool {
 /// its kind, what is not made here. `None` if it is too large.
 ///
 /// # Safety
-/// The root words are well-formed where they were loaded from, and what they refer to does not
-/// change.
+/// [`usable`]. The root words are well-formed where they were loaded from, and what they refer to does
+/// not change.
 #[inline]
 pub unsafe fn elements<'e>(
     env: Env<'e>,
@@ -106,11 +146,13 @@ pub unsafe fn elements<'e>(
     first: *const u64,
     other: impl Fn(Kind, *const u64) -> VmTerm<'e>,
 ) -> Option<VmTerm<'e>> {
-    // SAFETY: by contract.
-    let words = unsafe { 1 + all_words(roots, first, DEPTH)? };
-    let mut writer = Writer { next: make(env, words)?, other };
-    // SAFETY: room for what has been counted.
-    unsafe { Some(VmTerm::from_word(writer.tuple(roots, first))) }
+    // SAFETY: by contract; a header and what the elements take.
+    unsafe {
+        let (writer, to) = Writer::open(env, 1 + room_of_all(roots, first), other)?;
+        let next = writer.tuple(roots, first, to);
+        heap::close(env, next);
+        Some(VmTerm::from_word(to as u64 | BOXED))
+    }
 }
 
 /// A list of the one tuple that [`elements`] makes.
@@ -124,14 +166,14 @@ pub unsafe fn list_of_one<'e>(
     first: *const u64,
     other: impl Fn(Kind, *const u64) -> VmTerm<'e>,
 ) -> Option<VmTerm<'e>> {
-    // SAFETY: by contract.
-    let words = unsafe { 3 + all_words(roots, first, DEPTH)? };
-    let mut writer = Writer { next: make(env, words)?, other };
-    // SAFETY: room for a cell and what has been counted.
+    // SAFETY: by contract; a cell, a header and what the elements take.
     unsafe {
-        let cell = writer.take(2);
+        let (writer, cell) = Writer::open(env, 3 + room_of_all(roots, first), other)?;
+        let tuple = cell.add(2);
+        cell.write(tuple as u64 | BOXED);
         cell.add(1).write(immediate::NIL);
-        cell.write(writer.tuple(roots, first));
+        let next = writer.tuple(roots, first, tuple);
+        heap::close(env, next);
         Some(VmTerm::from_word(cell as u64 | CELL))
     }
 }
@@ -139,7 +181,7 @@ pub unsafe fn list_of_one<'e>(
 /// A list of one tuple with these elements, immediates, of which there are a few.
 #[inline(always)]
 pub fn flat_list<'e>(env: Env<'e>, elements: &[VmTerm<'e>]) -> VmTerm<'e> {
-    let first = env.make_words(3 + elements.len());
+    let first = heap::take(env, 3 + elements.len());
     // SAFETY: room for as many words: a cell, and the tuple behind it.
     unsafe {
         first.write((first as u64 + 2 * 8) | BOXED);
@@ -166,197 +208,247 @@ pub unsafe fn term<'e>(
 ) -> Option<VmTerm<'e>> {
     // SAFETY: by contract.
     unsafe {
-        let words = words(root, from, DEPTH)?;
-        let mut writer = Writer { next: make(env, words)?, other };
-        Some(VmTerm::from_word(writer.term(root, from)))
+        let (writer, to) = Writer::open(env, room_of(root, from), other)?;
+        let (word, next) = writer.term(root, from, to);
+        heap::close(env, next);
+        Some(VmTerm::from_word(word))
     }
 }
 
-/// Memory for so many words, unless they are too few or too many.
-#[inline(always)]
-fn make(env: Env, words: usize) -> Option<*mut u64> {
-    (2..=MAX_PIECE).contains(&words).then(|| env.make_words(words))
-}
-
-/// What root words that stand at `first` take in the VM, with what they refer to.
+/// Words that suffice for terms, the root words of which stand at `first`, with all that is written
+/// behind them.
 ///
 /// # Safety
 /// As for [`elements`].
 #[inline(always)]
-unsafe fn all_words(roots: &[u64], first: *const u64, depth: usize) -> Option<usize> {
-    let mut sum = roots.len();
-    for (i, &root) in roots.iter().enumerate() {
-        if !is_immediate(root) {
-            // SAFETY: by contract.
-            sum += unsafe { words(root, first.add(i), depth)? };
-        }
-    }
-    Some(sum)
-}
-
-/// What the block of a root word takes in the VM; nothing if it is made on its own.
-///
-/// # Safety
-/// As for [`elements`].
-#[inline(always)]
-unsafe fn words(root: u64, at: *const u64, depth: usize) -> Option<usize> {
-    // SAFETY: a well-formed root word's block stands at its distance.
-    let (block, head) = unsafe { (at.add(distance(root)), *at.add(distance(root))) };
-    let n = count(head);
-    // SAFETY: a compound has so many root words behind its header.
-    let (own, roots) = unsafe {
-        match Kind::of(root) {
-            Kind::Tuple if n > 0 => (1, n),
-            Kind::List => (n - 1, n + 1),
-            Kind::Shaped => {
-                let shape = Shape::of_header(head);
-                let Some(words) = flatmap::words(shape) else { return Some(0) };
-                (words - shape.len(), shape.len())
-            }
-            Kind::Float => return Some(2),
-            Kind::Bits => return Some(short_binary::words(head as usize)),
-            _ => return Some(0),
-        }
-    };
-    let size = block_words(head);
-    match size {
-        // Nothing is nested.
-        _ if size == 1 + roots => Some(own + roots),
+unsafe fn room_of_all(roots: &[u64], first: *const u64) -> usize {
+    let behind = |(i, &root): (usize, &u64)| match is_immediate(root) {
+        true => 0,
         // SAFETY: by contract.
-        ..=ROOM => Some(own + unsafe { nested_words(block, roots, depth)? }),
-        _ => None,
-    }
+        false => unsafe { room_of(root, first.add(i)) },
+    };
+    roots.len() + roots.iter().enumerate().map(behind).sum::<usize>()
 }
 
-/// [`all_words`] of a compound, behind a call.
+/// Words that suffice for the block of a root word; 0 if nothing of it is written here.
+///
+/// Twice the words of the encoding: with `n` elements a tuple takes `1 + n`, a list `2 n` and a map of
+/// a shape `2 n + 4`, where root word and block have `2 + n` or `3 + n`; a float takes 2 as there, and
+/// a short binary one more than there.
 ///
 /// # Safety
 /// As for [`elements`].
-#[inline(never)]
-unsafe fn nested_words(block: *const u64, roots: usize, depth: usize) -> Option<usize> {
-    // SAFETY: so many root words follow a compound's header, and do not change.
-    unsafe {
-        let first = block.add(1);
-        all_words(std::slice::from_raw_parts(first, roots), first, depth.checked_sub(1)?)
+#[inline(always)]
+unsafe fn room_of(root: u64, at: *const u64) -> usize {
+    // SAFETY: a well-formed root word's block stands at its distance.
+    let head = unsafe { *at.add(distance(root)) };
+    match Kind::of(root) {
+        Kind::Tuple | Kind::List | Kind::Shaped => 2 * (1 + block_words(head)),
+        Kind::Float => 2,
+        Kind::Bits => short_binary::words(head as usize),
+        _ => 0,
     }
 }
 
-/// Writes terms one behind the other. There is room for all that is asked of it.
-struct Writer<F> {
-    next: *mut u64,
+/// True for the root word of a block of this kind.
+#[inline(always)]
+fn is_kind(root: u64, kind: Kind) -> bool {
+    root & 0xff == block_ref(kind, 0)
+}
+
+/// Writes terms one behind the other from the top of the heap on. Where the next one goes is handed on
+/// in a register, and known to the VM when all are written.
+///
+/// Methods call each other as deep as terms are nested, of which every level takes two words: at most
+/// [`heap::MOST`] / 4 deep.
+struct Writer<'e, F> {
+    env: Env<'e>,
+    /// What suffices for all.
+    room: usize,
+    /// Makes what is not written here.
     other: F,
 }
 
-impl<'e, F: Fn(Kind, *const u64) -> VmTerm<'e>> Writer<F> {
+/// A term, and where the next one goes.
+type Written = (u64, *mut u64);
+
+impl<'e, F: Fn(Kind, *const u64) -> VmTerm<'e>> Writer<'e, F> {
+    /// A writer with room for so many words, unless they are too many, and where they are.
+    ///
+    /// # Safety
+    /// [`usable`].
     #[inline(always)]
-    unsafe fn take(&mut self, words: usize) -> *mut u64 {
-        let at = self.next;
-        // SAFETY: there is room, by the contract of whoever made the writer.
-        self.next = unsafe { at.add(words) };
-        at
+    unsafe fn open(env: Env<'e>, room: usize, other: F) -> Option<(Writer<'e, F>, *mut u64)> {
+        // SAFETY: words can be taken if pieces are usable.
+        (room <= heap::MOST)
+            .then(|| unsafe { (Writer { env, room, other }, heap::open(env, room)) })
     }
 
     /// A tuple of these root words, which stand at `first`.
     #[inline(always)]
-    unsafe fn tuple(&mut self, roots: &[u64], first: *const u64) -> u64 {
-        // SAFETY: as for all methods: counted by `words` and its like from the same encoding.
+    unsafe fn tuple(&self, roots: &[u64], first: *const u64, to: *mut u64) -> *mut u64 {
+        // SAFETY: as for all methods: there is room for what the encoding has.
         unsafe {
-            let to = self.take(1 + roots.len());
             to.write(tuple_header(roots.len()));
-            self.parts(roots, first, to.add(1));
-            to as u64 | BOXED
+            self.parts(roots, first, to.add(1), to.add(1 + roots.len()))
         }
     }
 
-    /// Writes parts side by side.
+    /// Writes parts side by side, and what they refer to from `next` on.
     #[inline(always)]
-    unsafe fn parts(&mut self, roots: &[u64], first: *const u64, to: *mut u64) {
+    unsafe fn parts(
+        &self,
+        roots: &[u64],
+        first: *const u64,
+        to: *mut u64,
+        mut next: *mut u64,
+    ) -> *mut u64 {
         for (i, &root) in roots.iter().enumerate() {
+            let mut word = root;
             // SAFETY: as above.
             unsafe {
-                let word = if is_immediate(root) { root } else { self.part(root, first.add(i)) };
+                if !is_immediate(root) {
+                    (word, next) = self.part(root, first.add(i), next);
+                }
                 to.add(i).write(word);
             }
+        }
+        next
+    }
+
+    /// The term of a root word inside a compound. Tuples and floats are what is nested most.
+    #[inline(always)]
+    unsafe fn part(&self, root: u64, at: *const u64, to: *mut u64) -> Written {
+        // SAFETY: as above.
+        unsafe {
+            let block = at.add(distance(root));
+            if is_kind(root, Kind::Tuple) && count(*block) > 0 {
+                (to as u64 | BOXED, self.inner_tuple(block, to))
+            } else if is_kind(root, Kind::Float) {
+                write_float(*block, to)
+            } else {
+                self.other_part(root, at, to)
+            }
+        }
+    }
+
+    /// [`tuple`](Writer::tuple), behind a call.
+    #[inline(never)]
+    unsafe fn inner_tuple(&self, block: *const u64, to: *mut u64) -> *mut u64 {
+        // SAFETY: as above; a tuple's block.
+        unsafe {
+            let first = block.add(1);
+            self.tuple(std::slice::from_raw_parts(first, count(*block)), first, to)
         }
     }
 
     /// [`term`](Writer::term), behind a call.
     #[inline(never)]
-    unsafe fn part(&mut self, root: u64, at: *const u64) -> u64 {
+    unsafe fn other_part(&self, root: u64, at: *const u64, to: *mut u64) -> Written {
         // SAFETY: as above.
-        unsafe { self.term(root, at) }
+        unsafe { self.term(root, at, to) }
     }
 
     /// The term of a root word that is no immediate, which stands at `at`.
     #[inline(always)]
-    unsafe fn term(&mut self, root: u64, at: *const u64) -> u64 {
+    unsafe fn term(&self, root: u64, at: *const u64, to: *mut u64) -> Written {
         // SAFETY: as above; a well-formed root word's block stands at its distance.
         unsafe {
             let (kind, block) = (Kind::of(root), at.add(distance(root)));
             let (head, first) = (*block, block.add(1));
             let roots = |n| std::slice::from_raw_parts(first, n);
             match kind {
-                Kind::Tuple if count(head) > 0 => self.tuple(roots(count(head)), first),
-                Kind::List => self.list(roots(count(head) + 1), first),
+                Kind::Tuple if count(head) > 0 => {
+                    (to as u64 | BOXED, self.tuple(roots(count(head)), first, to))
+                }
+                Kind::List => (to as u64 | CELL, self.list(roots(count(head) + 1), first, to)),
                 Kind::Shaped if flatmap::words(Shape::of_header(head)).is_some() => {
                     let shape = Shape::of_header(head);
-                    let to = self.take(flatmap::words(shape).unwrap_or(0));
+                    let next = to.add(flatmap::words(shape).unwrap_or(0));
                     let (map, values) = flatmap::open(shape.keys(), to);
-                    self.parts(roots(shape.len()), first, values);
-                    map
+                    (map, self.parts(roots(shape.len()), first, values, next))
                 }
-                Kind::Float => {
-                    let to = self.take(2);
-                    to.write(FLOAT);
-                    to.add(1).write(head);
-                    to as u64 | BOXED
-                }
+                Kind::Float => write_float(head, to),
                 Kind::Bits if short_binary::words(head as usize) > 0 => {
-                    let words = short_binary::words(head as usize);
-                    let to = self.take(words);
                     short_binary::write(to, head as usize, first);
-                    to as u64 | BOXED
+                    (to as u64 | BOXED, to.add(short_binary::words(head as usize)))
                 }
-                _ => (self.other)(kind, block).word(),
+                _ => self.others(kind, block, to),
             }
+        }
+    }
+
+    /// What is not written here: the VM takes words for it behind those that are in use.
+    #[inline(never)]
+    unsafe fn others(&self, kind: Kind, block: *const u64, to: *mut u64) -> Written {
+        // SAFETY: pieces are usable; `to` is the end of what is in use of the room.
+        unsafe {
+            heap::close(self.env, to);
+            let word = (self.other)(kind, block).word();
+            (word, heap::open(self.env, self.room))
         }
     }
 
     /// A list; the last root word is its tail.
     #[inline(always)]
-    unsafe fn list(&mut self, roots: &[u64], first: *const u64) -> u64 {
+    unsafe fn list(&self, roots: &[u64], first: *const u64, to: *mut u64) -> *mut u64 {
         let n = roots.len() - 1;
         // SAFETY: as above; the tail stands in the last cell.
         unsafe {
-            let to = self.take(2 * n);
             for (i, &root) in roots[..n].iter().enumerate() {
                 let cell = to.add(2 * i);
                 cell.write(root);
                 cell.add(1).write(cell.add(2) as u64 | CELL);
             }
-            to.add(2 * n - 1).write(roots[n]);
+            let next = to.add(2 * n);
+            next.sub(1).write(roots[n]);
             // Apart from the loop above, which so takes several cells at once.
-            if !is_immediate(roots.iter().fold(u64::MAX, |all, word| all & word)) {
-                self.list_parts(roots, first, to);
+            match is_immediate(roots.iter().fold(u64::MAX, |all, word| all & word)) {
+                true => next,
+                false => self.list_parts(roots, first, to, next),
             }
-            to as u64 | CELL
         }
     }
 
     /// Writes the parts of a list that are no immediates.
     #[inline(never)]
-    unsafe fn list_parts(&mut self, roots: &[u64], first: *const u64, to: *mut u64) {
+    unsafe fn list_parts(
+        &self,
+        roots: &[u64],
+        first: *const u64,
+        to: *mut u64,
+        mut next: *mut u64,
+    ) -> *mut u64 {
         let n = roots.len() - 1;
         for (i, &root) in roots.iter().enumerate().filter(|(_, root)| !is_immediate(**root)) {
             // SAFETY: as above.
-            unsafe { to.add(2 * i - usize::from(i == n)).write(self.part(root, first.add(i))) };
+            unsafe {
+                let word;
+                (word, next) = self.part(root, first.add(i), next);
+                to.add(2 * i - usize::from(i == n)).write(word);
+            }
         }
+        next
+    }
+}
+
+/// Writes a float of these bits.
+///
+/// # Safety
+/// There is room for two words.
+#[inline(always)]
+unsafe fn write_float(bits: u64, to: *mut u64) -> Written {
+    // SAFETY: by contract.
+    unsafe {
+        to.write(FLOAT);
+        to.add(1).write(bits);
+        (to as u64 | BOXED, to.add(2))
     }
 }
 
 /// Finds out whether pieces may be made.
 pub fn load(env: Env) {
-    USABLE.store(!tags::portable() && as_assumed(env), Ordering::Relaxed);
+    USABLE.store(heap::is_known() && as_assumed(env), Ordering::Relaxed);
 }
 
 /// True if the VM's terms look as assumed, and pieces are the same terms.

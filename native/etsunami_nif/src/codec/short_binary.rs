@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::piece::{BOXED, behind};
 use super::tags;
+use crate::heap;
 use crate::vm::{Env, VmTerm};
 
 /// The longest one, in bytes.
@@ -117,7 +118,7 @@ fn is_made_so(env: Env, form: Form, length: usize) -> bool {
     let (term, count) = (env.make_binary(&bytes[..length]), 2 + length.div_ceil(8));
     let words: [u64; LONGEST / 8] =
         std::array::from_fn(|i| u64::from_ne_bytes(std::array::from_fn(|j| bytes[8 * i + j])));
-    let made = env.make_words(count);
+    let made = heap::take(env, count);
     // SAFETY: a term that was just made, the words in front of which are looked at first; and memory
     // for as many words, over which a binary is written.
     unsafe {

@@ -9,7 +9,7 @@ use crate::args;
 use crate::atoms::{atoms, boolean};
 use crate::budget::{self, Pace};
 use crate::codec::encode::{self, Keep, Role, Scratch};
-use crate::codec::{bounds, decode};
+use crate::codec::{bounds, decode, piece};
 use crate::compiled::Compiled;
 use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
 use crate::raw_nif;
@@ -67,7 +67,7 @@ raw_nif! {
             (rest, left) = (tail, left - 1);
         }
         pace.charge(env);
-        let list = results.terms.iter().fold(before, |tail, &term| env.make_cell(term, tail));
+        let list = results.terms.iter().fold(before, |tail, &term| piece::make_cell(env, term, tail));
         if env.is_nil(rest) {
             Ok(list)
         } else if args::is_list(env, rest) {

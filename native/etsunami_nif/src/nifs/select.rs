@@ -31,6 +31,7 @@ use crate::budget::{self, Pace};
 use crate::codec::decode;
 use crate::codec::encode::Role;
 use crate::codec::pattern::{self, Room};
+use crate::codec::piece;
 use crate::compiled::{Compiled, TablePlan};
 use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
@@ -348,7 +349,7 @@ impl<'e> Found<'e> {
 
 /// Puts results before others, the last in front.
 fn put_before<'e>(env: Env<'e>, results: &[VmTerm<'e>], before: VmTerm<'e>) -> VmTerm<'e> {
-    results.iter().fold(before, |tail, &result| env.make_cell(result, tail))
+    results.iter().fold(before, |tail, &result| piece::make_cell(env, result, tail))
 }
 
 impl<'e> Search<'e, '_> {

@@ -17,7 +17,7 @@ use crate::args;
 use crate::atoms::boolean;
 use crate::codec::encode::{self, Failure, Keep, Role, Scratch};
 use crate::codec::quick::Quick;
-use crate::codec::{decode, tags};
+use crate::codec::{decode, piece, tags};
 use crate::error::{Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
 use crate::resource::{self, Handle};
@@ -52,7 +52,7 @@ fn count_one<'e>(
         let step = SmallStep { position: table.spec().keypos + 1, increment, limit: None };
         return Some(tags::small(env, table.count_small(guard, key, step)?));
     }
-    if let Some(parts) = env.tuple(op) {
+    if let Some(parts) = piece::tuple_elements(env, op) {
         return Some(tags::small(env, table.count_small(guard, key, small_step(env, parts)?)?));
     }
     let parts = env.tuple(only(env, op)?)?;
@@ -234,7 +234,7 @@ fn assign_one<'e>(
     key: Key<'_>,
     spec: VmTerm<'e>,
 ) -> Result<Assigned, Raise<'e>> {
-    let parts = env.tuple(spec).or_else(|| env.tuple(only(env, spec)?));
+    let parts = piece::tuple_elements(env, spec).or_else(|| env.tuple(only(env, spec)?));
     let Some(&[position, value]) = parts else { return Ok(Assigned::Undecided) };
     let position = args::small_int(env, position).and_then(|at| usize::try_from(at).ok());
     let Some(position) = position else { return Ok(Assigned::Undecided) };
