@@ -9,8 +9,10 @@
 //!
 //! A vector takes 424 bytes, of which one binary needs three words: address and length of the bytes
 //! and the reference. Those are kept, and the vector is written again on the stack when it is
-//! needed. That is more than the interface promises, so [`load`] tries it with binaries that it
-//! knows; where it does not go so (or on the portable path), binaries are copied, or kept in
+//! needed. A queue holds the same three words of its head; so each thread has one with a binary of
+//! its own in it, and to show another one writes that one's words over them: nothing is put into the
+//! queue or taken out. That is more than the interface promises, so [`load`] tries it with binaries
+//! that it knows; where it does not go so (or on the portable path), binaries are copied, or kept in
 //! environments if they are very long ([`super::foreign`]).
 //!
 //! A reference keeps all of the binary alive of which a slice is stored. The VM's word in front of
@@ -25,6 +27,7 @@
 //! [`enif_free_iovec`]: https://www.erlang.org/doc/man/erl_nif#enif_free_iovec
 //! [`enif_ioq_peek_head`]: https://www.erlang.org/doc/man/erl_nif#enif_ioq_peek_head
 
+use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull, null_mut};
@@ -33,7 +36,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustler::sys::{ErlNifEnv, ErlNifTerm};
 
-use super::tags;
+use super::{piece, tags};
 use crate::vm::{Env, VmTerm};
 
 /// Binaries up to this size are copied into objects and out of them. The VM could share those of
@@ -83,7 +86,6 @@ type DestroyQueue = unsafe extern "C" fn(*mut Queue);
 type Enqueue = unsafe extern "C" fn(*mut Queue, *mut Vector, usize) -> c_int;
 type PeekHead =
     unsafe extern "C" fn(*mut ErlNifEnv, *mut Queue, *mut usize, *mut ErlNifTerm) -> c_int;
-type Dequeue = unsafe extern "C" fn(*mut Queue, usize, *mut usize) -> c_int;
 
 /// The functions of the VM, and what [`load`] found out.
 struct Vm {
@@ -93,14 +95,27 @@ struct Vm {
     destroy_queue: DestroyQueue,
     enqueue: Enqueue,
     peek_head: PeekHead,
-    dequeue: Dequeue,
     /// The flags of a vector on the stack.
     flags: c_int,
     /// The distance from what a reference points to, to the bytes of the whole binary.
     front: usize,
     /// The distance from what a reference points to, to the VM's count of references.
     count: usize,
+    /// Where a queue keeps the words of its head.
+    head: Head,
 }
+
+/// The words of a queue that tell address, length and reference of its head, each counted from the
+/// first.
+#[derive(Clone, Copy, Default)]
+struct Head {
+    base: usize,
+    len: usize,
+    binary: usize,
+}
+
+/// The words of a queue.
+const QUEUE_WORDS: usize = 25;
 
 /// Empty if binaries cannot be held by reference.
 static VM: OnceLock<Vm> = OnceLock::new();
@@ -147,17 +162,17 @@ impl Vm {
                 peek_head: std::mem::transmute::<NonNull<c_void>, PeekHead>(symbol(
                     c"enif_ioq_peek_head",
                 )?),
-                dequeue: std::mem::transmute::<NonNull<c_void>, Dequeue>(symbol(c"enif_ioq_deq")?),
                 flags: 0,
                 front: 0,
                 count: 0,
+                head: Head::default(),
             })
         }
     }
 
     /// Counts one more reference to the binary of a term.
     fn refer(&self, env: Env, term: VmTerm) -> Option<(Reference, c_int)> {
-        let list = env.make_list(&[term]);
+        let list = piece::make_cell(env, term, tags::nil(env));
         let mut room = MaybeUninit::<Vector>::uninit();
         let mut vector = room.as_mut_ptr();
         let mut tail = MaybeUninit::uninit();
@@ -202,33 +217,51 @@ impl Vm {
         self.with_vector(reference, |vector| unsafe { (self.free_vector)(vector) });
     }
 
-    /// Counts one more reference to a binary of which one is held.
-    fn refer_again(&self, binary: *mut c_void) {
-        // SAFETY: held, so it lives; the VM counts there: see `load`. Relaxed: who counts up holds it.
-        unsafe { &*binary.byte_add(self.count).cast::<AtomicUsize>() }
-            .fetch_add(1, Ordering::Relaxed);
+    /// Gives a reference back that another one outlives, if there is another one.
+    #[inline]
+    fn give_back_early(&self, binary: *mut c_void) -> bool {
+        let holders = self.holders(binary);
+        // Relaxed: it is an estimate until the exchange has succeeded.
+        let mut seen = holders.load(Ordering::Relaxed);
+        while seen > 1 {
+            // Release: with the one who gives the last reference back, in the VM, which orders its
+            // freeing behind our last look at the bytes. Relaxed: nothing is read after it.
+            let left = seen - 1;
+            match holders.compare_exchange_weak(seen, left, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+        false
     }
 
-    /// The term of a reference, by way of the queue, which is empty before and after.
+    /// Counts one more reference to a binary of which one is held.
+    #[inline]
+    fn refer_again(&self, binary: *mut c_void) {
+        // Relaxed: who counts up holds it.
+        self.holders(binary).fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The VM's count of the references to a binary that is held.
+    #[inline(always)]
+    fn holders(&self, binary: *mut c_void) -> &AtomicUsize {
+        // SAFETY: held, so it lives; the VM counts there: see `load`.
+        unsafe { &*binary.byte_add(self.count).cast::<AtomicUsize>() }
+    }
+
+    /// Writes the words of a reference over those of a queue's head.
     ///
     /// # Safety
-    /// The reference is counted; nobody else uses the queue.
-    unsafe fn show<'e>(
-        &self,
-        env: Env<'e>,
-        queue: NonNull<Queue>,
-        reference: Reference,
-    ) -> Option<VmTerm<'e>> {
-        let queue = queue.as_ptr();
-        let mut term = MaybeUninit::uninit();
-        // SAFETY: by contract; the term is written if the queue has a head.
+    /// The queue was made by [`ShownBy::new`]; nobody else uses it. It is not destroyed before its own
+    /// words are written again.
+    #[inline(always)]
+    unsafe fn put(&self, queue: NonNull<Queue>, reference: Reference) {
+        let words = queue.cast::<usize>().as_ptr();
+        // SAFETY: by contract; the head's words are among those of the queue: see `find_head`.
         unsafe {
-            if self.with_vector(reference, |vector| (self.enqueue)(queue, vector, 0)) == 0 {
-                return None;
-            }
-            let made = (self.peek_head)(env.raw(), queue, null_mut(), term.as_mut_ptr()) != 0;
-            (self.dequeue)(queue, reference.len, null_mut());
-            made.then(|| VmTerm::from_raw(term.assume_init()))
+            words.add(self.head.base).write(reference.base.expose_provenance());
+            words.add(self.head.len).write(reference.len);
+            words.add(self.head.binary).write(reference.binary.expose_provenance());
         }
     }
 
@@ -276,6 +309,7 @@ fn tried(vm: Vm, env: Env) -> Option<Vm> {
     }
     let vm = Vm { flags, front, ..vm };
     let vm = Vm { count: vm.find_count(env, wholes[0])?, ..vm };
+    let vm = Vm { head: vm.find_head(env)?, ..vm };
     let slice = env.make_slice(wholes[1], 500, 700);
     let cases = [(wholes[0], 0, 1000), (wholes[1], 0, 3001), (slice, 500, 3001)];
     cases.iter().all(|&(term, before, size)| vm.try_one(env, term, (before, size))).then_some(vm)
@@ -318,58 +352,144 @@ impl Vm {
         }
     }
 
-    /// True if a binary goes through a reference as the very same bytes.
+    /// Where a queue keeps the words of its head: the one place of each in a queue of one binary.
+    fn find_head(&self, env: Env) -> Option<Head> {
+        let shown = ShownBy::new(self, env)?;
+        // SAFETY: a queue has so many words.
+        let words = unsafe { shown.queue.cast::<[usize; QUEUE_WORDS]>().as_ref() };
+        let only = |value: usize| {
+            let mut at = words.iter().enumerate().filter(|&(_, &word)| word == value);
+            at.next().filter(|_| at.next().is_none()).map(|(at, _)| at)
+        };
+        let Reference { base, len, binary } = shown.own;
+        let head = only(base.expose_provenance())
+            .zip(only(binary.expose_provenance()))
+            .map(|(base, binary)| Head { base, len: base + 1, binary })
+            .filter(|head| words[head.len] == len);
+        // SAFETY: the words of its head are as they were.
+        unsafe { shown.destroy(self) };
+        head
+    }
+
+    /// True if a binary goes through a reference as the very same bytes, held once more by each term.
     fn try_one(&self, env: Env, term: VmTerm, extent: (usize, usize)) -> bool {
         let Some((reference, flags)) = self.refer(env, term) else { return false };
-        let Some(queue) = self.queue() else { return false };
+        let Some(by) = ShownBy::new(self, env) else { return false };
         let bytes = env.binary(term).map(|bytes| (bytes.as_ptr(), bytes.len()));
-        // SAFETY: just counted; a queue of our own.
-        let shown = unsafe { self.show(env, queue, reference) }.and_then(|term| env.binary(term));
-        // SAFETY: made by `queue`, not used any more.
-        unsafe { (self.destroy_queue)(queue.as_ptr()) };
+        let holders = || self.holders(reference.binary).load(Ordering::Relaxed);
+        let before = holders();
+        let shown: [_; 2] = std::array::from_fn(|_| {
+            // SAFETY: just counted; a queue of our own.
+            let shown = unsafe { by.show(self, env, reference) }?;
+            env.binary(shown).map(|bytes| (bytes.as_ptr(), bytes.len()))
+        });
+        let counted = holders() - before == shown.len();
+        // SAFETY: not used any more.
+        unsafe { by.put_away(self) };
         let as_expected = flags == self.flags
             && bytes == Some((reference.base.cast_const(), reference.len))
-            && bytes == shown.map(|bytes| (bytes.as_ptr(), bytes.len()))
+            && shown == [bytes; 2]
+            && counted
+            && holders() - before == shown.len()
             && self.extent(reference) == Some(extent);
         self.give_back(reference.binary);
         as_expected
     }
+}
 
-    fn queue(&self) -> Option<NonNull<Queue>> {
+/// A queue that shows binaries. It holds one of its own, the words of which stand in it while it is
+/// not in use.
+#[derive(Clone, Copy)]
+struct ShownBy {
+    queue: NonNull<Queue>,
+    own: Reference,
+}
+
+impl ShownBy {
+    /// The length of its own binary: a number that stands nowhere else in a queue.
+    const LENGTH: usize = 311;
+
+    fn new(vm: &Vm, env: Env) -> Option<ShownBy> {
         const NORMAL: c_int = 1;
+        let (own, _) = vm.refer(env, env.make_binary(&[0; ShownBy::LENGTH]))?;
         // SAFETY: may be called from any thread.
-        NonNull::new(unsafe { (self.create_queue)(NORMAL) })
+        let queue = NonNull::new(unsafe { (vm.create_queue)(NORMAL) });
+        let filled = queue.filter(|queue| {
+            // SAFETY: a queue just made; the reference is counted.
+            vm.with_vector(own, |vector| unsafe { (vm.enqueue)(queue.as_ptr(), vector, 0) }) != 0
+        });
+        // The queue has counted one of its own.
+        vm.give_back(own.binary);
+        filled.map(|queue| ShownBy { queue, own })
+    }
+
+    /// The term of a reference.
+    ///
+    /// # Safety
+    /// The reference is counted; nobody else uses the queue.
+    #[inline(always)]
+    unsafe fn show<'e>(&self, vm: &Vm, env: Env<'e>, reference: Reference) -> Option<VmTerm<'e>> {
+        let mut term = MaybeUninit::uninit();
+        // SAFETY: by contract; the term is written if the queue has a head.
+        unsafe {
+            vm.put(self.queue, reference);
+            let queue = self.queue.as_ptr();
+            let made = (vm.peek_head)(env.raw(), queue, null_mut(), term.as_mut_ptr()) != 0;
+            made.then(|| VmTerm::from_raw(term.assume_init()))
+        }
+    }
+
+    /// Destroys a queue that has shown binaries.
+    ///
+    /// # Safety
+    /// It is not used any more.
+    unsafe fn put_away(self, vm: &Vm) {
+        // SAFETY: by contract.
+        unsafe {
+            vm.put(self.queue, self.own);
+            self.destroy(vm);
+        }
+    }
+
+    /// Destroys a queue in which its own binary's words stand.
+    ///
+    /// # Safety
+    /// It is not used any more.
+    unsafe fn destroy(self, vm: &Vm) {
+        // SAFETY: by contract; made by `new`.
+        unsafe { (vm.destroy_queue)(self.queue.as_ptr()) }
     }
 }
 
-/// The queue of a thread, null until it is needed.
-struct OwnQueue(std::cell::Cell<*mut Queue>);
+/// The queue of a thread, none until it is needed.
+struct OwnQueue(Cell<Option<ShownBy>>);
 
 impl Drop for OwnQueue {
     fn drop(&mut self) {
-        if let (Some(vm), Some(queue)) = (VM.get(), NonNull::new(self.0.get())) {
-            // SAFETY: made by `queue`, used by this thread alone.
-            unsafe { (vm.destroy_queue)(queue.as_ptr()) };
+        if let (Some(vm), Some(shown_by)) = (VM.get(), self.0.get()) {
+            // SAFETY: used by this thread alone, which ends.
+            unsafe { shown_by.put_away(vm) };
         }
     }
 }
 
 thread_local! {
-    static QUEUE: OwnQueue = const { OwnQueue(std::cell::Cell::new(null_mut())) };
+    static QUEUE: OwnQueue = const { OwnQueue(Cell::new(None)) };
 }
 
 /// The thread's queue.
-#[inline]
-fn own_queue(vm: &Vm) -> Option<NonNull<Queue>> {
-    QUEUE
-        .try_with(|own| {
-            NonNull::new(own.0.get()).or_else(|| {
-                let queue = vm.queue()?;
-                own.0.set(queue.as_ptr());
-                Some(queue)
-            })
-        })
-        .ok()?
+#[inline(always)]
+fn own_queue(vm: &Vm, env: Env) -> Option<ShownBy> {
+    QUEUE.try_with(|own| own.0.get().or_else(|| own.first(vm, env))).ok()?
+}
+
+impl OwnQueue {
+    #[cold]
+    #[inline(never)]
+    fn first(&self, vm: &Vm, env: Env) -> Option<ShownBy> {
+        self.0.set(ShownBy::new(vm, env));
+        self.0.get()
+    }
 }
 
 /// Marks the address of a binary among the keepers.
@@ -408,9 +528,8 @@ pub unsafe fn show<'e>(env: Env<'e>, bytes: &[u8], word: u64) -> VmTerm<'e> {
     let binary = ptr::with_exposed_provenance_mut(word as usize);
     let reference = Reference { base: bytes.as_ptr().cast_mut(), len: bytes.len(), binary };
     let shown = VM.get().and_then(|vm| {
-        let queue = own_queue(vm)?;
         // SAFETY: held by contract; the thread's own queue.
-        unsafe { vm.show(env, queue, reference) }
+        unsafe { own_queue(vm, env)?.show(vm, env, reference) }
     });
     shown.unwrap_or_else(|| env.make_binary(bytes))
 }
@@ -426,9 +545,12 @@ pub fn retain(keeper: u64) {
     }
 }
 
-/// Gives a reference back.
+/// Gives a reference back. The last one is left to the VM.
 pub fn release(keeper: u64) {
-    if let Some(vm) = VM.get() {
-        vm.give_back(binary(keeper));
+    let binary = binary(keeper);
+    if let Some(vm) = VM.get()
+        && !vm.give_back_early(binary)
+    {
+        vm.give_back(binary);
     }
 }
