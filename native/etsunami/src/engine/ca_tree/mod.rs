@@ -167,7 +167,8 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         key: &S::Key,
         f: impl FnOnce(Option<Word>) -> (Change, Delta, R),
     ) -> R {
-        self.update_spot(guard, key, f).0
+        let mut unused = Spot::NONE;
+        self.update_at(guard, key, &mut unused, f)
     }
 
     /// [`CaTree::update`] that also tells where the key stands now.
@@ -178,9 +179,22 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         key: &S::Key,
         f: impl FnOnce(Option<Word>) -> (Change, Delta, R),
     ) -> (R, Spot) {
+        let mut spot = Spot::NONE;
+        (self.update_at(guard, key, &mut spot, f), spot)
+    }
+
+    /// [`CaTree::update_spot`] with the spot in a place of the caller's: what is returned then has room
+    /// in registers.
+    #[inline]
+    fn update_at<R>(
+        &self,
+        guard: &Guard,
+        key: &S::Key,
+        spot: &mut Spot,
+        f: impl FnOnce(Option<Word>) -> (Change, Delta, R),
+    ) -> R {
         let probe = Probe::new(&self.schema, key);
         let mut held = self.lock_leaf(guard, probe);
-        let mut spot = Spot::NONE;
         let found = intact(held.view().find(&self.schema, probe));
         if found.is_none() {
             held.prefetch_free();
@@ -191,7 +205,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         match (change, found) {
             (Change::Put(word), Some((slot, _))) => {
                 held.replace(slot, word);
-                spot = held.spot(slot);
+                *spot = held.spot(slot);
             }
             (Change::Put(word), None) => {
                 let prefix = held.leaf().prefix(&self.schema, probe);
@@ -201,10 +215,10 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
                     let fresh = self.insert_by_growth(guard, held, position, entry, probe);
                     self.grow(guard, delta);
                     drop(fresh);
-                    return (result, spot);
+                    return result;
                 }
                 held.insert(position, entry);
-                spot = held.spot(held.view().slot(position));
+                *spot = held.spot(held.view().slot(position));
             }
             (Change::Remove, Some((slot, _))) => {
                 held.remove(intact(held.view().rank(slot)), slot);
@@ -214,7 +228,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         }
         self.grow(guard, delta);
         self.settle(guard, held, probe, removed);
-        (result, spot)
+        result
     }
 
     /// Puts `new` in place of `old`, which has the same key, where an update has left it. False,
