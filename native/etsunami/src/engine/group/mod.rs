@@ -283,21 +283,8 @@ impl<M: Member> Groups<M> {
         member.is_some_and(|member| unsafe { self.member.same(member, object) })
     }
 
-    /// True if an equal object is a member. Not for lock-free readers: the index describes the
-    /// newest state.
-    ///
-    /// # Safety
-    /// As for [`Groups::append`]; the probe is alive.
-    pub unsafe fn contains_equal(&self, current: Word, probe: usize) -> bool {
-        // SAFETY: by contract.
-        unsafe {
-            let hash = || self.member.hash(probe);
-            Self::contains(current, hash, |one| self.member.same(one, probe))
-        }
-    }
-
-    /// [`Groups::contains_equal`] of what is no object yet: `hash` gives the hash that the object
-    /// would have, `same` tells whether a member is equal to it.
+    /// True if an equal object is a member: `same` tells whether a member is equal to it, `hash` gives
+    /// its hash. Not for lock-free readers: the index describes the newest state.
     ///
     /// # Safety
     /// As for [`Groups::append`].

@@ -11,7 +11,7 @@ impl<M: Member> Groups<M> {
     /// removed members are retired by [`Groups::superseded`].
     ///
     /// # Safety
-    /// As for [`Groups::contains_equal`].
+    /// As for [`Groups::append`]; the probe is alive.
     pub unsafe fn remove_equal(&self, current: Word, probe: usize) -> Removed {
         // SAFETY: by contract.
         unsafe {

@@ -84,3 +84,14 @@ pub(super) fn values(word: Word, guard: &Guard) -> Vec<u64> {
     // SAFETY: tests pass words that are alive under the guard.
     unsafe { members(word, guard) }.map(|(_, object)| Object::value(object)).collect()
 }
+
+/// True if a member of a group is equal to the probe.
+///
+/// # Safety
+/// As for [`Groups::contains`]; the probe is alive.
+#[cfg(not(loom))]
+unsafe fn has_equal<M: Member>(groups: &Groups<M>, current: Word, probe: usize) -> bool {
+    let member = &groups.member;
+    // SAFETY: by contract.
+    unsafe { Groups::<M>::contains(current, || member.hash(probe), |one| member.same(one, probe)) }
+}

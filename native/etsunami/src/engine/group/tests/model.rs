@@ -186,7 +186,7 @@ impl Subject {
         expected.retain(|&object| Object::value(object) != value);
         // SAFETY: the word is the newest one, of this thread alone.
         let (removed, known) = unsafe {
-            let known = self.groups.contains_equal(self.word, probe);
+            let known = has_equal(&self.groups, self.word, probe);
             (self.groups.remove_equal(self.word, probe), known)
         };
         assert_eq!(known, expected.len() < self.expected.len());

@@ -125,7 +125,7 @@ fn timing_of(n: usize) {
     let mut contains = Timing::default();
     for value in scattered(n) {
         // SAFETY: the word is of this thread alone.
-        let known = || unsafe { slot.groups.contains_equal(slot.word, address(value)) };
+        let known = || unsafe { has_equal(&slot.groups, slot.word, address(value)) };
         assert!(contains.time(known));
     }
     contains.print("contains");
