@@ -33,7 +33,6 @@ pub mod args;
 pub mod atoms;
 pub mod belongings;
 pub mod budget;
-pub mod caller;
 pub mod codec;
 mod codec_test;
 pub mod compiled;
@@ -60,7 +59,6 @@ fn load(env: Env, _info: Term) -> bool {
     atoms::load(env);
     codec::tags::load(env);
     heap::load(env);
-    caller::load(env);
     codec::flatmap::load(env);
     codec::binary::load(env);
     codec::short_binary::load(env);

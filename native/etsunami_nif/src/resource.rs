@@ -22,7 +22,6 @@ use rustler::sys::{
 };
 
 use crate::belongings::Place;
-use crate::caller;
 use crate::codec::tags;
 use crate::error::Cause;
 use crate::owner;
@@ -253,17 +252,15 @@ impl Handle {
             return Err(Cause::Id);
         }
         let mut owner = self.owner();
-        let mut owns = caller::is(env, owner);
-        if !owns && !env.is_alive(owner) {
+        if !env.is_alive(owner) {
             owner = self.next_owner(env, guard, owner)?;
-            owns = caller::is(env, owner);
         }
         let open = match self.access() {
             Access::Public => true,
             Access::Protected => need != Need::Write,
             Access::Private => need == Need::Info,
         };
-        if open || owns { Ok(()) } else { Err(Cause::Access) }
+        if open || env.is_self(owner) { Ok(()) } else { Err(Cause::Access) }
     }
 
     /// Who owns the table after the dead.
