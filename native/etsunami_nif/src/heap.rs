@@ -9,9 +9,9 @@
 //! module | process | top | end of the room | ...
 //! ```
 //!
-//! Releases from R13 to 29 have that. It is not taken for granted: [`load`] looks at it while the VM
-//! makes tuples, and tries whether words that are given back are what the VM takes next. If that
-//! fails, the C interface makes everything.
+//! All versions of the VM's source that were looked at have that. It is not taken for granted:
+//! [`load`] looks at it while the VM makes tuples, and tries whether words that are given back are
+//! what the VM takes next. If that fails, the C interface makes everything.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
