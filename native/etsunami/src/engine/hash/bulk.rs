@@ -34,11 +34,10 @@ pub struct Bulk<'t, S: HashSchema> {
     keys: usize,
 }
 
-/// The level of segments for so many keys: their buckets are filled by 35 to 70 percent, as those
-/// of a table that has grown.
+/// The level of segments for so many keys: 3 to 6 for each bucket, as in a table that has grown.
 fn level_for(keys: usize) -> u32 {
     let most = SEGMENT_BITS + ROOT_BITS;
-    (0..most).find(|&level| keys <= (SLOTS << level) * 7 / 10).unwrap_or(most)
+    (0..most).find(|&level| keys <= (SLOTS << level) * 21 / 20).unwrap_or(most)
 }
 
 impl<S: HashSchema> HashTable<S> {

