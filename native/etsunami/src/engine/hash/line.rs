@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! head   bits 0..3   LOCKED, MOVED, OVERFLOW
-//!        bits 8..16  filter: one bit for each key that stands in an overflow line
+//!        bits 3..16  filter: two bits for each key that stands in an overflow line
 //!        bits 16..   one tag byte for each slot, 0 = free
 //! slots  the stored words, 0 = free
 //! link   the first overflow line: the same layout, of whose head only the tags are used
@@ -12,7 +12,7 @@
 //! segment has taken its interval of positions over.
 //!
 //! What readers rely on: a tag is stored before the word that it announces and cleared only after
-//! that word was, and `OVERFLOW` with a key's filter bit is stored before the line or slot that
+//! that word was, and `OVERFLOW` with a key's filter bits is stored before the line or slot that
 //! holds the key can be reached. Hence who finds no tag for a key knows that the key was absent at
 //! some moment since the head was loaded. A tag without a word, or before another key's word,
 //! costs a look at the slot and nothing else.
