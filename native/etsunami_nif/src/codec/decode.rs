@@ -12,7 +12,7 @@
 use std::cell::Cell;
 
 use etsunami::term::layout::{
-    Foreign, Kind, NEGATIVE, block_ref, count, distance, immediate, is_immediate,
+    Foreign, Kind, NEGATIVE, block_ref, block_words, count, distance, immediate, is_immediate,
 };
 use etsunami::term::object::{Mutable, ObjectPtr};
 use etsunami::term::shape::Shape;
@@ -35,12 +35,17 @@ pub unsafe fn object<'e>(env: Env<'e>, object: ObjectPtr) -> VmTerm<'e> {
     elements(env, unsafe { object.elements() }, None)
 }
 
-/// A list of one stored object, if that is short and all its elements are immediates.
+/// A list of one stored object, if that is short and all its elements are immediates, but for a key
+/// that need not be made.
 ///
 /// # Safety
 /// The object lives during the call.
 #[inline(always)]
-pub unsafe fn flat_list<'e>(env: Env<'e>, object: ObjectPtr) -> Option<VmTerm<'e>> {
+pub unsafe fn flat_list<'e>(
+    env: Env<'e>,
+    object: ObjectPtr,
+    asked: Option<Asked<'_, 'e>>,
+) -> Option<VmTerm<'e>> {
     // SAFETY: alive by the caller's promise.
     let roots = unsafe { object.elements() };
     let arity = roots.len();
@@ -53,8 +58,17 @@ pub unsafe fn flat_list<'e>(env: Env<'e>, object: ObjectPtr) -> Option<VmTerm<'e
         *word = root.root();
         all &= *word;
     }
+    if !is_immediate(all) {
+        let asked = asked.filter(|asked| asked.at < FLAT)?;
+        let key = std::mem::replace(&mut words[asked.at], immediate::NIL);
+        let alone = words.iter().all(|&word| is_immediate(word));
+        if !alone || !asked.is_stored(key, roots.get(asked.at).as_ptr()) {
+            return None;
+        }
+        words[asked.at] = asked.term.word();
+    }
     let words = terms(&words[..arity]);
-    is_immediate(all).then(|| match piece::usable() {
+    Some(match piece::usable() {
         true => piece::flat_list(env, words),
         false => env.make_list(&[env.make_tuple(words)]),
     })
@@ -63,12 +77,49 @@ pub unsafe fn flat_list<'e>(env: Env<'e>, object: ObjectPtr) -> Option<VmTerm<'e
 /// The longest object that is looked at for [`flat_list`].
 const FLAT: usize = 4;
 
-/// A list of one stored object.
+/// A key that a caller asks for.
+#[derive(Clone, Copy)]
+pub struct Asked<'k, 'e> {
+    /// As the caller has it.
+    pub term: VmTerm<'e>,
+    /// As it is looked up.
+    pub key: Term<'k>,
+    /// Which element of an object it is, counted from 0.
+    pub at: usize,
+}
+
+impl Asked<'_, '_> {
+    /// True if the caller's term can be handed back in place of a copy of the stored key, the root
+    /// word of which was loaded from `from`: a tuple of immediates, the same word for word. (A float
+    /// may be equal and another one, and a part of a large binary would keep all of it.)
+    #[inline(always)]
+    fn is_stored(&self, root: u64, from: *const u64) -> bool {
+        let asked = self.key.root();
+        if !piece::is_kind(root, Kind::Tuple) || !piece::is_kind(asked, Kind::Tuple) {
+            return false;
+        }
+        // SAFETY: a well-formed root word's block stands at its distance, and has as many words as
+        // its header tells; those of a key do not change.
+        unsafe {
+            let (stored, asked) =
+                (from.add(distance(root)), self.key.as_ptr().add(distance(asked)));
+            let head = *stored;
+            let flat = block_words(head) == 1 + count(head);
+            flat && *asked == head && (1..=count(head)).all(|i| *stored.add(i) == *asked.add(i))
+        }
+    }
+}
+
+/// A list of one stored object, with the caller's own term for its key where that is no other.
 ///
 /// # Safety
 /// The object lives during the call.
 #[inline]
-pub unsafe fn list_of_one<'e>(env: Env<'e>, object: ObjectPtr) -> VmTerm<'e> {
+pub unsafe fn list_of_one<'e>(
+    env: Env<'e>,
+    object: ObjectPtr,
+    asked: Option<Asked<'_, 'e>>,
+) -> VmTerm<'e> {
     // SAFETY: alive by the caller's promise.
     let roots = unsafe { object.elements() };
     if piece::usable() && (1..=INLINE).contains(&roots.len()) {
@@ -76,7 +127,13 @@ pub unsafe fn list_of_one<'e>(env: Env<'e>, object: ObjectPtr) -> VmTerm<'e> {
         for (word, root) in words.iter_mut().zip(roots) {
             *word = root.root();
         }
-        let (words, first) = (&words[..roots.len()], roots.get(0).as_ptr());
+        let first = roots.get(0).as_ptr();
+        if let Some(asked) = asked
+            && asked.is_stored(words[asked.at], roots.get(asked.at).as_ptr())
+        {
+            words[asked.at] = piece::finished(asked.term);
+        }
+        let words = &words[..roots.len()];
         let decoder = Decoder::new(env);
         // SAFETY: the elements' own words, loaded once; their blocks do not change.
         let made = unsafe {

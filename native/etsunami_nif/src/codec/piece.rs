@@ -155,7 +155,7 @@ pub unsafe fn elements<'e>(
     }
 }
 
-/// A list of the one tuple that [`elements`] makes.
+/// A list of the one tuple that [`elements`] makes. Root words may be those of [`finished`] terms.
 ///
 /// # Safety
 /// As for [`elements`].
@@ -178,7 +178,20 @@ pub unsafe fn list_of_one<'e>(
     }
 }
 
-/// A list of one tuple with these elements, immediates, of which there are a few.
+/// What stands among root words for a tuple that is a term of the call already: its reference
+/// without the tag, which no root word is without.
+#[inline(always)]
+pub fn finished(tuple: VmTerm) -> u64 {
+    tuple.word() ^ BOXED
+}
+
+/// The word of a term that is [`finished`].
+#[inline(always)]
+fn of_finished(root: u64) -> Option<u64> {
+    (root & 0b11 == 0).then_some(root | BOXED)
+}
+
+/// A list of one tuple with these elements, immediates or terms of the call, of which there are a few.
 #[inline(always)]
 pub fn flat_list<'e>(env: Env<'e>, elements: &[VmTerm<'e>]) -> VmTerm<'e> {
     let first = heap::take(env, 3 + elements.len());
@@ -224,6 +237,7 @@ pub unsafe fn term<'e>(
 unsafe fn room_of_all(roots: &[u64], first: *const u64) -> usize {
     let behind = |(i, &root): (usize, &u64)| match is_immediate(root) {
         true => 0,
+        false if of_finished(root).is_some() => 0,
         // SAFETY: by contract.
         false => unsafe { room_of(root, first.add(i)) },
     };
@@ -252,7 +266,7 @@ unsafe fn room_of(root: u64, at: *const u64) -> usize {
 
 /// True for the root word of a block of this kind.
 #[inline(always)]
-fn is_kind(root: u64, kind: Kind) -> bool {
+pub(super) fn is_kind(root: u64, kind: Kind) -> bool {
     root & 0xff == block_ref(kind, 0)
 }
 
@@ -321,6 +335,9 @@ impl<'e, F: Fn(Kind, *const u64) -> VmTerm<'e>> Writer<'e, F> {
     unsafe fn part(&self, root: u64, at: *const u64, to: *mut u64) -> Written {
         // SAFETY: as above.
         unsafe {
+            if let Some(word) = of_finished(root) {
+                return (word, to);
+            }
             let block = at.add(distance(root));
             if is_kind(root, Kind::Tuple) && count(*block) > 0 {
                 (to as u64 | BOXED, self.inner_tuple(block, to))

@@ -19,7 +19,7 @@ use etsunami::term::probe::OwnedKey;
 use etsunami::term::view::Term;
 
 use crate::budget;
-use crate::codec::decode;
+use crate::codec::decode::{self, Asked};
 use crate::codec::encode::{self, Keep, Role, Scratch, Slot};
 use crate::codec::quick::Quick;
 use crate::codec::tags;
@@ -91,12 +91,18 @@ fn require_short<'e>(words: usize) -> Result<(), Raise<'e>> {
     }
 }
 
-/// The objects of a hit as a list.
+/// What [`with_key`] was given and lends, as a key that a table is asked for.
 #[inline(always)]
-fn objects<'e>(env: Env<'e>, hit: &Hit<'_>) -> Answer<'e> {
+fn asked<'k, 'e>(table: &Table, term: VmTerm<'e>, key: Term<'k>) -> Option<Asked<'k, 'e>> {
+    Some(Asked { term, key, at: table.spec().keypos - 1 })
+}
+
+/// The objects of a hit as a list; the key that was asked for helps to make it.
+#[inline(always)]
+fn objects<'e>(env: Env<'e>, hit: &Hit<'_>, asked: Option<Asked<'_, 'e>>) -> Answer<'e> {
     if let Some(object) = hit.single()
         // SAFETY: the hit's guard keeps the object.
-        && let Some(list) = unsafe { decode::flat_list(env, object) }
+        && let Some(list) = unsafe { decode::flat_list(env, object, asked) }
     {
         return Ok(list);
     }
@@ -104,15 +110,15 @@ fn objects<'e>(env: Env<'e>, hit: &Hit<'_>) -> Answer<'e> {
         return Ok(tags::nil(env));
     }
     require_short(hit.words())?;
-    Ok(all_objects(env, hit))
+    Ok(all_objects(env, hit, asked))
 }
 
 /// The objects of a hit as a list, however many.
 #[inline(always)]
-fn all_objects<'e>(env: Env<'e>, hit: &Hit<'_>) -> VmTerm<'e> {
+fn all_objects<'e>(env: Env<'e>, hit: &Hit<'_>, asked: Option<Asked<'_, 'e>>) -> VmTerm<'e> {
     if let Some(object) = hit.single() {
         // SAFETY: the hit's guard keeps the object.
-        return unsafe { decode::list_of_one(env, object) };
+        return unsafe { decode::list_of_one(env, object, asked) };
     }
     // SAFETY: as above.
     let terms: Vec<_> =

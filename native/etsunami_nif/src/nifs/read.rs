@@ -3,7 +3,7 @@
 use etsunami::reclaim::pin;
 use etsunami::table::options::{Kind, Need};
 
-use super::{WORDS_PER_OBJECT, objects, require_short, with_key};
+use super::{WORDS_PER_OBJECT, asked, objects, require_short, with_key};
 use crate::args;
 use crate::atoms::{atoms, boolean};
 use crate::codec::decode;
@@ -19,12 +19,12 @@ answering_nif! {
     fn lookup/2(env, &[table, key]) {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Read)?;
-        with_key(env, key, |key| {
-            let hit = handle.table.find(&guard, handle.table.key(key));
+        with_key(env, key, |sought| {
+            let hit = handle.table.find(&guard, handle.table.key(sought));
             if hit.is_absent() {
                 handle.require_there()?;
             }
-            objects(env, &hit)
+            objects(env, &hit, asked(&handle.table, key, sought))
         })
     }
 }

@@ -62,7 +62,7 @@ fn place<'e>(env: Env<'e>, place: Place<'_>, want: Want) -> Answer<'e> {
     let key = decode::term(env, key);
     match want {
         Want::Key => Ok(stored(env, key)),
-        Want::KeyAndObjects => Ok(env.make_tuple(&[key, objects(env, &hit)?])),
+        Want::KeyAndObjects => Ok(env.make_tuple(&[key, objects(env, &hit, None)?])),
     }
 }
 

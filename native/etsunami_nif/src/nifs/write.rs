@@ -5,7 +5,7 @@ use etsunami::table::options::Need;
 use etsunami::table::{Early, Hit, ListInsert};
 use etsunami::term::view::Term;
 
-use super::{objects, require_short, with_key, with_object};
+use super::{asked, objects, require_short, with_key, with_object};
 use crate::args;
 use crate::atoms::{atoms, boolean};
 use crate::budget;
@@ -140,12 +140,12 @@ answering_nif! {
     fn take/2(env, &[table, key]) {
         let guard = pin();
         let handle = resource::table(env, &guard, table, Need::Write)?;
-        with_key(env, key, |key| {
+        with_key(env, key, |sought| {
             // Decided before anything is taken: a long answer is made on a dirty scheduler.
             let short = |hit: &Hit| require_short(hit.words()).is_ok();
             let mut hit = Hit::absent(&guard);
-            handle.table.take_if(&guard, handle.table.key(key), &mut hit, short)?;
-            objects(env, &hit)
+            handle.table.take_if(&guard, handle.table.key(sought), &mut hit, short)?;
+            objects(env, &hit, asked(&handle.table, key, sought))
         })
     }
 }

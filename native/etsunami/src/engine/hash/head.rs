@@ -50,7 +50,7 @@ impl Hash {
     /// are not there, one of eight would let 11.
     #[inline(always)]
     fn overflow_bits(self) -> u64 {
-        let bit = |nibble: u64| 1 << (FILTER_SHIFT + ((nibble & 15) * FILTER_BITS >> 4));
+        let bit = |nibble: u64| 1 << (FILTER_SHIFT + (((nibble & 15) * FILTER_BITS) >> 4));
         OVERFLOW | bit(self.position()) | bit(self.position() >> 4)
     }
 }
