@@ -93,8 +93,8 @@ fn require_short<'e>(words: usize) -> Result<(), Raise<'e>> {
 
 /// What [`with_key`] was given and lends, as a key that a table is asked for.
 #[inline(always)]
-fn asked<'k, 'e>(table: &Table, term: VmTerm<'e>, key: Term<'k>) -> Option<Asked<'k, 'e>> {
-    Some(Asked { term, key, at: table.spec().keypos - 1 })
+fn asked<'k, 'e>(table: &Table, term: VmTerm<'e>, key: Term<'k>) -> Asked<'k, 'e> {
+    Asked { term, key, at: table.spec().keypos - 1 }
 }
 
 /// The objects of a hit as a list; the key that was asked for helps to make it.

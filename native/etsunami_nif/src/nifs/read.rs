@@ -24,7 +24,7 @@ answering_nif! {
             if hit.is_absent() {
                 handle.require_there()?;
             }
-            objects(env, &hit, asked(&handle.table, key, sought))
+            objects(env, &hit, Some(asked(&handle.table, key, sought)))
         })
     }
 }

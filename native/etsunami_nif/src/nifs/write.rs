@@ -145,7 +145,7 @@ answering_nif! {
             let short = |hit: &Hit| require_short(hit.words()).is_ok();
             let mut hit = Hit::absent(&guard);
             handle.table.take_if(&guard, handle.table.key(sought), &mut hit, short)?;
-            objects(env, &hit, asked(&handle.table, key, sought))
+            objects(env, &hit, Some(asked(&handle.table, key, sought)))
         })
     }
 }

@@ -71,7 +71,7 @@ impl<S: HashSchema> HashTable<S> {
     ) -> (Option<Word>, Option<Word>) {
         let start = Hash(self.schema.hash(key)).position();
         let bucket = self.bucket(start, guard);
-        let (own, behind) = match self.extent(bucket.line) {
+        let (own, behind) = match extent(bucket.line) {
             Extent::Line => self.few::<PLACES>(bucket.line, None, start).step(start, &visible),
             Extent::Two(more) => {
                 self.few::<TWICE>(bucket.line, Some(more), start).step(start, &visible)
@@ -98,7 +98,7 @@ impl<S: HashSchema> HashTable<S> {
     ) -> Option<Word> {
         while position < END {
             let bucket = self.bucket(position, guard);
-            let least = match self.extent(bucket.line) {
+            let least = match extent(bucket.line) {
                 Extent::Line => self.few::<PLACES>(bucket.line, None, position).least(visible),
                 Extent::Two(more) => {
                     self.few::<TWICE>(bucket.line, Some(more), position).least(visible)
@@ -158,7 +158,7 @@ impl<S: HashSchema> HashTable<S> {
             if let Some(line) = bucket.segment.ahead(position, AHEAD) {
                 line.prefetch();
             }
-            let taken = match self.extent(bucket.line) {
+            let taken = match extent(bucket.line) {
                 Extent::Line => {
                     self.few::<PLACES>(bucket.line, None, position).take_sorted(missing, out)
                 }
@@ -242,6 +242,15 @@ enum Extent<'g> {
     Chain,
 }
 
+#[inline(always)]
+fn extent(line: &Line) -> Extent<'_> {
+    match line.next(By::Reader) {
+        None => Extent::Line,
+        Some(more) if more.next(By::Reader).is_none() => Extent::Two(more),
+        Some(_) => Extent::Chain,
+    }
+}
+
 /// What a bucket holds from some position on, in [`PLACES`] or in [`TWICE`] places.
 #[derive(Clone, Copy)]
 struct Few<const N: usize> {
@@ -259,15 +268,6 @@ enum Least {
 }
 
 impl<S: HashSchema> HashTable<S> {
-    #[inline(always)]
-    fn extent<'g>(&self, line: &'g Line) -> Extent<'g> {
-        match line.next(By::Reader) {
-            None => Extent::Line,
-            Some(more) if more.next(By::Reader).is_none() => Extent::Two(more),
-            Some(_) => Extent::Chain,
-        }
-    }
-
     /// What a bucket holds from a position on, in its line and in its overflow line, if it has
     /// one.
     #[inline(always)]
