@@ -34,10 +34,11 @@ pub struct Bulk<'t, S: HashSchema> {
     keys: usize,
 }
 
-/// The level of segments for so many keys: 3 to 6 for each bucket, as in a table that has grown.
+/// The level of segments for so many keys, which are as full as those of a table that has grown.
 fn level_for(keys: usize) -> u32 {
     let most = SEGMENT_BITS + ROOT_BITS;
-    (0..most).find(|&level| keys <= (SLOTS << level) * 21 / 20).unwrap_or(most)
+    let percent = |level| if level <= SEGMENT_BITS { 70 } else { 105 };
+    (0..most).find(|&level| keys <= (SLOTS << level) * percent(level) / 100).unwrap_or(most)
 }
 
 impl<S: HashSchema> HashTable<S> {

@@ -13,8 +13,8 @@
 //!
 //! A segment is split when overflow lines say that it is crowded, which only the insert that links
 //! one asks. A segment is merged with its buddy when both together fill less than a quarter of
-//! one, which some of the removals that empty a bucket ask; split at some 100 percent, merge
-//! below 25: a table that changes little does not go to and fro.
+//! one, which some of the removals that empty a bucket ask; split at some 100 percent (at 70 while
+//! it is alone), merge below 25: a table that changes little does not go to and fro.
 //!
 //! Merges look for the deepest pair near by and go on with what they have made, so that a sweep of
 //! removals, in whatever order, leaves no chain of empty segments behind.
