@@ -4,6 +4,8 @@ use etsunami::{engine, reclaim, sync};
 
 #[path = "../src/engine/hash/tests/bulk.rs"]
 mod bulk;
+#[path = "hash_table/filling.rs"]
+mod filling;
 #[path = "../src/engine/hash/tests/model.rs"]
 mod model;
 #[path = "../src/engine/hash/tests/stress.rs"]

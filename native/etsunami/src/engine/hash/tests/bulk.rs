@@ -17,7 +17,7 @@ fn put(bulk: &mut Bulk<'_, Integers>, schema: &Integers, key: u64, value: u64) {
     });
 }
 
-fn publish(table: &HashTable<Integers>, keys: u64, value: u64) -> bool {
+pub(super) fn publish(table: &HashTable<Integers>, keys: u64, value: u64) -> bool {
     let mut bulk = table.bulk(keys as usize);
     (0..keys).for_each(|key| put(&mut bulk, table.schema(), key, value));
     let done = bulk.publish(&pin(), Delta { objects: keys as i64, words: 0 });
