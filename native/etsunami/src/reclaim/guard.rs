@@ -3,6 +3,7 @@
 
 use super::bag::Retired;
 use super::collector::{Flushed, Shared, Slot};
+use super::memo::Memo;
 use super::worker::Job;
 use crate::sync::Arc;
 use std::fmt;
@@ -49,6 +50,12 @@ impl Guard {
     #[inline]
     pub fn stripe(&self) -> usize {
         self.slot().index()
+    }
+
+    /// What the thread has noted for itself.
+    #[inline(always)]
+    pub fn memo(&self) -> &Memo {
+        self.slot().memo()
     }
 
     /// Frees `ptr` by `drop` once no guard that is live now is live any more. `bytes` is what

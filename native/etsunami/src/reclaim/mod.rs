@@ -49,6 +49,7 @@ mod collector;
 mod epoch;
 mod global;
 mod guard;
+mod memo;
 mod pace;
 mod participant;
 mod swap;
@@ -59,6 +60,7 @@ mod worker;
 pub use crate::sync::barrier::Mode;
 pub use collector::Flushed;
 pub use guard::{Collector, Guard, Local};
+pub use memo::Memo;
 pub use swap::{Swap, Swapped, retire_reference};
 pub use worker::set_tidy_hook;
 

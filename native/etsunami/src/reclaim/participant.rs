@@ -2,7 +2,7 @@
 //!
 //! # Who may access what
 //!
-//! - `depth`, `help`, `helping`, `held`: the owner only.
+//! - `depth`, `help`, `helping`, `held`, `memo`: the owner only.
 //! - `announced`: written by the owner, read by rounds of the collector.
 //! - `bag`: the owner, while pinned; a thief that has moved `stealing` to [`TAKING`].
 //! - `items`, `bytes`: the size of `bag`, written by whoever may access it, read by anybody.
@@ -26,6 +26,7 @@
 use super::bag::{self, Bag, Retired};
 use super::collector::Shared;
 use super::epoch::{self, IDLE};
+use super::memo::Memo;
 use crate::sync::barrier::light_barrier;
 use crate::sync::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Backoff, Ordering, UnsafeCell};
 use std::cell::Cell;
@@ -49,6 +50,8 @@ pub(super) struct Participant {
     helping: Cell<bool>,
     /// The bag is kept until the owner's last guard ends.
     held: Cell<bool>,
+    /// The owner's notes for itself.
+    memo: Memo,
     stealing: AtomicU8,
     claimed: AtomicBool,
     items: AtomicUsize,
@@ -63,7 +66,7 @@ pub(super) struct Participant {
 
 // Why threads may share a slot:
 // - the fields that are not atomic are accessed as the module documentation says: `depth`, `help`,
-//   `helping` and `held` by the owner, `bag` under the biased lock, `next`, `index` and `shared` do not
+//   `helping`, `held` and `memo` by the owner, `bag` under the biased lock, `next`, `index` and `shared` do not
 //   change after publication;
 // - ownership passes from thread to thread through `claimed` (Release and Acquire).
 // SAFETY: so no field is accessed by two threads at once, unless it is atomic.
@@ -80,6 +83,7 @@ impl Participant {
             help: Cell::new(false),
             helping: Cell::new(false),
             held: Cell::new(false),
+            memo: Memo::default(),
             stealing: AtomicU8::new(OWNED),
             claimed: AtomicBool::new(true),
             items: AtomicUsize::new(0),
@@ -119,6 +123,12 @@ impl Participant {
     #[inline]
     pub fn index(&self) -> usize {
         self.index
+    }
+
+    /// The owner's notes for itself. For the owner.
+    #[inline(always)]
+    pub fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     /// Whether the owner has a guard. For the owner.

@@ -3,9 +3,11 @@
 //! Every change follows one pattern. Everything that can fail or run code of the schema comes
 //! first: locks are taken, separators made, nodes built. Then, without a way back:
 //!
-//! 1. the new nodes are stored into the place of the old ones; the new leaves are locked;
-//! 2. the old leaves and routing nodes die, which were locked since before they were copied;
-//! 3. locks are released, and what was replaced is retired.
+//! 1. the change is counted as begun (see `finger`);
+//! 2. the new nodes are stored into the place of the old ones; the new leaves are locked;
+//! 3. the old leaves and routing nodes die, which were locked since before they were copied; with the
+//!    leaves the change is done;
+//! 4. locks are released, and what was replaced is retired.
 
 use super::CaTree;
 use super::held::{Advice, Held};
@@ -59,8 +61,10 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         let capacity = capacity_for::<G>(entries.len());
         let fresh = self.make_leaf(guard, capacity, old.interval(), entries);
         let link = fresh.leaf().link();
+        let change = self.changes.begin();
         self.store(&place, link);
         self.kill_leaf(held);
+        drop(change);
         drop(place);
         self.retire_leaf(guard, old);
         Fresh { _left: fresh, _right: None }
@@ -94,8 +98,10 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         let right = self.make_part(guard, fence, high, upper, stem);
         let (to_left, to_right) = (left.leaf().link(), right.leaf().link());
         let top = self.divided(&ascent, to_left, fence, to_right);
+        let change = self.changes.begin();
         self.store(&ascent.place, top);
         self.kill_leaf(held);
+        drop(change);
         for (route, _) in ascent.changed {
             self.retire_route(guard, route);
         }

@@ -50,24 +50,32 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         gap: &Gap<'_, S>,
         direction: Direction,
     ) -> Option<View<'g, S>> {
+        if let Some(leaf) = self.pointed(guard, gap) {
+            return Some(leaf.read());
+        }
         let root = self.root();
         if root.is_none() {
-            None
-        } else {
-            Some(self.leaf_below(guard, root, gap, direction, FOUND).read())
+            return None;
         }
+        let leaf = self.leaf_below(guard, root, gap, direction, FOUND);
+        self.came_to(guard, leaf);
+        Some(leaf.read())
     }
 
     /// Locks the leaf of a key, which is made if the tree has none.
     #[inline(always)]
     pub(super) fn lock_leaf<'g>(&self, guard: &'g Guard, probe: Probe<'_, S>) -> Held<'g, S> {
+        let gap = Gap::Before(probe);
+        if let Some(held) = self.pointed(guard, &gap).and_then(Leaf::lock) {
+            return held;
+        }
         loop {
             let root = self.root();
             if root.is_none() {
                 return self.first_leaf(guard, probe);
             }
-            let gap = Gap::Before(probe);
             let leaf = self.leaf_below(guard, root, &gap, Direction::Ascending, SEARCHED);
+            self.came_to(guard, leaf);
             if let Some(held) = leaf.lock() {
                 return held;
             }

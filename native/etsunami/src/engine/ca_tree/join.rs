@@ -115,12 +115,14 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         let Pair { left, right, parent, deeper, .. } = pair;
         let leaves = [left.leaf(), right.leaf()];
 
+        let change = self.changes.begin();
         if let Some((above, edge)) = deeper {
             above.store(edge, joined.leaf().link());
         }
         self.store(&place, top);
         self.kill_leaf(left);
         self.kill_leaf(right);
+        drop(change);
         self.retire_route(guard, parent);
         drop(place);
         drop(joined);

@@ -244,6 +244,13 @@ impl<S: OrderSchema> Leaf<S> {
         unsafe { self.head.high.as_ref() }
     }
 
+    /// The least and the greatest prefix whose keys all lie in the interval; none if there is none.
+    pub fn own_prefixes(&self) -> Option<(u64, u64)> {
+        let least = self.low().map_or(Some(0), |low| low.prefix.checked_add(1))?;
+        let most = self.high().map_or(Some(u64::MAX), |high| high.prefix.checked_sub(1))?;
+        (least <= most).then_some((least, most))
+    }
+
     pub fn interval(&self) -> Interval<S> {
         Interval { low: self.head.low, high: self.head.high, stem: self.head.stem }
     }
@@ -272,6 +279,12 @@ impl<S: OrderSchema> Leaf<S> {
     #[inline(always)]
     pub fn seq(&self) -> &AtomicU64 {
         &self.head.seq
+    }
+
+    /// Has nothing replaced the leaf so far?
+    pub fn is_alive(&self) -> bool {
+        // Relaxed: who asks has synchronized with what may have killed it.
+        !Seq(self.head.seq.load(Ordering::Relaxed)).is_dead()
     }
 
     /// Begins a read: the current publication.

@@ -13,7 +13,7 @@
 //! | --- | --- |
 //! | `leaf`, `held`, `search`, `bytes` | the leaf: its publications, its lock, search in it |
 //! | `route`, `codes` | the routing node; search in it |
-//! | `descent` | from the root to a leaf |
+//! | `descent`, `finger` | from the root to a leaf; to the same one as before |
 //! | `relink` | how a node is replaced in its parent |
 //! | `adapt`, `join` | growth, splits, joins, and when they happen |
 //! | `bulk` | the contents of an empty tree, published by one store |
@@ -81,6 +81,7 @@ mod bytes;
 mod codes;
 mod cursor;
 mod descent;
+mod finger;
 mod held;
 mod join;
 mod leaf;
@@ -99,6 +100,7 @@ pub use shape::Shape;
 use crate::engine::{Change, Delta, Direction, OrderSchema, Spot, Word};
 use crate::reclaim::{self, Guard};
 use crate::sync::{AtomicPtr, Backoff, Counters};
+use finger::Changes;
 use leaf::{Leaf, View};
 use node::{Entry, Fence, Gap, Link, Node, Probe};
 use route::Route;
@@ -112,6 +114,7 @@ pub struct CaTree<S: OrderSchema, G: Geometry = Wide> {
     schema: S,
     counters: Counters,
     tally: Tally,
+    changes: Changes,
     _geometry: PhantomData<G>,
 }
 
@@ -123,6 +126,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
             schema,
             counters,
             tally: Tally::default(),
+            changes: Changes::default(),
             _geometry: PhantomData,
         }
     }

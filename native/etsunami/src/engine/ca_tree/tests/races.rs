@@ -1,8 +1,9 @@
 //! Models of the tree's races, with leaves of three entries and routing nodes of three children.
 
 use super::{Narrow, Tree};
+use crate::engine::ordered_tests::item;
 use crate::engine::{Change, Delta, Direction};
-use crate::reclaim;
+use crate::reclaim::{self, Collector, Guard};
 use crate::sync::{Arc, AtomicBool, Ordering, thread};
 use std::ops::Bound;
 
@@ -477,4 +478,53 @@ fn loom_exchange_against_another_key_in_the_slot() {
             tree.take(1);
         });
     }
+}
+
+/// A thread that has pointed its finger at a leaf looks there for a key that another one inserts,
+/// which splits this leaf.
+#[test]
+fn loom_split_against_a_finger() {
+    model(|| {
+        race(
+            tree(&[1, 2, 4]),
+            |tree| assert_eq!(tree.put(5, 50), None),
+            |tree| {
+                // Twice the same leaf.
+                assert_eq!(tree.get(1), Some(10));
+                assert_eq!(tree.get(1), Some(10));
+                // From the root: the end of all keys is nowhere near a finger.
+                let seen = tree.prev(Bound::Unbounded) == Some(5);
+                assert!(tree.get(5).is_some() || !seen, "no way back");
+            },
+        );
+    });
+}
+
+/// A leaf is freed after the last who came to it by his finger. Items are never freed here.
+#[test]
+fn loom_finger_at_a_leaf_that_is_freed() {
+    model(|| {
+        let collector = Collector::new();
+        let tree = Arc::new(Tree::<Narrow>::new(0));
+        let put = |guard: &Guard, key: u64| {
+            let word = tree.make(key, 10 * key);
+            tree.map.update(guard, &key, |_| (Change::Put(word), Delta::ZERO, ()));
+        };
+        let local = collector.register();
+        [1, 2, 4].iter().for_each(|&key| put(&local.pin(), key));
+        let reader = {
+            let (collector, tree) = (collector.clone(), tree.clone());
+            thread::spawn(move || {
+                let local = collector.register();
+                for _ in 0..3 {
+                    let word = tree.map.get(&local.pin(), &1);
+                    assert!(word.is_some_and(|word| item(word).value == 10));
+                }
+            })
+        };
+        put(&local.pin(), 5);
+        local.seal();
+        (0..3).for_each(|_| collector.collect());
+        reader.join().expect("the reader failed");
+    });
 }
