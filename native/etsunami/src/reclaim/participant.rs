@@ -66,8 +66,8 @@ pub(super) struct Participant {
 
 // Why threads may share a slot:
 // - the fields that are not atomic are accessed as the module documentation says: `depth`, `help`,
-//   `helping`, `held` and `memo` by the owner, `bag` under the biased lock, `next`, `index` and `shared` do not
-//   change after publication;
+//   `helping`, `held` and `memo` by the owner, `bag` under the biased lock, `next`, `index` and
+//   `shared` do not change after publication;
 // - ownership passes from thread to thread through `claimed` (Release and Acquire).
 // SAFETY: so no field is accessed by two threads at once, unless it is atomic.
 unsafe impl Sync for Participant {}

@@ -12,7 +12,8 @@
 use super::CaTree;
 use super::held::{Advice, Held};
 use super::leaf::{Interval, Leaf};
-use super::node::{Entry, Fence, Geometry, Probe, capacity_for, largest};
+use super::node::{Entry, Fence, Geometry, Link, Probe, capacity_for, largest};
+use super::relink::Place;
 use crate::engine::{Direction, OrderSchema};
 use crate::reclaim::Guard;
 
@@ -61,10 +62,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         let capacity = capacity_for::<G>(entries.len());
         let fresh = self.make_leaf(guard, capacity, old.interval(), entries);
         let link = fresh.leaf().link();
-        let change = self.changes.begin();
-        self.store(&place, link);
-        self.kill_leaf(held);
-        drop(change);
+        self.supersede(&place, link, held);
         drop(place);
         self.retire_leaf(guard, old);
         Fresh { _left: fresh, _right: None }
@@ -98,10 +96,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         let right = self.make_part(guard, fence, high, upper, stem);
         let (to_left, to_right) = (left.leaf().link(), right.leaf().link());
         let top = self.divided(&ascent, to_left, fence, to_right);
-        let change = self.changes.begin();
-        self.store(&ascent.place, top);
-        self.kill_leaf(held);
-        drop(change);
+        self.supersede(&ascent.place, top, held);
         for (route, _) in ascent.changed {
             self.retire_route(guard, route);
         }
@@ -178,6 +173,13 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         let held = Leaf::create(guard, capacity, interval, entries);
         self.tally.leaf_made(held.leaf().bytes());
         held
+    }
+
+    /// Stores what replaces a leaf, whose life ends: one change of structure.
+    pub(super) fn supersede(&self, place: &Place<'_, S>, link: Link, held: Held<'_, S>) {
+        let _change = self.changes.begin();
+        self.store(place, link);
+        self.kill_leaf(held);
     }
 
     /// Ends the life of a leaf that has been replaced.

@@ -150,10 +150,7 @@ impl<S: OrderSchema, G: Geometry> Bulk<'_, S, G> {
             if held.len() > 0 && !cfg!(feature = "weaken_tree_bulk") {
                 return false;
             }
-            let change = tree.changes.begin();
-            tree.store(&Place::Root, top);
-            tree.kill_leaf(held);
-            drop(change);
+            tree.supersede(&Place::Root, top, held);
             tree.retire_leaf(guard, leaf);
             break;
         }
