@@ -24,7 +24,7 @@ mod counter;
 mod padded;
 mod prefetch;
 
-pub use backoff::Backoff;
+pub use backoff::{Backoff, stand_back};
 pub use counter::Counters;
 pub use padded::CachePadded;
 pub use prefetch::prefetch;

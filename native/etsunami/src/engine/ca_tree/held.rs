@@ -6,7 +6,7 @@ use super::leaf::{Interval, Leaf, Seq, View, tag};
 use super::node::{Entry, prefetch_line};
 use crate::engine::{Direction, OrderSchema, Spot, Word};
 use crate::reclaim::Guard;
-use crate::sync::{Backoff, Ordering, fence};
+use crate::sync::{Ordering, fence, stand_back};
 use std::cmp::Ordering as Order;
 
 /// A lock wait counts for this much contention, a lock without wait for minus one: one wait in 250
@@ -55,7 +55,6 @@ impl<S: OrderSchema> Leaf<S> {
     /// Locks the leaf; none if it is dead.
     #[inline]
     pub fn lock(&self) -> Option<Held<'_, S>> {
-        let mut backoff = Backoff::long();
         let mut waited = false;
         loop {
             let seq = self.peek();
@@ -66,7 +65,7 @@ impl<S: OrderSchema> Leaf<S> {
                 return Some(Held { leaf: self, seq, waited, dead: false });
             }
             waited = true;
-            backoff.wait();
+            stand_back(|| self.peek().is_locked());
         }
     }
 

@@ -7,7 +7,7 @@ use super::lock::{Attempt, Effect, Locked, Place};
 use super::segment::Segment;
 use crate::engine::{Change, Delta, HashSchema, Spot, Word};
 use crate::reclaim::Guard;
-use crate::sync::{Backoff, Ordering};
+use crate::sync::{Backoff, Ordering, stand_back};
 
 impl<S: HashSchema> HashTable<S> {
     /// Calls `f` with the word stored for `key`, and does what it answers, while nobody else can
@@ -82,12 +82,12 @@ impl<S: HashSchema> HashTable<S> {
     fn lock<'g>(&'g self, hash: Hash, guard: &'g Guard) -> Locked<'g> {
         let position = hash.position();
         let mut segment = self.directory.find(position, guard);
-        let mut backoff = None;
+        let mut waited = false;
         loop {
             match Locked::attempt(segment, segment.bucket(position), Some(hash)) {
                 Attempt::Locked(locked) => return locked,
                 Attempt::Moved => segment = segment.forward(position),
-                Attempt::Busy => self.wait_for(segment.bucket(position), &mut backoff),
+                Attempt::Busy => self.wait_for(segment.bucket(position), &mut waited),
             }
         }
     }
@@ -95,12 +95,11 @@ impl<S: HashSchema> HashTable<S> {
     /// Waits until the lock of a bucket seems to be free. Counts an update that meets another one,
     /// once for all that it will have to wait.
     #[cold]
-    fn wait_for(&self, line: &Line, backoff: &mut Option<Backoff>) {
-        let backoff = backoff.get_or_insert_with(|| {
+    fn wait_for(&self, line: &Line, waited: &mut bool) {
+        if !std::mem::replace(waited, true) {
             self.upkeep.force().contended.fetch_add(1, Ordering::Relaxed);
-            Backoff::long()
-        });
-        backoff.wait_while(|| line.glance().is_locked());
+        }
+        stand_back(|| line.glance().is_locked());
     }
 
     /// Carries out a change in the locked bucket, with its counting: what shrinks the counts

@@ -5,7 +5,7 @@ use super::seek::{Levels, Probe, Purpose, Spot};
 use super::{Heights, SkipList};
 use crate::engine::{Change, Delta, OrderSchema, Word};
 use crate::reclaim::Guard;
-use crate::sync::Backoff;
+use crate::sync::stand_back;
 
 /// A node whose lock is taken. Given back when dropped.
 pub(super) struct Held<'g>(Node<'g>);
@@ -39,14 +39,13 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
     /// Waits for the lock of a key's node. None if the key has been removed.
     #[inline]
     pub(super) fn lock<'g>(&self, node: Node<'g>) -> Option<Held<'g>> {
-        let mut backoff = Backoff::new();
         while !node.try_lock() {
             // Who is removed does not come back: no need to wait for the lock of the dead.
             if node.is_gone() {
                 return None;
             }
             self.tally.wait();
-            backoff.wait();
+            stand_back(|| node.is_locked());
         }
         let held = Held(node);
         (node.word().is_some() || cfg!(feature = "weaken_skip_gone")).then_some(held)

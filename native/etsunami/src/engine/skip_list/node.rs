@@ -171,6 +171,11 @@ impl<'g> Node<'g> {
         lock.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
+    /// True if somebody seems to have the lock. Relaxed: an attempt to take it follows.
+    pub fn is_locked(self) -> bool {
+        self.header().lock.load(Ordering::Relaxed)
+    }
+
     /// Gives the lock back.
     #[inline(always)]
     pub fn unlock(self) {
