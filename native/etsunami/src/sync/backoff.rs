@@ -67,16 +67,27 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    #[test]
-    fn who_stands_back_looks_late_and_then_until_the_lock_is_free() {
+    /// After how long a lock is looked at that is found busy `looks` times; and how often it was.
+    fn first_look(looks: u32) -> (Duration, u32) {
         let begin = Instant::now();
-        let (mut first, mut looks) = (None, 0);
+        let (mut first, mut looked) = (None, 0);
         stand_back(|| {
             first.get_or_insert_with(|| begin.elapsed());
-            looks += 1;
-            looks < 20
+            looked += 1;
+            looked <= looks
         });
-        assert!(first >= Some(TURN));
-        assert_eq!(looks, 20);
+        (first.expect("the lock is looked at"), looked)
+    }
+
+    #[test]
+    fn who_stands_back_looks_late() {
+        // The least of many: each may be late by itself.
+        let soonest = (0..1000).map(|_| first_look(0).0).min();
+        assert!(soonest >= Some(TURN));
+    }
+
+    #[test]
+    fn who_stands_back_looks_until_the_lock_is_free() {
+        assert_eq!(first_look(20).1, 21);
     }
 }
