@@ -24,7 +24,7 @@ const TURN: Duration = Duration::from_micros(3);
 /// core costs more than many operations. Who then takes the lock at once mostly has the other one
 /// find it busy, who stands back in turn; so only one is at work at a time. With looks that are far
 /// apart, both were found to work on, each for one operation: two cores at one counter took 68 ns a
-/// step, and 37 now.
+/// step, and 35 so.
 #[cold]
 pub fn stand_back(mut locked: impl FnMut() -> bool) {
     if !cfg!(loom) {
