@@ -3,7 +3,7 @@
 //! [`delay`] stands at the steps of protocols, between which other threads may come: with
 //! `ETSUNAMI_DELAYS=SEED:N` in the environment one passage in N yields, spins or sleeps, as the
 //! thread's own generator says. [`pass`] stands where code of the layer above runs, under a lock or
-//! with a protocol half done: there a test may have a call panic ([`arm`]).
+//! with a protocol half done: there a test may have a call panic (`arm`).
 
 /// Where a panic can be planted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -44,7 +44,7 @@ pub fn retire_reference<T: Swapped>(guard: &Guard, reference: Arc<T>) {
     unsafe { guard.retire(pointer.cast(), give_up::<T>, bytes) };
 }
 
-/// See the [module documentation](self).
+/// A shared value that is replaced as a whole, by one exchange of the word that points to it.
 pub struct Swap<T: Swapped>(AtomicPtr<T>);
 
 impl<T: Swapped> Swap<T> {
