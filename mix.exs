@@ -45,8 +45,9 @@ defmodule Etsunami.MixProject do
       links: %{},
       # The crates of the benches are never built there, but Cargo.toml names them.
       files:
-        ~w(lib mix mix.exs .formatter.exs native Cargo.toml Cargo.lock rustfmt.toml LICENSE) ++
-          ~w(benches/elixir benches/engines benches/scale)
+        ~w(lib mix mix.exs .formatter.exs .cargo native Cargo.toml Cargo.lock rustfmt.toml) ++
+          ~w(README.md CHANGELOG.md ARCHITECTURE.md LICENSE benches/elixir benches/engines) ++
+          ~w(benches/scale)
     ]
   end
 
