@@ -8,6 +8,7 @@ defmodule Etsunami.Native do
 
   @compile {:autoload, false}
   @on_load :load
+  @failure {__MODULE__, :failure}
 
   @type type :: :set | :ordered_set | :bag | :duplicate_bag
   @type access :: :public | :protected | :private
@@ -28,9 +29,14 @@ defmodule Etsunami.Native do
       :ok -> :ok
       # The library has been loaded into this very module before.
       {:error, {:reload, _text}} -> :ok
-      error -> error
+      {:error, {reason, text}} -> refuse(:erlang.module_loaded(__MODULE__), reason, text)
     end
   end
+
+  # A version that works stays. Where there is none, the module is loaded without its library, so
+  # that each call can say why it fails.
+  defp refuse(true, reason, text), do: {:error, {reason, text}}
+  defp refuse(false, _reason, text), do: :persistent_term.put(@failure, to_string(text))
 
   defp path do
     priv = :code.priv_dir(:etsunami)
@@ -148,5 +154,21 @@ defmodule Etsunami.Native do
   def codec_cost(_term, _times), do: stub()
   def codec_block(_words), do: stub()
 
-  defp stub, do: :erlang.nif_error(:nif_not_loaded)
+  defp stub do
+    case :persistent_term.get(@failure, nil) do
+      # A function for tests, which this library does not have.
+      nil -> :erlang.nif_error(:nif_not_loaded)
+      text -> :erlang.nif_error(RuntimeError.exception(failure(text)))
+    end
+  end
+
+  defp failure(text) do
+    """
+    the native library of Etsunami could not be loaded: #{text}
+
+    It has to be a file for this operating system, processor and C library, in the priv directory \
+    of the application (#{path()}), which an escript cannot have. "mix deps.compile etsunami --force" \
+    builds it again.\
+    """
+  end
 end
