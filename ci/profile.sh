@@ -4,9 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ci/setup.sh valgrind:valgrind addr2line:binutils
-# At fixed addresses, so that those of callgrind are those of the file; beside the flags of
-# .cargo/config.toml, in whose place those of an environment variable would come.
+# At fixed addresses, so that those of callgrind are those of the file.
 export CARGO_TARGET_DIR="$PWD/target/profile"
+# Addresses are resolved to lines.
+export CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_PROFILE_RELEASE_STRIP=none
 cargo build --release --locked -p etsunami_engines --bin one_call \
   --config 'build.rustflags = ["-Crelocation-model=static"]'
 program=$CARGO_TARGET_DIR/release/one_call

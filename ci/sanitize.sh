@@ -21,6 +21,8 @@ trap 'rm -rf "$logs"' EXIT
 # The sanitizer is not stable in rustc; the pinned compiler has it all the same.
 export RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$PWD/target/asan
 export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+# Addresses are resolved to lines.
+export CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_PROFILE_RELEASE_STRIP=none
 # Found leaks would be those of the VM: leaks have checks of their own (ci/otp-suite.sh).
 export ASAN_OPTIONS=detect_leaks=0:log_path=$logs/report
 
