@@ -4,7 +4,7 @@ use crate::keys::Encoded;
 use crate::map::{Map, OrderedMap};
 use etsunami::reclaim::pin;
 use etsunami::table::options::{Kind, OrderedEngine, Spec, WriteConcurrency};
-use etsunami::table::{Cursor, Direction, Draft, SmallStep, Table};
+use etsunami::table::{CounterOp, Cursor, Direction, Draft, Small, Table};
 use etsunami::term::buffer::Buffer;
 use etsunami::term::layout::immediate;
 use etsunami::term::object::ObjectPtr;
@@ -14,6 +14,11 @@ use std::cell::RefCell;
 
 /// The position of the value, 1-based.
 const VALUE: usize = 2;
+
+/// What is added to a counter.
+fn one() -> Small {
+    Small::new(1).expect("a small integer")
+}
 
 fn table(kind: Kind, engine: OrderedEngine) -> Table {
     let write_concurrency = WriteConcurrency::Auto;
@@ -74,8 +79,8 @@ macro_rules! table {
             }
             #[inline]
             fn count(&self, key: &Encoded) {
-                let step = SmallStep { position: VALUE, increment: 1, limit: None };
-                self.0.count_small(&pin(), self.0.key(key.term()), step);
+                let step = CounterOp { position: VALUE, increment: one(), limit: None };
+                self.0.count_few(&pin(), self.0.key(key.term()), &[step], &mut [Small::ZERO]);
             }
         }
     };

@@ -3,7 +3,7 @@
 use etsunami::term::layout::immediate;
 
 use crate::atoms::atoms;
-use crate::codec::tags;
+use crate::codec::{piece, tags};
 use crate::error::{BADARG, Raise};
 use crate::vm::{Env, VmTerm};
 
@@ -44,8 +44,9 @@ pub fn may_be_list(env: Env, term: VmTerm) -> bool {
 /// The value of an integer that is small for the VM.
 #[inline(always)]
 pub fn small_int(env: Env, term: VmTerm) -> Option<i64> {
-    if immediate::is_small(term.word()) && !tags::portable() {
-        return Some(immediate::small_value(term.word()));
+    if !tags::portable() {
+        let word = term.word();
+        return immediate::is_small(word).then(|| immediate::small_value(word));
     }
     env.int64(term).filter(|&value| immediate::small(value).is_some())
 }
@@ -69,6 +70,19 @@ pub fn atom<'e>(env: Env<'e>, term: VmTerm<'e>) -> Parsed<'e, u64> {
 /// True for `[]` and list cells.
 pub fn is_list<'e>(env: Env<'e>, term: VmTerm<'e>) -> bool {
     env.is_nil(term) || env.cell(term).is_some()
+}
+
+/// The head and tail of a list's cell, read in place where that is known to be right.
+#[inline(always)]
+pub fn cell<'e>(env: Env<'e>, term: VmTerm<'e>) -> Option<(VmTerm<'e>, VmTerm<'e>)> {
+    // SAFETY: asked.
+    if piece::usable() { unsafe { piece::cell(term) } } else { env.cell(term) }
+}
+
+/// True for `[]`.
+#[inline(always)]
+pub fn is_nil(env: Env, term: VmTerm) -> bool {
+    if tags::portable() { env.is_nil(term) } else { term.word() == immediate::NIL }
 }
 
 /// The length of a proper list.

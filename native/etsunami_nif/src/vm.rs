@@ -76,6 +76,12 @@ impl<'e> VmTerm<'e> {
         self.word
     }
 
+    /// The same, where it stands.
+    #[inline(always)]
+    pub fn as_word(&self) -> &u64 {
+        &self.word
+    }
+
     /// The term as C functions take it.
     #[inline(always)]
     pub fn raw(self) -> ErlNifTerm {

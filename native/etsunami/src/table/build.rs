@@ -118,7 +118,7 @@ impl ListInsert<'_> {
         let digest = groups::first(word).hash();
         let copy = |object: ObjectPtr| {
             // SAFETY: the group keeps its objects, and nobody else knows it.
-            let object = unsafe { object.clone_with(&[]) }.map_err(|_limit| Error::SystemLimit)?;
+            let object = unsafe { object.clone_with([]) }.map_err(|_limit| Error::SystemLimit)?;
             self.objects.push(Item { digest, object });
             Ok(())
         };

@@ -271,7 +271,7 @@ fn ghost(key: Key<'_>, stamp: u64) -> Option<ObjectPtr> {
     // SAFETY: two immediates.
     let empty = unsafe { ObjectPtr::new(key.digest, 2, &seat) }.ok()?;
     // SAFETY: `empty` is ours alone; the key lives during the call.
-    let ghost = unsafe { empty.clone_with(&[Replacement { at: 1, term: key.term }]) };
+    let ghost = unsafe { empty.clone_with([Replacement { at: 1, term: key.term }]) };
     // SAFETY: it was never shared.
     unsafe { empty.free() };
     ghost.ok()

@@ -12,7 +12,8 @@
 //! | `ordered` | the two engines of an `ordered_set` |
 //! | `groups` | what a slot word owns, and who frees it |
 //! | `draft` | an encoded object before it is stored |
-//! | `read`, `write`, `update`, `update_one`, `list` | the operations |
+//! | `read`, `write`, `update`, `list` | the operations |
+//! | `counter`, `few`, `touched` | the steps of an update, and the elements that it changes |
 //! | `build`, `scatter` | a list insert into an empty table; the order of a list |
 //! | `traverse` | first, next, prev, slot, chunked scans |
 //! | `search` | visiting what a match specification's plan finds |
@@ -30,7 +31,9 @@
 //! *mutable element*, see [`crate::term::object`]. Bags change no object that is stored.
 
 mod build;
+mod counter;
 mod draft;
+mod few;
 mod fixation;
 mod generation;
 mod groups;
@@ -44,9 +47,9 @@ mod search;
 pub mod select;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod traverse;
 mod update;
-mod update_one;
 mod write;
 
 use crate::error::{Error, Stop};
@@ -56,7 +59,9 @@ use crate::term::hash::hash;
 use crate::term::prefix::prefix;
 use crate::term::view::Term;
 
+pub use counter::{CounterOp, Small};
 pub use draft::{Detached, Draft};
+pub use few::{FEW, Few};
 use fixation::Fixation;
 pub use fixation::Fixer;
 use generation::{Engine, Generation};
@@ -67,7 +72,7 @@ pub use read::{Hit, Objects};
 pub use search::Quota;
 pub use select::Failure;
 pub use traverse::{Cursor, Direction, Place};
-pub use update::{Assigned, CounterOp, SmallStep, Update, Verdict};
+pub use update::{Assigned, Update, Verdict};
 pub use write::Early;
 
 /// One table. All operations take `&self` and may run on any number of threads.

@@ -190,10 +190,12 @@ pub mod immediate {
     pub fn small_value(word: u64) -> i64 {
         (word as i64) >> 4
     }
+    /// The word of the integer 0.
+    pub const ZERO: u64 = 0xf;
     /// The word of a small integer, if it fits into 60 bits.
     #[inline(always)]
     pub fn small(value: i64) -> Option<u64> {
-        ((value << 4) >> 4 == value).then_some(((value << 4) as u64) | 0xf)
+        ((value << 4) >> 4 == value).then_some((value << 4) as u64 | ZERO)
     }
     /// True for an atom.
     #[inline(always)]

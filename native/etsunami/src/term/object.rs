@@ -235,48 +235,98 @@ impl ObjectPtr {
         false
     }
 
-    /// As [`ObjectPtr::clone_with`] one replacement. If it takes as many words as what it replaces,
-    /// the object is copied as it stands.
+    /// A new object with the same hash and elements but for some replacements, whose indices
+    /// ascend. It retains every keeper that it copies, from this object and from replacements.
     ///
     /// # Safety
     /// The object lives, and does not change during the call.
     ///
     /// # Panics
     /// If the object has not so many elements.
-    pub unsafe fn clone_with_one(self, change: Replacement) -> Result<ObjectPtr, SystemLimit> {
-        // SAFETY: the object lives by the caller's promise.
-        let old = unsafe { self.element(change.at) };
-        if old.block_words().len() != change.term.block_words().len() {
-            // SAFETY: by the caller's promise.
-            return unsafe { self.clone_with(&[change]) };
-        }
-        let words = self.body_words();
-        let first = allocate(self.hash(), self.arity(), words)?;
-        let distance = match old.root() {
-            root if layout::is_immediate(root) => 0,
-            root => layout::distance(root),
+    #[inline]
+    pub unsafe fn clone_with<'a, C>(self, changes: C) -> Result<ObjectPtr, SystemLimit>
+    where
+        C: IntoIterator<Item = Replacement<'a>, IntoIter: Clone>,
+    {
+        let changes = changes.into_iter();
+        let fits = |change: Replacement<'a>| {
+            // SAFETY: the object lives by the caller's promise.
+            let old = unsafe { self.element(change.at) };
+            old.block_words().len() == change.term.block_words().len()
         };
-        // SAFETY: both objects have so many words behind their headers, and one of them is new.
-        // Distances stay as they are, and where the old block stood there is room for the new one.
+        // SAFETY: by the caller's promise.
         unsafe {
-            first.add(1).copy_from_nonoverlapping(self.0.add(1), words);
-            let root = first.add(1 + change.at);
-            copy_term(change.term, root, root.add(distance));
-            ObjectPtr(first).elements().for_each(retain);
+            if changes.clone().all(fits) { self.overlay(changes) } else { self.merge(changes) }
+        }
+    }
+
+    /// [`ObjectPtr::clone_with`] immediates in place of immediates: pairs of an index and a word.
+    ///
+    /// # Safety
+    /// As for `clone_with`; the elements and the words are immediates.
+    ///
+    /// # Panics
+    /// If the object has not so many elements.
+    #[inline(always)]
+    pub unsafe fn clone_with_words(
+        self,
+        changes: impl Iterator<Item = (usize, u64)>,
+    ) -> Result<ObjectPtr, SystemLimit> {
+        let (arity, words) = (self.arity(), self.body_words());
+        let first = allocate(self.hash(), arity, words)?;
+        // SAFETY: both objects have so many words behind their headers, and one of them is new. It
+        // is as well-formed as this one, because immediates refer to nothing.
+        unsafe {
+            copy_words(self.0.add(1), first.add(1), words);
+            for (at, word) in changes {
+                assert!(at < arity, "element {at} of {arity}");
+                first.add(1 + at).write(word);
+            }
+            // Without blocks there are no keepers.
+            if words > arity {
+                ObjectPtr(first).elements().for_each(retain);
+            }
         }
         Ok(ObjectPtr(first))
     }
 
-    /// A new object with the same hash and elements but for some replacements, whose indices
-    /// ascend. It retains every keeper that it copies, from this object and from replacements.
-    ///
-    /// # Safety
-    /// The object lives, and does not change during the call.
-    pub unsafe fn clone_with(self, changes: &[Replacement]) -> Result<ObjectPtr, SystemLimit> {
+    /// [`ObjectPtr::clone_with`] where each replacement has as many words as what it replaces: the
+    /// object is copied as a whole, and each replacement written over its place in the copy.
+    unsafe fn overlay<'a>(
+        self,
+        changes: impl Iterator<Item = Replacement<'a>>,
+    ) -> Result<ObjectPtr, SystemLimit> {
+        let (arity, words) = (self.arity(), self.body_words());
+        let first = allocate(self.hash(), arity, words)?;
+        // SAFETY: both objects have so many words behind their headers, and one of them is new.
+        // Distances stay as they are, and where an old block stood there is room for the new one.
+        unsafe {
+            copy_words(self.0.add(1), first.add(1), words);
+            for change in changes {
+                let distance = match self.element(change.at).root() {
+                    root if layout::is_immediate(root) => 0,
+                    root => layout::distance(root),
+                };
+                let root = first.add(1 + change.at);
+                copy_term(change.term, root, root.add(distance));
+            }
+            // Without blocks there are no keepers.
+            if words > arity {
+                ObjectPtr(first).elements().for_each(retain);
+            }
+        }
+        Ok(ObjectPtr(first))
+    }
+
+    /// [`ObjectPtr::clone_with`], element by element.
+    unsafe fn merge<'a>(
+        self,
+        changes: impl Iterator<Item = Replacement<'a>> + Clone,
+    ) -> Result<ObjectPtr, SystemLimit> {
         // SAFETY: the object lives by the caller's promise.
         let old = unsafe { self.elements() };
-        let words =
-            merged(old, changes).try_fold(0usize, |sum, term| sum.checked_add(term.words()));
+        let words = merged(old, changes.clone())
+            .try_fold(0usize, |sum, term| sum.checked_add(term.words()));
         let first = allocate(self.hash(), old.len(), words.ok_or(SystemLimit)?)?;
         let mut block = 1 + old.len();
         for (i, term) in merged(old, changes).enumerate() {
@@ -335,9 +385,31 @@ fn leak_this_one() -> bool {
     !LEAKED.swap(true, Ordering::Relaxed)
 }
 
+/// Copies words: a few of them without a call.
+///
+/// # Safety
+/// `from` is readable and `to` writable for so many words, which do not overlap.
+#[inline(always)]
+unsafe fn copy_words(from: NonNull<u64>, to: NonNull<u64>, count: usize) {
+    const SHORT: usize = 16;
+    // SAFETY: by contract.
+    unsafe {
+        if count > SHORT {
+            to.copy_from_nonoverlapping(from, count);
+        } else {
+            for i in 0..count {
+                to.add(i).write(from.add(i).read());
+            }
+        }
+    }
+}
+
 /// The elements with the replacements in their places.
-fn merged<'a>(old: Roots<'a>, changes: &[Replacement<'a>]) -> impl Iterator<Item = Term<'a>> {
-    let mut changes = changes.iter().peekable();
+fn merged<'a>(
+    old: Roots<'a>,
+    changes: impl Iterator<Item = Replacement<'a>>,
+) -> impl Iterator<Item = Term<'a>> {
+    let mut changes = changes.peekable();
     old.enumerate().map(move |(i, term)| {
         changes.next_if(|change| change.at == i).map_or(term, |change| change.term)
     })
@@ -364,12 +436,10 @@ pub(super) unsafe fn copy_term(term: Term, root: NonNull<u64>, block: NonNull<u6
     words.len()
 }
 
-/// Calls `visit` with every keeper in a term.
+/// Calls `visit` with every keeper in a term that [`may_have_keepers`].
+#[inline(never)]
 fn each_keeper(term: Term, visit: fn(u64)) {
     let root = term.root();
-    if layout::is_immediate(root) || !term.block(root).is_irregular() {
-        return;
-    }
     let mut runs: Stack<Roots, 12> = Stack::new();
     keepers_of(term.block(root), visit, &mut runs);
     while let Some(mut run) = runs.pop() {
@@ -400,14 +470,27 @@ fn keepers_of<'a>(block: Block<'a>, visit: fn(u64), runs: &mut Stack<Roots<'a>, 
 }
 
 /// Counts one more holder for each keeper in the term.
+#[inline]
 pub fn retain(term: Term) {
-    each_keeper(term, host().foreign_retain);
+    if may_have_keepers(term) {
+        each_keeper(term, host().foreign_retain);
+    }
+}
+
+/// False if a term certainly has no keepers.
+#[inline(always)]
+fn may_have_keepers(term: Term) -> bool {
+    let root = term.root();
+    !layout::is_immediate(root) && term.block(root).is_irregular()
 }
 
 /// Counts one holder less for each keeper in the term: for encodings that own their keepers and are
 /// thrown away without becoming an object.
+#[inline]
 pub fn release(term: Term) {
-    each_keeper(term, host().foreign_release);
+    if may_have_keepers(term) {
+        each_keeper(term, host().foreign_release);
+    }
 }
 
 /// True if two objects are `=:=`.

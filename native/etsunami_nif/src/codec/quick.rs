@@ -37,11 +37,17 @@ pub struct Quick {
 impl Default for Quick {
     #[inline(always)]
     fn default() -> Quick {
-        Quick { words: [const { MaybeUninit::uninit() }; ROOM], len: 0 }
+        Quick::new()
     }
 }
 
 impl Quick {
+    /// Room for a small term.
+    #[inline(always)]
+    pub const fn new() -> Quick {
+        Quick { words: [const { MaybeUninit::uninit() }; ROOM], len: 0 }
+    }
+
     /// Encodes a key that is used during the call and no longer: it has no keepers.
     #[inline(always)]
     pub fn key<'e>(&mut self, env: Env<'e>, term: VmTerm<'e>) -> Option<Term<'_>> {

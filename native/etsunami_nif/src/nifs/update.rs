@@ -3,7 +3,7 @@
 use etsunami::error::Error;
 use etsunami::reclaim::{Guard, pin};
 use etsunami::table::options::Need;
-use etsunami::table::{Assigned, CounterOp, Detached, Early, Key, SmallStep, Table, Verdict};
+use etsunami::table::{Assigned, CounterOp, Detached, Early, FEW, Few, Key, Small, Table, Verdict};
 use etsunami::term::buffer::Buffer;
 use etsunami::term::layout::is_immediate;
 use etsunami::term::number::Int;
@@ -31,7 +31,7 @@ answering_nif! {
         let handle = resource::table(env, &guard, table, Need::Write)?;
         with_key(env, key, |key| {
             let key = handle.table.key(key);
-            if let Some(value) = count_one(env, &handle.table, &guard, key, op) {
+            if let Some(value) = count_few(env, &handle.table, &guard, key, op) {
                 return Ok(value);
             }
             count(env, handle, key, op, None)
@@ -39,46 +39,79 @@ answering_nif! {
     }
 }
 
-/// One step with small numbers, by itself or alone in a list; none if there is more to it.
+/// Some steps with small numbers, or one by itself; none if there is more to it.
 #[inline(always)]
-fn count_one<'e>(
+fn count_few<'e>(
     env: Env<'e>,
     table: &Table,
     guard: &Guard,
     key: Key<'_>,
     op: VmTerm<'e>,
 ) -> Option<VmTerm<'e>> {
-    if let Some(increment) = args::small_int(env, op) {
-        let step = SmallStep { position: table.spec().keypos + 1, increment, limit: None };
-        return Some(tags::small(env, table.count_small(guard, key, step)?));
+    let one = |step| {
+        let mut value = [Small::ZERO];
+        let done = table.count_few(guard, key, &[step], &mut value);
+        done.then(|| tags::small(env, value[0].value()))
+    };
+    if let Some(increment) = small(env, op) {
+        return one(CounterOp { position: table.spec().keypos + 1, increment, limit: None });
     }
     if let Some(parts) = piece::tuple_elements(env, op) {
-        return Some(tags::small(env, table.count_small(guard, key, small_step(env, parts)?)?));
+        return one(small_step(env, parts)?);
     }
-    let parts = env.tuple(only(env, op)?)?;
-    let value = table.count_small(guard, key, small_step(env, parts)?)?;
-    Some(env.make_list(&[tags::small(env, value)]))
+    count_list(env, table, guard, key, op)
+}
+
+/// [`count_few`] of a list.
+#[inline(never)]
+fn count_list<'e>(
+    env: Env<'e>,
+    table: &Table,
+    guard: &Guard,
+    key: Key<'_>,
+    ops: VmTerm<'e>,
+) -> Option<VmTerm<'e>> {
+    let (mut steps, mut values) = (Few::new(), Few::new());
+    let mut rest = ops;
+    while let Some((op, tail)) = args::cell(env, rest) {
+        steps.push(small_step(env, piece::tuple_elements(env, op)?)?)?;
+        values.push(Small::ZERO)?;
+        rest = tail;
+    }
+    let (steps, values) = (steps.as_slice(), values.as_mut_slice());
+    if !args::is_nil(env, rest) || !table.count_few(guard, key, steps, values) {
+        return None;
+    }
+    let cons = |tail, value: &Small| piece::make_cell(env, tags::small(env, value.value()), tail);
+    Some(values.iter().rev().fold(tags::nil(env), cons))
 }
 
 /// `{Pos, Incr}` or `{Pos, Incr, Threshold, SetValue}`, of small integers.
 #[inline(always)]
-fn small_step<'e>(env: Env<'e>, parts: &[VmTerm<'e>]) -> Option<SmallStep> {
-    let int = |term| args::small_int(env, term);
+fn small_step<'e>(env: Env<'e>, parts: &[VmTerm<'e>]) -> Option<CounterOp<Small>> {
     let (position, increment, limit) = match *parts {
         [position, increment] => (position, increment, None),
         [position, increment, threshold, set] => {
-            (position, increment, Some((int(threshold)?, int(set)?)))
+            (position, increment, Some((small(env, threshold)?, small(env, set)?)))
         }
         _ => return None,
     };
-    let position = usize::try_from(int(position)?).ok()?;
-    Some(SmallStep { position, increment: int(increment)?, limit })
+    Some(CounterOp {
+        position: position_of(env, position)?,
+        increment: small(env, increment)?,
+        limit,
+    })
 }
 
-/// The element of a list of one.
 #[inline(always)]
-fn only<'e>(env: Env<'e>, list: VmTerm<'e>) -> Option<VmTerm<'e>> {
-    env.cell(list).filter(|&(_, tail)| env.is_nil(tail)).map(|(head, _)| head)
+fn small(env: Env, term: VmTerm) -> Option<Small> {
+    Small::new(args::small_int(env, term)?)
+}
+
+/// A position, if it is not negative.
+#[inline(always)]
+fn position_of(env: Env, term: VmTerm) -> Option<usize> {
+    usize::try_from(args::small_int(env, term)?).ok()
 }
 
 answering_nif! {
@@ -88,7 +121,7 @@ answering_nif! {
         let handle = resource::table(env, &guard, table, Need::Write)?;
         if may_be_default(env, &handle.table, default)
             && let Some(value) = with_key(env, key, |key| {
-                Ok(count_one(env, &handle.table, &guard, handle.table.key(key), op))
+                Ok(count_few(env, &handle.table, &guard, handle.table.key(key), op))
             })?
         {
             return Ok(value);
@@ -152,7 +185,7 @@ fn each<'e, T>(
     mut parse: impl FnMut(VmTerm<'e>) -> Verdict<T>,
 ) -> Vec<Verdict<T>> {
     let (mut rest, mut parts) = (list, Vec::new());
-    while let Some((head, tail)) = env.cell(rest) {
+    while let Some((head, tail)) = args::cell(env, rest) {
         parts.push(parse(head));
         rest = tail;
         if matches!(parts.last(), Some(Err(_))) {
@@ -216,7 +249,7 @@ answering_nif! {
         let handle = resource::table(env, &guard, table, Need::Write)?;
         with_key(env, key, |key| {
             let key = handle.table.key(key);
-            match assign_one(env, &handle.table, &guard, key, spec)? {
+            match assign_few(env, &handle.table, &guard, key, spec)? {
                 Assigned::Done => Ok(boolean(true)),
                 Assigned::Absent => Ok(boolean(false)),
                 Assigned::Undecided => assign(env, handle, key, spec, None),
@@ -225,24 +258,82 @@ answering_nif! {
     }
 }
 
-/// One update, by itself or alone in a list.
+/// One update by itself, or some in a list.
 #[inline(always)]
-fn assign_one<'e>(
+fn assign_few<'e>(
     env: Env<'e>,
     table: &Table,
     guard: &Guard,
     key: Key<'_>,
     spec: VmTerm<'e>,
 ) -> Result<Assigned, Raise<'e>> {
-    let parts = piece::tuple_elements(env, spec).or_else(|| env.tuple(only(env, spec)?));
-    let Some(&[position, value]) = parts else { return Ok(Assigned::Undecided) };
-    let position = args::small_int(env, position).and_then(|at| usize::try_from(at).ok());
-    let Some(position) = position else { return Ok(Assigned::Undecided) };
+    let Some(parts) = piece::tuple_elements(env, spec) else {
+        return Ok(assign_list(env, table, guard, key, spec).unwrap_or(Assigned::Undecided));
+    };
+    let &[position, value] = parts else { return Ok(Assigned::Undecided) };
+    let Some(position) = position_of(env, position) else { return Ok(Assigned::Undecided) };
     let word = value.word();
     if is_immediate(word) && !tags::portable() {
-        return Ok(table.assign_one(guard, key, position, Term::immediate(&word)));
+        return Ok(table.assign_few(guard, key, &[(position, Term::immediate(&word))]));
     }
     assign_block(env, table, guard, key, position, value)
+}
+
+/// Some updates in a list, of values that take no buffer; none if there is more to it.
+#[inline(never)]
+fn assign_list<'e>(
+    env: Env<'e>,
+    table: &Table,
+    guard: &Guard,
+    key: Key<'_>,
+    spec: VmTerm<'e>,
+) -> Option<Assigned> {
+    let (mut pairs, mut rest, mut flat) = (Few::new(), spec, !tags::portable());
+    while let Some((pair, tail)) = args::cell(env, rest) {
+        let &[position, ref value] = piece::tuple_elements(env, pair)? else { return None };
+        pairs.push((position_of(env, position)?, value))?;
+        flat &= is_immediate(value.word());
+        rest = tail;
+    }
+    if !args::is_nil(env, rest) {
+        return None;
+    }
+    if !flat {
+        return assign_blocks(env, table, guard, key, pairs.as_slice());
+    }
+    let mut updates = Few::new();
+    for &(position, value) in pairs.as_slice() {
+        updates.push((position, Term::immediate(value.as_word())))?;
+    }
+    Some(table.assign_few(guard, key, updates.as_slice()))
+}
+
+/// [`assign_list`] of values some of which have to be encoded.
+#[inline(never)]
+fn assign_blocks<'e>(
+    env: Env<'e>,
+    table: &Table,
+    guard: &Guard,
+    key: Key<'_>,
+    pairs: &[(usize, &VmTerm<'e>)],
+) -> Option<Assigned> {
+    table.prefetch(guard, key);
+    let mut rooms = [const { Quick::new() }; FEW];
+    let mut updates = Few::new();
+    for (room, &(position, value)) in rooms.iter_mut().zip(pairs) {
+        let term = if is_immediate(value.word()) && !tags::portable() {
+            Some(Term::immediate(value.as_word()))
+        } else {
+            room.value(env, *value)
+        };
+        let Some(term) = term else { break };
+        updates.push((position, term))?;
+    }
+    let updates = updates.as_slice();
+    let done = (updates.len() == pairs.len()).then(|| table.assign_few(guard, key, updates));
+    // The object has retained the keepers for itself.
+    updates.iter().for_each(|update| release(update.1));
+    done
 }
 
 /// A value that has to be encoded; it is copied once more, into the object. That it is too much is
@@ -258,7 +349,7 @@ fn assign_block<'e>(
 ) -> Result<Assigned, Raise<'e>> {
     table.prefetch(guard, key);
     let (mut quick, mut buffer);
-    quick = Quick::default();
+    quick = Quick::new();
     let term = match quick.value(env, value) {
         Some(term) => term,
         None => {
@@ -272,7 +363,7 @@ fn assign_block<'e>(
             unsafe { Term::at(buffer.words(), 0) }
         }
     };
-    let done = table.assign_one(guard, key, position, term);
+    let done = table.assign_few(guard, key, &[(position, term)]);
     // The object has retained the keepers for itself.
     release(term);
     Ok(done)
@@ -285,7 +376,7 @@ answering_nif! {
         let handle = resource::table(env, &guard, table, Need::Write)?;
         let in_table = may_be_default(env, &handle.table, default)
             && with_key(env, key, |key| {
-                let done = assign_one(env, &handle.table, &guard, handle.table.key(key), spec)?;
+                let done = assign_few(env, &handle.table, &guard, handle.table.key(key), spec)?;
                 Ok(done == Assigned::Done)
             })?;
         if in_table {

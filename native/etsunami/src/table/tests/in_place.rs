@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::super::{Assigned, SmallStep, Table};
+use super::super::{Assigned, CounterOp, Small, Table};
 use super::{Form, KINDS, Object, int, key, key_buffer, table};
 use crate::reclaim::{Guard, pin};
 use crate::table::options::{Spec, WriteConcurrency};
@@ -27,13 +27,15 @@ fn stored(table: &Table, guard: &Guard) -> ObjectPtr {
 
 fn add(table: &Table, guard: &Guard, position: usize) -> Option<i64> {
     let buffer = key_buffer(&int(1));
-    let step = SmallStep { position, increment: 1, limit: None };
-    table.count_small(guard, key(table, &buffer), step)
+    let step = CounterOp { position, increment: Small::new(1)?, limit: None };
+    let mut values = [Small::ZERO];
+    let done = table.count_few(guard, key(table, &buffer), &[step], &mut values);
+    done.then(|| values[0].value())
 }
 
 fn assign(table: &Table, guard: &Guard, position: usize, value: &Sample) -> Assigned {
     let (buffer, value) = (key_buffer(&int(1)), encode(value, Place::Value));
-    table.assign_one(guard, key(table, &buffer), position, term(&value))
+    table.assign_few(guard, key(table, &buffer), &[(position, term(&value))])
 }
 
 /// True if `f` leaves the object of key 1 where it is.

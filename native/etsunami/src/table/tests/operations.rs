@@ -4,14 +4,13 @@ use num_bigint::BigInt;
 use proptest::prelude::*;
 
 use super::super::{
-    Assigned, CounterOp, Cursor, Detached, Direction, ListInsert, Place as Walk, SmallStep, Table,
+    Assigned, CounterOp, Cursor, Detached, Direction, ListInsert, Place as Walk, Small, Table,
 };
 use super::model::Model;
 use super::{KINDS, Object, int, key, key_buffer, table, words_of};
 use crate::error::{Error, Stop};
 use crate::reclaim::{self, Guard, pin};
 use crate::table::options::Kind;
-use crate::term::layout::immediate;
 use crate::term::number::Int;
 use crate::term::testing::{Place, Sample, encode, integers, samples, term};
 
@@ -214,11 +213,12 @@ impl Run<'_> {
             .collect();
         let (key, guard) = (key(self.table, &buffer), pin());
         // The short way does the same, or nothing.
-        if let Some(step) = small_step(steps)
-            && let Some(sum) = self.table.count_small(&guard, key, step)
+        let mut values = vec![Small::ZERO; steps.len()];
+        if let Some(small) = small_steps(steps)
+            && self.table.count_few(&guard, key, &small, &mut values)
         {
-            let expected = self.model.counter(&self.pool[k], steps, None);
-            assert_eq!(expected, Ok(vec![BigInt::from(sum)]));
+            let sums = values.into_iter().map(|value| BigInt::from(value.value())).collect();
+            assert_eq!(self.model.counter(&self.pool[k], steps, None), Ok(sums));
             return;
         }
         let done = self.table.update_counter(&guard, key, &ops, default.as_ref().map(|d| &d.1));
@@ -240,16 +240,15 @@ impl Run<'_> {
         let terms: Vec<_> = values.iter().map(|(at, value)| Ok((*at, term(value)))).collect();
         let (key, guard) = (key(self.table, &buffer), pin());
         // The short way does the same, or nothing.
-        if let [Ok((at, value))] = terms[..] {
-            let missing = match self.table.assign_one(&guard, key, at, value) {
-                Assigned::Undecided => None,
-                Assigned::Absent => Some(Ok(false)),
-                Assigned::Done => Some(Ok(true)),
-            };
-            if let Some(done) = missing.filter(|done| *done == Ok(true) || default.is_none()) {
-                assert_eq!(self.model.update(&self.pool[k], updates, None), done);
-                return;
-            }
+        let few: Vec<_> = terms.iter().flatten().copied().collect();
+        let missing = match self.table.assign_few(&guard, key, &few) {
+            Assigned::Undecided => None,
+            Assigned::Absent => Some(Ok(false)),
+            Assigned::Done => Some(Ok(true)),
+        };
+        if let Some(done) = missing.filter(|done| *done == Ok(true) || default.is_none()) {
+            assert_eq!(self.model.update(&self.pool[k], updates, None), done);
+            return;
         }
         let done = self.table.update_element(&guard, key, &terms, default.as_ref().map(|d| &d.1));
         let expected = self.model.update(&self.pool[k], updates, default.as_ref().map(|d| &d.0));
@@ -413,13 +412,15 @@ fn ghosts_under_a_failed_list_insert_go() {
     }
 }
 
-/// One step, if its numbers are small.
-fn small_step(steps: &[Step]) -> Option<SmallStep> {
-    let [(position, increment, limit)] = steps else { return None };
-    let small = |n: &BigInt| i64::try_from(n).ok().filter(|&n| immediate::small(n).is_some());
-    let limit = match limit {
-        Some((threshold, set)) => Some((small(threshold)?, small(set)?)),
-        None => None,
+/// The steps, if their numbers are small.
+fn small_steps(steps: &[Step]) -> Option<Vec<CounterOp<Small>>> {
+    let small = |n: &BigInt| i64::try_from(n).ok().and_then(Small::new);
+    let step = |(position, increment, limit): &Step| {
+        let limit = match limit {
+            Some((threshold, set)) => Some((small(threshold)?, small(set)?)),
+            None => None,
+        };
+        Some(CounterOp { position: *position, increment: small(increment)?, limit })
     };
-    Some(SmallStep { position: *position, increment: small(increment)?, limit })
+    steps.iter().map(step).collect()
 }

@@ -135,7 +135,7 @@ fn deep_objects_are_freed() {
     unsafe {
         retain(term(&words));
         let object = ObjectPtr::new(0, 1, words.words()).unwrap();
-        let copy = object.clone_with(&[]).unwrap();
+        let copy = object.clone_with([]).unwrap();
         assert_eq!(keeper.holders(), 2);
         object.free();
         copy.free();
