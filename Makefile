@@ -20,6 +20,7 @@ test: setup
 	@ci/rust-test.sh
 	@ci/loom.sh
 	@ci/elixir.sh
+	@ci/interface.sh
 	@ci/model.sh
 	@ci/dependency.sh
 	@ci/otp-suite.sh

@@ -5,8 +5,8 @@ defmodule Etsunami.BinaryTest do
 
   @sizes [64, 65, 127, 255, 256, 257, 258, 500, 8191, 16_383, 16_384, 16_385, 100_000]
 
-  # On the portable path all but the longest are copied.
-  @portable System.get_env("ETSUNAMI_PORTABLE") == "1"
+  # Without the layout of terms all but the longest are copied.
+  @layout Etsunami.Native.vm_terms() == :layout
 
   defp table(type \\ :set), do: Etsunami.new(:binaries, [type, :public])
 
@@ -62,52 +62,52 @@ defmodule Etsunami.BinaryTest do
     end
   end
 
-  unless @portable do
-    defp addresses do
-      {:binary, binaries} = Process.info(self(), :binary)
-      for {address, _size, _count} <- binaries, do: address
-    end
+  defp addresses do
+    {:binary, binaries} = Process.info(self(), :binary)
+    for {address, _size, _count} <- binaries, do: address
+  end
 
-    test "a binary is shared with whoever stored it and whoever looks it up" do
-      tab = table()
+  test "a binary is shared with whoever stored it and whoever looks it up" do
+    tab = table()
 
-      for size <- [257, 500, 20_000] do
-        binary = whole(size)
-        Etsunami.insert(tab, {size, {binary}})
-        [{_, {again}}] = Etsunami.lookup(tab, size)
-        :erlang.garbage_collect()
-        found = addresses()
-        assert length(found) > length(Enum.uniq(found)), "#{size} bytes are not shared"
-        assert again === binary
-      end
-    end
-
-    # How many hold a binary of this size that this process has.
-    defp holders(size) do
-      {:binary, binaries} = Process.info(self(), :binary)
-      Enum.find_value(binaries, fn {_, bytes, count} -> bytes == size && count end)
-    end
-
-    test "an object that takes another's place holds its binaries, each as often" do
-      tab = table()
-      binary = whole(12_345)
+    for size <- if(@layout, do: [257, 500, 20_000], else: [16_385, 20_000]) do
+      binary = whole(size)
+      Etsunami.insert(tab, {size, {binary}})
+      [{_, {again}}] = Etsunami.lookup(tab, size)
       :erlang.garbage_collect()
-      alone = holders(12_345)
-      Etsunami.insert(tab, {1, binary, {binary}, 0})
-      assert holders(12_345) == alone + 2
+      found = addresses()
+      assert length(found) > length(Enum.uniq(found)), "#{size} bytes are not shared"
+      assert again === binary
+    end
+  end
 
-      for n <- 1..100 do
-        Etsunami.update_element(tab, 1, {4, {n}})
-        Etsunami.update_counter(tab, 2, 1, {2, 0, binary, n})
-        assert holders(12_345) >= alone + 3
-      end
+  # How many hold a binary of this size that this process has.
+  defp holders(size) do
+    {:binary, binaries} = Process.info(self(), :binary)
+    Enum.find_value(binaries, fn {_, bytes, count} -> bytes == size && count end)
+  end
 
-      assert eventually(fn -> :erlang.garbage_collect() && holders(12_345) == alone + 3 end)
-      Etsunami.delete(tab)
-      assert eventually(fn -> holders(12_345) == alone end)
-      assert binary === whole(12_345)
+  test "an object that takes another's place holds its binaries, each as often" do
+    tab = table()
+    binary = whole(23_456)
+    :erlang.garbage_collect()
+    alone = holders(23_456)
+    Etsunami.insert(tab, {1, binary, {binary}, 0})
+    assert holders(23_456) == alone + 2
+
+    for n <- 1..100 do
+      Etsunami.update_element(tab, 1, {4, {n}})
+      Etsunami.update_counter(tab, 2, 1, {2, 0, binary, n})
+      assert holders(23_456) >= alone + 3
     end
 
+    assert eventually(fn -> :erlang.garbage_collect() && holders(23_456) == alone + 3 end)
+    Etsunami.delete(tab)
+    assert eventually(fn -> holders(23_456) == alone end)
+    assert binary === whole(23_456)
+  end
+
+  if @layout do
     test "at least half of a binary is shared, less is copied" do
       tab = table()
       large = :binary.copy("0123456789", 100)

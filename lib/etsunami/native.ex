@@ -154,6 +154,11 @@ defmodule Etsunami.Native do
   def codec_cost(_term, _times), do: stub()
   def codec_block(_words), do: stub()
 
+  # How terms of the VM are read and made
+
+  @spec vm_terms :: :layout | :interface
+  def vm_terms, do: stub()
+
   defp stub do
     case :persistent_term.get(@failure, nil) do
       # A function for tests, which this library does not have.

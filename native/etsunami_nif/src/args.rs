@@ -3,9 +3,9 @@
 use etsunami::term::layout::immediate;
 
 use crate::atoms::atoms;
-use crate::codec::{piece, tags};
 use crate::error::{BADARG, Raise};
 use crate::vm::{Env, VmTerm};
+use crate::vm_terms::{layout, tags};
 
 /// What an argument becomes.
 pub type Parsed<'e, T> = Result<T, Raise<'e>>;
@@ -75,8 +75,7 @@ pub fn is_list<'e>(env: Env<'e>, term: VmTerm<'e>) -> bool {
 /// The head and tail of a list's cell, read in place where that is known to be right.
 #[inline(always)]
 pub fn cell<'e>(env: Env<'e>, term: VmTerm<'e>) -> Option<(VmTerm<'e>, VmTerm<'e>)> {
-    // SAFETY: asked.
-    if piece::usable() { unsafe { piece::cell(term) } } else { env.cell(term) }
+    layout().map_or_else(|| env.cell(term), |layout| layout.cell(term))
 }
 
 /// True for `[]`.

@@ -13,12 +13,12 @@ use etsunami::term::view::Term;
 use crate::allocator::block_bytes;
 use crate::atoms::boolean;
 use crate::codec::decode;
-use crate::codec::encode::{
-    Failure, Keep, Role, Scratch, Slot, encode_key, encode_object, encode_term,
-};
+use crate::codec::encode::{Failure, Keep, Role, Scratch, encode_object, encode_term};
+use crate::codec::key::{Slot, encode_key};
 use crate::error::{BADARG, SYSTEM_LIMIT};
 use crate::raw_nif;
 use crate::vm::{Env, VmTerm};
+use crate::vm_terms::layout;
 
 /// Stores an object whose key is its first element, and frees it after `with` saw it.
 fn stored<'e, T>(
@@ -98,6 +98,13 @@ raw_nif! {
             hash_wide(unsafe { object.element(0) }, seed)
         })?;
         Ok(env.make_tuple(&[env.make_uint64(probe), env.make_uint64(kept)]))
+    }
+}
+
+raw_nif! {
+    /// How terms of the VM are read and made: `layout` or `interface`.
+    fn vm_terms/0(env, &[]) {
+        Ok(env.atom(if layout().is_some() { "layout" } else { "interface" }))
     }
 }
 

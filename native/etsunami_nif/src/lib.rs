@@ -39,7 +39,6 @@ pub mod compiled;
 pub mod error;
 #[cfg(feature = "faults")]
 pub mod faults;
-pub mod heap;
 pub mod nifs;
 pub mod owner;
 pub mod pinned;
@@ -47,6 +46,7 @@ pub mod raw;
 pub mod resource;
 pub mod results;
 pub mod vm;
+pub mod vm_terms;
 
 use rustler::{Env, Term};
 
@@ -57,12 +57,7 @@ fn load(env: Env, _info: Term) -> bool {
     pinned::stay();
     etsunami::reclaim::set_tidy_hook(tidy);
     atoms::load(env);
-    codec::tags::load(env);
-    heap::load(env);
-    codec::flatmap::load(env);
-    codec::binary::load(env);
-    codec::short_binary::load(env);
-    codec::piece::load(env);
+    vm_terms::load(env);
     codec::host::load(env);
     resource::register(env) && belongings::register(env) && compiled::register(env)
 }

@@ -18,10 +18,11 @@ use rustler::sys::{
 
 use crate::atoms::atoms;
 use crate::belongings;
-use crate::codec::{self, tags};
+use crate::codec;
 use crate::error::{BADARG, Cause, Raise, SYSTEM_LIMIT};
 use crate::resource::{Control, Handle, Heir, NAMES, TABLES};
 use crate::vm::{Env, OwnEnv, VmTerm, pid_of, pid_word};
+use crate::vm_terms::tags;
 
 /// Called by the VM when a process that a handle monitors, an heir or a fixing one, has died.
 ///

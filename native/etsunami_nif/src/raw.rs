@@ -14,9 +14,9 @@ use rustler::sys::{ErlNifEnv, ErlNifTerm};
 
 use crate::atoms::atoms;
 use crate::budget;
-use crate::codec::{piece, tags};
 use crate::error::Raise;
 use crate::vm::{Env, NifFunction, VmTerm};
+use crate::vm_terms::{make, tags};
 
 /// What a raw NIF returns.
 pub type Answer<'e> = Result<VmTerm<'e>, Raise<'e>>;
@@ -43,7 +43,7 @@ pub fn stored<'e>(env: Env<'e>, term: VmTerm<'e>) -> VmTerm<'e> {
 
 fn disguised<'e>(env: Env<'e>, term: VmTerm<'e>) -> VmTerm<'e> {
     let atoms = atoms();
-    match piece::tuple_elements(env, term) {
+    match make::tuple_elements(env, term) {
         Some([tag, _, _, _]) if tag.word() == atoms.etsunami_error.word() => {
             env.make_tuple(&[atoms.etsunami_error, atoms.answer, atoms.none, term])
         }

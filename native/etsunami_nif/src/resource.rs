@@ -22,10 +22,10 @@ use rustler::sys::{
 };
 
 use crate::belongings::Place;
-use crate::codec::tags;
 use crate::error::Cause;
 use crate::owner;
 use crate::vm::{Env, VmTerm};
+use crate::vm_terms::tags;
 
 /// The names of named tables.
 pub static NAMES: Names<Handle> = Names::new();

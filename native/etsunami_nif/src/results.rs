@@ -5,8 +5,9 @@ use etsunami::term::object::ObjectPtr;
 
 use crate::atoms::atoms;
 use crate::budget;
-use crate::codec::{decode, piece, tags};
+use crate::codec::decode;
 use crate::vm::{Env, VmTerm};
+use crate::vm_terms::{make, tags};
 
 /// What finding and listing a result costs beside its words, in words.
 const WORDS_PER_RESULT: usize = 4;
@@ -101,7 +102,7 @@ fn outcome_words(outcome: Outcome<'_>, subject: usize) -> usize {
 fn term<'e>(env: Env<'e>, outcome: Outcome<'_>, whole: impl Fn() -> VmTerm<'e>) -> VmTerm<'e> {
     match outcome {
         Outcome::Part(part) => self::part(env, part, &whole),
-        Outcome::Tuple(row) => with_row(env, row, &whole, |parts| piece::make_tuple(env, parts)),
+        Outcome::Tuple(row) => with_row(env, row, &whole, |parts| make::tuple(env, parts)),
         Outcome::List(row) => with_row(env, row, &whole, |parts| env.make_list(parts)),
     }
 }
@@ -153,7 +154,7 @@ pub unsafe fn object<'e>(env: Env<'e>, object: ObjectPtr, subject: Subject<'_>) 
             Part::Term(term) => decode::term(env, term),
             Part::Object => unreachable!("an element is no object"),
         };
-        return piece::make_tuple(env, &[element(0), element(1)]);
+        return make::tuple(env, &[element(0), element(1)]);
     }
     // SAFETY: alive by the caller's promise.
     let elements = unsafe { object.elements() };

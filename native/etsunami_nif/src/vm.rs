@@ -70,6 +70,23 @@ impl<'e> VmTerm<'e> {
         VmTerm { word: word(term), _life: PhantomData }
     }
 
+    /// The words of terms.
+    #[inline(always)]
+    pub fn words<'a>(terms: &'a [VmTerm<'e>]) -> &'a [u64] {
+        // SAFETY: `VmTerm` is a transparent word.
+        unsafe { std::slice::from_raw_parts(terms.as_ptr().cast(), terms.len()) }
+    }
+
+    /// The terms of words.
+    ///
+    /// # Safety
+    /// As for [`VmTerm::from_word`], for each of them.
+    #[inline(always)]
+    pub unsafe fn of_words(words: &[u64]) -> &[VmTerm<'e>] {
+        // SAFETY: `VmTerm` is a transparent word.
+        unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), words.len()) }
+    }
+
     /// The word that the VM uses for the term.
     #[inline(always)]
     pub fn word(self) -> u64 {

@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use etsunami::accounting::exempt;
 use etsunami::term::layout::immediate;
 
-use super::{external, tags};
+use super::external;
 use crate::vm::OwnEnv;
+use crate::vm_terms::tags;
 
 const CHUNK: usize = 1 << 12;
 /// The VM's atom table may be set to 2^31 - 1 entries at most.

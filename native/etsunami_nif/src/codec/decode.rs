@@ -1,6 +1,7 @@
 //! From words to the VM's terms.
 //!
-//! One call of the C interface per compound. A block whose parts are all immediates is handed to
+//! What is small is made in one piece where the layout is known ([`piece`]). Else it is one call of
+//! the C interface per compound. A block whose parts are all immediates is handed to
 //! that call as it stands: blocks do not change, and their words are the VM's words. Everything
 //! else goes over a stack of words, from the inside out: a compound's root words are copied onto
 //! the stack, those that refer to blocks are replaced one after the other by the terms made of
@@ -19,8 +20,9 @@ use etsunami::term::shape::Shape;
 use etsunami::term::stack::Stack;
 use etsunami::term::view::{Roots, Term};
 
-use super::{binary, external, flatmap, piece, tags};
+use super::{external, piece};
 use crate::vm::{Env, VmTerm};
+use crate::vm_terms::{held_binary, layout, make, tags};
 
 /// Elements of an object that are copied without an allocation.
 const INLINE: usize = 32;
@@ -67,11 +69,7 @@ pub unsafe fn flat_list<'e>(
         }
         words[asked.at] = asked.term.word();
     }
-    let words = terms(&words[..arity]);
-    Some(match piece::usable() {
-        true => piece::flat_list(env, words),
-        false => env.make_list(&[env.make_tuple(words)]),
-    })
+    Some(make::list_of_tuple(layout(), env, terms(&words[..arity])))
 }
 
 /// The longest object that is looked at for [`flat_list`].
@@ -122,28 +120,42 @@ pub unsafe fn list_of_one<'e>(
 ) -> VmTerm<'e> {
     // SAFETY: alive by the caller's promise.
     let roots = unsafe { object.elements() };
-    if piece::usable() && (1..=INLINE).contains(&roots.len()) {
-        let mut words = [immediate::NIL; INLINE];
-        for (word, root) in words.iter_mut().zip(roots) {
-            *word = root.root();
-        }
-        let first = roots.get(0).as_ptr();
-        if let Some(asked) = asked
-            && asked.is_stored(words[asked.at], roots.get(asked.at).as_ptr())
-        {
-            words[asked.at] = piece::finished(asked.term);
-        }
-        let words = &words[..roots.len()];
-        let decoder = Decoder::new(env);
+    if tags::portable() || !(1..=INLINE).contains(&roots.len()) {
+        return env.make_list(&[elements(env, roots, None)]);
+    }
+    let mut words = [immediate::NIL; INLINE];
+    for (word, root) in words.iter_mut().zip(roots) {
+        *word = root.root();
+    }
+    let first = roots.get(0).as_ptr();
+    if let Some(asked) = asked
+        && asked.is_stored(words[asked.at], roots.get(asked.at).as_ptr())
+    {
+        words[asked.at] = piece::finished(asked.term);
+    }
+    let words = &mut words[..roots.len()];
+    let decoder = Decoder::new(env);
+    if let Some(layout) = layout() {
+        let other = |kind, block| decoder.part(kind, block);
         // SAFETY: the elements' own words, loaded once; their blocks do not change.
-        let made = unsafe {
-            piece::list_of_one(env, words, first, |kind, block| decoder.part(kind, block))
-        };
+        let made = unsafe { piece::list_of_one(layout, env, words, first, other) };
         if let Some(list) = made {
             return list;
         }
     }
-    env.make_list(&[elements(env, roots, None)])
+    env.make_list(&[tuple_of(decoder, words, roots)])
+}
+
+/// A tuple of elements, by the C interface; words may be those of finished terms.
+fn tuple_of<'e>(mut decoder: Decoder<'e>, words: &mut [u64], roots: Roots) -> VmTerm<'e> {
+    for (word, root) in words.iter_mut().zip(roots) {
+        if let Some(term) = piece::of_finished(*word) {
+            *word = term;
+        } else if !is_immediate(*word) {
+            *word = decoder.root(*word, root.as_ptr()).word();
+        }
+    }
+    decoder.env.make_tuple(terms(words))
 }
 
 /// Elements as a tuple; the one that may change, if it has been looked at, as it was then.
@@ -163,25 +175,22 @@ pub fn elements<'e>(env: Env<'e>, roots: Roots, seen: Option<Mutable>) -> VmTerm
         words[at] = word;
     }
     if is_immediate(all) {
-        return piece::make_tuple(env, terms(&words[..arity]));
+        return make::tuple(env, terms(&words[..arity]));
     }
-    let mut decoder = Decoder::new(env);
-    if piece::usable() {
+    let decoder = Decoder::new(env);
+    if let Some(layout) = layout() {
         let first = roots.get(0).as_ptr();
         // SAFETY: the elements' own words, loaded once; their blocks do not change.
         let made = unsafe {
-            piece::elements(env, &words[..arity], first, |kind, block| decoder.part(kind, block))
+            piece::elements(layout, env, &words[..arity], first, |kind, block| {
+                decoder.part(kind, block)
+            })
         };
         if let Some(made) = made {
             return made;
         }
     }
-    for (word, root) in words.iter_mut().zip(roots) {
-        if !is_immediate(*word) {
-            *word = decoder.root(*word, root.as_ptr()).word();
-        }
-    }
-    env.make_tuple(terms(&words[..arity]))
+    tuple_of(decoder, &mut words[..arity], roots)
 }
 
 /// One term.
@@ -285,10 +294,10 @@ impl<'e> Decoder<'e> {
         if is_immediate(root) {
             return tags::export(self.env, root);
         }
-        if piece::usable() {
+        if let Some(layout) = layout() {
+            let other = |kind, block| self.part(kind, block);
             // SAFETY: a well-formed root word, loaded once; its blocks do not change.
-            let made =
-                unsafe { piece::term(self.env, root, at, |kind, block| self.part(kind, block)) };
+            let made = unsafe { piece::term(layout, self.env, root, at, other) };
             if let Some(made) = made {
                 return made;
             }
@@ -393,7 +402,7 @@ impl<'e> Decoder<'e> {
 
     /// A map that shares its keys. They are atoms, in the VM's order.
     fn map(&self, shape: Shape, values: &[VmTerm<'e>]) -> VmTerm<'e> {
-        flatmap::make(self.env, shape, values).unwrap_or_else(|| {
+        make::flat_map(self.env, shape.keys(), values).unwrap_or_else(|| {
             self.env.make_map(terms(shape.keys()), values).expect("keys that differ")
         })
     }
@@ -443,11 +452,11 @@ impl<'e> Decoder<'e> {
                 return self.env.copy(VmTerm::from_word(*block.add(2)));
             }
             let &[len, at, word, keeper] = &*block.add(1).cast::<[u64; 4]>();
-            if !binary::is_held(keeper) {
+            if !held_binary::is_held(keeper) {
                 return self.env.copy(VmTerm::from_word(word));
             }
             let bytes = std::ptr::with_exposed_provenance(at as usize);
-            binary::show(self.env, std::slice::from_raw_parts(bytes, len as usize), word)
+            held_binary::show(self.env, std::slice::from_raw_parts(bytes, len as usize), word)
         }
     }
 

@@ -8,7 +8,7 @@
 //!
 //! In a *key* maps get their keys in the exact term order ([`super::sort`]) and binaries stand
 //! inline; in a *value* maps keep the VM's order and share keys that are atoms ([`Shape`]), and
-//! binaries of more than [`COPIED`] bytes are held by reference ([`super::binary`]).
+//! binaries of more than [`COPIED`] bytes are held by reference ([`held_binary`]).
 //!
 //! Work is bounded in words written: on a normal scheduler by
 //! [`INDIVISIBLE_WORDS`](budget::INDIVISIBLE_WORDS), elsewhere by [`MAX_WORDS`]. A term whose parts
@@ -27,15 +27,14 @@ use etsunami::term::host::host;
 use etsunami::term::layout::{Foreign, Kind, MAX_WORDS, distance, header, is_immediate};
 use etsunami::term::shape::{MAX_KEYS, Shape};
 use etsunami::term::stack::Stack;
-use etsunami::term::view::Term;
 
-use super::binary::{self, COPIED, Held, LONG_SLICE};
 use super::foreign::{self, Kept};
-use super::quick::Quick;
-use super::{external, flatmap, piece, sort, tags};
+use super::{external, sort};
 use crate::budget;
 use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
 use crate::vm::{Env, VmTerm};
+use crate::vm_terms::held_binary::{self, COPIED, Held, LONG_SLICE};
+use crate::vm_terms::{Interface, Reader, layout, make, tags};
 
 /// Why a term was not encoded. Nothing is kept, the buffer's contents are worthless.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,13 +90,27 @@ pub fn encode_object<'e>(
     keep: Keep,
     buffer: &mut Buffer,
 ) -> Result<usize, Failure> {
-    let elements = env.tuple(term).filter(|elements| elements.len() >= keypos);
+    match layout() {
+        Some(layout) => object_by(layout, env, term, keypos, keep, buffer),
+        None => object_by(Interface, env, term, keypos, keep, buffer),
+    }
+}
+
+fn object_by<'e>(
+    reader: impl Reader,
+    env: Env<'e>,
+    term: VmTerm<'e>,
+    keypos: usize,
+    keep: Keep,
+    buffer: &mut Buffer,
+) -> Result<usize, Failure> {
+    let elements = reader.tuple(env, term).filter(|elements| elements.len() >= keypos);
     let elements = elements.ok_or(Failure::NotAnObject)?;
     buffer.clear();
-    let mut encoder = Encoder::new(env, buffer, keep);
+    let mut encoder = Encoder::new(reader, env, buffer, keep);
     encoder.check(elements.len())?;
     encoder.buffer.reserve(elements.len())?;
-    encoder.buffer.fill(0, words(elements));
+    encoder.buffer.fill(0, elements);
     for at in 0..elements.len() {
         let role = if at + 1 == keypos { Role::Key } else { Role::Value };
         encoder.root(at, role)?;
@@ -110,7 +123,7 @@ pub fn encode_object<'e>(
 /// the VM keeps it. `None` for everything else.
 #[inline(always)]
 pub fn flat_object<'e>(env: Env<'e>, term: VmTerm<'e>, keypos: usize) -> Option<&'e [u64]> {
-    let words = words(piece::tuple_elements(env, term)?);
+    let words = VmTerm::words(make::tuple_elements(env, term)?);
     let flat = words.len() >= keypos
         && words.len() <= FLAT
         && words.iter().fold(u64::MAX, |all, word| all & word) & 3 == 3;
@@ -128,47 +141,27 @@ pub fn encode_term(
     keep: Keep,
     buffer: &mut Buffer,
 ) -> Result<(), Failure> {
+    match layout() {
+        Some(layout) => term_by(layout, env, term, role, keep, buffer),
+        None => term_by(Interface, env, term, role, keep, buffer),
+    }
+}
+
+fn term_by(
+    reader: impl Reader,
+    env: Env,
+    term: VmTerm,
+    role: Role,
+    keep: Keep,
+    buffer: &mut Buffer,
+) -> Result<(), Failure> {
     buffer.clear();
-    let mut encoder = Encoder::new(env, buffer, keep);
+    let mut encoder = Encoder::new(reader, env, buffer, keep);
     encoder.buffer.reserve(1)?;
     encoder.buffer.set(0, term.word());
     encoder.root(0, role)?;
     encoder.finish();
     Ok(())
-}
-
-/// Encodes a key to be looked up during this call. A small one touches no buffer.
-#[inline]
-pub fn encode_key<'s>(env: Env, term: VmTerm, slot: &'s mut Slot) -> Result<Term<'s>, Failure> {
-    slot.word = term.word();
-    if is_immediate(slot.word) && !tags::portable() {
-        return Ok(Term::immediate(&slot.word));
-    }
-    let Slot { quick, buffer, .. } = slot;
-    match quick.key(env, term) {
-        Some(key) => Ok(key),
-        None => encode_key_block(env, term, buffer),
-    }
-}
-
-#[inline(never)]
-fn encode_key_block<'s>(
-    env: Env,
-    term: VmTerm,
-    buffer: &'s mut Option<Scratch>,
-) -> Result<Term<'s>, Failure> {
-    let buffer = buffer.get_or_insert_with(Scratch::take);
-    encode_term(env, term, Role::Key, Keep::Borrow, buffer)?;
-    // SAFETY: `encode_term` has just written a well-formed encoding.
-    Ok(unsafe { Term::at(buffer.words(), 0) })
-}
-
-/// Where a looked up key stands during the call.
-#[derive(Default)]
-pub struct Slot {
-    word: u64,
-    quick: Quick,
-    buffer: Option<Scratch>,
 }
 
 /// A buffer on loan from the calling thread, so that repeated encoding allocates nothing.
@@ -213,13 +206,6 @@ impl DerefMut for Scratch {
     }
 }
 
-/// The words of terms.
-#[inline(always)]
-pub fn words<'a>(terms: &'a [VmTerm]) -> &'a [u64] {
-    // SAFETY: `VmTerm` is a transparent word.
-    unsafe { std::slice::from_raw_parts(terms.as_ptr().cast(), terms.len()) }
-}
-
 /// A compound whose parts are being encoded: root positions `next..end` are still the VM's words.
 /// Positions fit into 32 bits because [`MAX_WORDS`] does; the fields are of one size so that a
 /// frame is copied without gaps.
@@ -247,13 +233,11 @@ enum Step {
 const REGULAR: Result<Step, Failure> = Ok(Step::Regular);
 const IRREGULAR: Result<Step, Failure> = Ok(Step::Irregular);
 
-struct Encoder<'e, 'b> {
+struct Encoder<'e, 'b, R: Reader> {
+    reader: R,
     env: Env<'e>,
     buffer: &'b mut Buffer,
     keep: Keep,
-    portable: bool,
-    /// Cells are read where they stand.
-    in_place: bool,
     /// Words that may be written, as far as is known.
     limit: usize,
     /// A map inside a key had blocks in another order than its roots have now.
@@ -262,14 +246,13 @@ struct Encoder<'e, 'b> {
     kept: Stack<u64, 4>,
 }
 
-impl<'e, 'b> Encoder<'e, 'b> {
-    fn new(env: Env<'e>, buffer: &'b mut Buffer, keep: Keep) -> Encoder<'e, 'b> {
+impl<'e, 'b, R: Reader> Encoder<'e, 'b, R> {
+    fn new(reader: R, env: Env<'e>, buffer: &'b mut Buffer, keep: Keep) -> Encoder<'e, 'b, R> {
         Encoder {
+            reader,
             env,
             buffer,
             keep,
-            portable: tags::portable(),
-            in_place: piece::usable(),
             limit: budget::INDIVISIBLE_WORDS,
             scrambled: false,
             kept: Stack::new(),
@@ -345,7 +328,7 @@ impl<'e, 'b> Encoder<'e, 'b> {
     #[inline]
     fn step(&mut self, at: usize, role: Role) -> Result<Step, Failure> {
         let word = self.buffer.words()[at];
-        if self.portable {
+        if self.reader.translates() {
             // SAFETY: root positions hold the VM's words until they are encoded.
             if let Some(word) = tags::import(self.env, unsafe { VmTerm::from_word(word) }) {
                 self.buffer.set(at, word);
@@ -380,20 +363,24 @@ impl<'e, 'b> Encoder<'e, 'b> {
     }
 
     fn block(&mut self, at: usize, term: VmTerm<'e>, role: Role) -> Result<Step, Failure> {
-        let env = self.env;
-        if let Some((keys, values)) = flatmap::parts(term) {
+        let (reader, env) = (self.reader, self.env);
+        if let Some((keys, values)) = reader.flat_map(term) {
             self.flat_map(at, keys, values, role)
-        } else if let Some(cell) = self.cell(term) {
+        } else if let Some(cell) = reader.cell(env, term) {
             self.list(at, cell)
-        } else if let Some(elements) = env.tuple(term) {
+        } else if let Some(elements) = reader.tuple(env, term) {
             self.tuple(at, elements)
-        } else if let Some(pairs) = env.map_size(term) {
-            self.map(at, term, pairs, role)
-        } else if let Some(bytes) = env.binary(term) {
-            self.binary(at, term, bytes, role)
-        } else if let Some(value) = env.float(term) {
+        } else if let Some(value) = reader.float(env, term) {
             self.buffer.float(at, value)?;
             if value == 0.0 && host().zero_floats_equal { IRREGULAR } else { REGULAR }
+        } else if let Some((negative, digits)) = reader.big_integer(term) {
+            self.check(digits.len())?;
+            self.buffer.integer(at, negative, digits)?;
+            REGULAR
+        } else if let Some(bytes) = reader.binary(env, term) {
+            self.binary(at, term, bytes, role)
+        } else if let Some(pairs) = env.map_size(term) {
+            self.map(at, term, pairs, role)
         } else if env.is_number(term) {
             self.integer(at, term)
         } else {
@@ -401,16 +388,10 @@ impl<'e, 'b> Encoder<'e, 'b> {
         }
     }
 
-    fn tuple(&mut self, at: usize, elements: &[VmTerm<'e>]) -> Result<Step, Failure> {
+    fn tuple(&mut self, at: usize, elements: &[u64]) -> Result<Step, Failure> {
         self.check(elements.len())?;
-        let block = self.buffer.open_tuple_of(at, words(elements))?;
+        let block = self.buffer.open_tuple_of(at, elements)?;
         Ok(self.opened(block, false))
-    }
-
-    #[inline(always)]
-    fn cell(&self, term: VmTerm<'e>) -> Option<(VmTerm<'e>, VmTerm<'e>)> {
-        // SAFETY: asked.
-        if self.in_place { unsafe { piece::cell(term) } } else { self.env.cell(term) }
     }
 
     /// Walks the cells once, with a list of unknown length open: its count is written at the end.
@@ -419,7 +400,7 @@ impl<'e, 'b> Encoder<'e, 'b> {
         let block = self.buffer.open_list(at, 0)?;
         let (head, mut tail) = cell;
         self.buffer.set(block + 1, head.word());
-        while let Some((head, rest)) = self.cell(tail) {
+        while let Some((head, rest)) = self.reader.cell(self.env, tail) {
             self.buffer.push(head.word())?;
             self.check(0)?;
             tail = rest;
@@ -462,7 +443,7 @@ impl<'e, 'b> Encoder<'e, 'b> {
         values: &[u64],
         role: Role,
     ) -> Result<Step, Failure> {
-        let shared = role == Role::Value && !self.portable;
+        let shared = role == Role::Value && !self.reader.translates();
         if let Some(shape) = shared.then(|| Shape::of_keys(keys)).flatten() {
             self.check(values.len())?;
             let block = self.buffer.open_shaped(at, shape, values)?;
@@ -481,7 +462,11 @@ impl<'e, 'b> Encoder<'e, 'b> {
     fn opened(&self, block: usize, sort: bool) -> Step {
         let roots = &self.buffer.words()[block + 1..];
         let immediates = roots.iter().fold(u64::MAX, |all, word| all & word);
-        if self.portable || sort || !is_immediate(immediates) { Step::Open } else { Step::Regular }
+        if self.reader.translates() || sort || !is_immediate(immediates) {
+            Step::Open
+        } else {
+            Step::Regular
+        }
     }
 
     fn binary(
@@ -503,7 +488,7 @@ impl<'e, 'b> Encoder<'e, 'b> {
     fn long_binary(&mut self, at: usize, term: VmTerm<'e>, bytes: &[u8]) -> Result<bool, Failure> {
         let (bytes, word, keeper) = match self.keep {
             Keep::Borrow => (bytes, term.word(), 0),
-            Keep::Retain => match binary::hold(self.env, term) {
+            Keep::Retain => match held_binary::hold(self.env, term, bytes) {
                 Some(Held { bytes, word, keeper }) => (bytes, word, keeper),
                 None if bytes.len() > LONG_SLICE => foreign::keep_binary(term),
                 None => return Ok(false),
@@ -574,7 +559,7 @@ impl<'e, 'b> Encoder<'e, 'b> {
 }
 
 /// A failure, or a panic, gives back what was kept.
-impl Drop for Encoder<'_, '_> {
+impl<R: Reader> Drop for Encoder<'_, '_, R> {
     fn drop(&mut self) {
         while let Some(keeper) = self.kept.pop() {
             foreign::release(keeper);

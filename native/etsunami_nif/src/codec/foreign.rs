@@ -1,5 +1,5 @@
 //! Keepers: environments of the VM in which references, funs and unknown terms live. (So do very
-//! long binaries, where they cannot be held by reference: see [`super::binary`].)
+//! long binaries, where they cannot be held by reference: see [`crate::vm_terms::held_binary`].)
 //!
 //! Such a term cannot live as bytes (a counters reference is freed with its last holder, a decoded
 //! reference differs from the original once the node has a name, a closure's bytes differ between
@@ -34,8 +34,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use etsunami::term::layout::Foreign;
 
-use super::binary;
 use crate::vm::{OwnEnv, VmTerm};
+use crate::vm_terms::held_binary;
 
 const STRIPES: usize = 16;
 /// References have a fixed size of a few words.
@@ -186,8 +186,9 @@ fn pointer(keeper: u64) -> *const Keeper {
 
 /// Counts one more holder of a keeper that the caller knows to be held.
 pub fn retain(keeper: u64) {
-    if binary::is_held(keeper) {
-        return binary::retain(keeper);
+    if held_binary::is_held(keeper) {
+        // SAFETY: the caller knows it to be held.
+        return unsafe { held_binary::retain(keeper) };
     }
     // SAFETY: held, so it lives. Relaxed: see the module's documentation.
     unsafe { &(*pointer(keeper)).holders }.fetch_add(1, Ordering::Relaxed);
@@ -195,8 +196,9 @@ pub fn retain(keeper: u64) {
 
 /// Counts one holder less, and frees the keeper with the last one, or the last one but its slot.
 pub fn release(keeper: u64) {
-    if binary::is_held(keeper) {
-        return binary::release(keeper);
+    if held_binary::is_held(keeper) {
+        // SAFETY: the caller is a holder, and gives that up.
+        return unsafe { held_binary::release(keeper) };
     }
     let keeper = pointer(keeper);
     // SAFETY: the caller is a holder, so it lives.

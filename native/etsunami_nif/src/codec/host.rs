@@ -6,8 +6,9 @@ use etsunami::term::host::{self, Host};
 use etsunami::term::layout::immediate;
 use etsunami::term::view::{ForeignView, Term, View};
 
-use super::{atom_text, decode, foreign, tags};
+use super::{atom_text, decode, foreign};
 use crate::vm::{Env, External, OwnEnv, VmTerm};
+use crate::vm_terms::tags;
 
 /// Makes the VM the host of the core.
 pub fn load(env: Env) {

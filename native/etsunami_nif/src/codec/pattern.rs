@@ -10,10 +10,10 @@ use etsunami::matchspec::Plain;
 use etsunami::term::layout::{Kind, block_ref, header, immediate, is_immediate};
 
 use super::encode::{self, Keep, Role, Scratch};
-use super::tags;
 use crate::args;
 use crate::atoms::atoms;
 use crate::vm::{Env, VmTerm};
+use crate::vm_terms::tags;
 
 /// The words of the longest head that is encoded on the stack.
 const SHORT: usize = 48;
@@ -79,7 +79,7 @@ fn words<'e: 's, 's>(
 ) -> Option<&'s [u64]> {
     let all = elements.iter().fold(u64::MAX, |all, element| all & element.word());
     if is_immediate(all) {
-        return Some(encode::words(elements));
+        return Some(VmTerm::words(elements));
     }
     if let Some(len) = write(env, elements, &mut room.short) {
         // SAFETY: so many have been written.
@@ -104,7 +104,7 @@ fn write<'e>(
         if !is_immediate(root) {
             let block = words.get_mut(end..)?;
             let (kind, len) = match env.tuple(element) {
-                Some(parts) => (Kind::Tuple, tuple(encode::words(parts), block)?),
+                Some(parts) => (Kind::Tuple, tuple(VmTerm::words(parts), block)?),
                 None => (Kind::Bits, bits(env.binary(element)?, block)?),
             };
             root = block_ref(kind, end - i);

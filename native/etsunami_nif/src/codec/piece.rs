@@ -1,146 +1,32 @@
 //! Small nested terms, made in one piece.
 //!
-//! One call of the C interface per compound is most of what a small nested term costs. Here tuples,
-//! list cells, floats, short binaries ([`short_binary`]) and maps of a shape ([`flatmap`]) are written
-//! as the VM writes them, one behind the other, where the VM would put them ([`heap`]): there is room
-//! for what the encoding can take at most, and what was not needed is left to whatever comes next.
+//! One call of the C interface per compound is most of what a small nested term costs. Where the
+//! layout of terms is known ([`Layout`]), tuples, list cells, floats, short binaries, big integers and
+//! maps are written as the VM writes them, one behind the other, where the VM would put them
+//! ([`heap`]): there is room for what the encoding can take at most, and what was not needed is left
+//! for the next term.
 //!
-//! How tuples, cells and floats look is checked at load, as the words of immediates are
-//! ([`super::tags`]): by terms that the VM made, and by terms that are made here, which have to be the
-//! same. Where they are not, and for whatever is too large, the general way remains.
-//!
-//! What is none of these is made on its own and referred to.
+//! What cannot be written here is made by the caller's function and referred to. A term that is too
+//! large for one piece is left to the general way ([`super::decode`]).
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use etsunami::term::buffer::Buffer;
 use etsunami::term::layout::{
-    Kind, block_ref, block_words, count, distance, immediate, is_immediate,
+    Kind, NEGATIVE, block_ref, block_words, count, distance, immediate, is_immediate,
 };
 use etsunami::term::shape::Shape;
 
-use super::encode::{self, Keep};
-use super::{flatmap, short_binary};
-use crate::heap;
 use crate::vm::{Env, VmTerm};
-
-/// The tags of references to list cells and to all else.
-const CELL: u64 = 0b01;
-pub(super) const BOXED: u64 = 0b10;
-/// The word in front of a float.
-const FLOAT: u64 = 0x58;
-
-/// The word in front of a tuple's elements.
-#[inline(always)]
-pub(super) fn tuple_header(arity: usize) -> u64 {
-    (arity as u64) << 6
-}
-
-/// Set once at load, before any term is made.
-static USABLE: AtomicBool = AtomicBool::new(false);
-
-/// True if pieces may be made.
-#[inline(always)]
-pub fn usable() -> bool {
-    // Relaxed: written before the NIFs can be called, never changed.
-    USABLE.load(Ordering::Relaxed)
-}
-
-/// The head and tail of a list's cell, where they stand; nothing for other terms.
-///
-/// # Safety
-/// [`usable`] has told that this is how cells look.
-#[inline(always)]
-pub unsafe fn cell<'e>(term: VmTerm<'e>) -> Option<(VmTerm<'e>, VmTerm<'e>)> {
-    // SAFETY: a list's reference is to the two words of its cell, terms of the same environment.
-    behind(term, CELL).map(|at| unsafe { (VmTerm::from_word(*at), VmTerm::from_word(*at.add(1))) })
-}
-
-/// The words of a tuple's elements, where they stand; nothing for other terms.
-///
-/// # Safety
-/// [`usable`] has told that this is how tuples look.
-#[inline(always)]
-pub unsafe fn tuple<'e>(term: VmTerm<'e>) -> Option<&'e [u64]> {
-    let at = behind(term, BOXED)?;
-    // SAFETY: such a reference is to a header; one of a tuple tells how many elements follow. Terms
-    // do not change while they live.
-    unsafe {
-        let head = *at;
-        is_tuple(head).then(|| std::slice::from_raw_parts(at.add(1), (head >> 6) as usize))
-    }
-}
-
-/// The elements of a tuple, read in place where that is known to be right.
-#[inline(always)]
-pub fn tuple_elements<'e>(env: Env<'e>, term: VmTerm<'e>) -> Option<&'e [VmTerm<'e>]> {
-    if !usable() {
-        return env.tuple(term);
-    }
-    // SAFETY: asked; `VmTerm` is a transparent word, and these are terms of the same environment.
-    unsafe {
-        let words = tuple(term)?;
-        Some(std::slice::from_raw_parts(words.as_ptr().cast(), words.len()))
-    }
-}
-
-/// A tuple.
-#[inline(always)]
-pub fn make_tuple<'e>(env: Env<'e>, elements: &[VmTerm<'e>]) -> VmTerm<'e> {
-    if !usable() || !(1..heap::MOST).contains(&elements.len()) {
-        return env.make_tuple(elements);
-    }
-    let to = heap::take(env, 1 + elements.len());
-    // SAFETY: room for a header and the elements.
-    unsafe {
-        to.write(tuple_header(elements.len()));
-        for (i, element) in elements.iter().enumerate() {
-            to.add(1 + i).write(element.word());
-        }
-        VmTerm::from_word(to as u64 | BOXED)
-    }
-}
-
-/// A list's cell.
-#[inline(always)]
-pub fn make_cell<'e>(env: Env<'e>, head: VmTerm<'e>, tail: VmTerm<'e>) -> VmTerm<'e> {
-    if !usable() {
-        return env.make_cell(head, tail);
-    }
-    let to = heap::take(env, 2);
-    // SAFETY: room for a cell.
-    unsafe {
-        to.write(head.word());
-        to.add(1).write(tail.word());
-        VmTerm::from_word(to as u64 | CELL)
-    }
-}
-
-/// The value of a float; nothing for other terms.
-///
-/// # Safety
-/// [`usable`] has told that this is how floats look.
-#[inline(always)]
-pub unsafe fn float(term: VmTerm) -> Option<f64> {
-    let at = behind(term, BOXED)?;
-    // SAFETY: such a reference is to a header; the bits follow that of a float.
-    unsafe { (*at == FLOAT).then(|| f64::from_bits(*at.add(1))) }
-}
-
-/// True for the word in front of a tuple's elements.
-#[inline(always)]
-fn is_tuple(head: u64) -> bool {
-    head & 0x3f == 0
-}
+use crate::vm_terms::heap;
+use crate::vm_terms::layout::{BOXED, CELL, Layout, Written, tuple_header};
 
 /// The tuple with these root words, which were loaded from `first` on; `other` makes, of a block and
 /// its kind, what is not made here. `None` if it is too large.
 ///
 /// # Safety
-/// [`usable`]. The root words are well-formed where they were loaded from, and what they refer to does
+/// The root words are well-formed where they were loaded from, and what they refer to does
 /// not change.
 #[inline]
 pub unsafe fn elements<'e>(
+    layout: Layout,
     env: Env<'e>,
     roots: &[u64],
     first: *const u64,
@@ -148,9 +34,9 @@ pub unsafe fn elements<'e>(
 ) -> Option<VmTerm<'e>> {
     // SAFETY: by contract; a header and what the elements take.
     unsafe {
-        let (writer, to) = Writer::open(env, 1 + room_of_all(roots, first), other)?;
+        let (writer, to) = Writer::open(layout, env, 1 + room_of_all(layout, roots, first), other)?;
         let next = writer.tuple(roots, first, to);
-        heap::close(env, next);
+        heap::close(layout, env, next);
         Some(VmTerm::from_word(to as u64 | BOXED))
     }
 }
@@ -161,6 +47,7 @@ pub unsafe fn elements<'e>(
 /// As for [`elements`].
 #[inline]
 pub unsafe fn list_of_one<'e>(
+    layout: Layout,
     env: Env<'e>,
     roots: &[u64],
     first: *const u64,
@@ -168,12 +55,13 @@ pub unsafe fn list_of_one<'e>(
 ) -> Option<VmTerm<'e>> {
     // SAFETY: by contract; a cell, a header and what the elements take.
     unsafe {
-        let (writer, cell) = Writer::open(env, 3 + room_of_all(roots, first), other)?;
+        let (writer, cell) =
+            Writer::open(layout, env, 3 + room_of_all(layout, roots, first), other)?;
         let tuple = cell.add(2);
         cell.write(tuple as u64 | BOXED);
         cell.add(1).write(immediate::NIL);
         let next = writer.tuple(roots, first, tuple);
-        heap::close(env, next);
+        heap::close(layout, env, next);
         Some(VmTerm::from_word(cell as u64 | CELL))
     }
 }
@@ -187,24 +75,8 @@ pub fn finished(tuple: VmTerm) -> u64 {
 
 /// The word of a term that is [`finished`].
 #[inline(always)]
-fn of_finished(root: u64) -> Option<u64> {
+pub(super) fn of_finished(root: u64) -> Option<u64> {
     (root & 0b11 == 0).then_some(root | BOXED)
-}
-
-/// A list of one tuple with these elements, immediates or terms of the call, of which there are a few.
-#[inline(always)]
-pub fn flat_list<'e>(env: Env<'e>, elements: &[VmTerm<'e>]) -> VmTerm<'e> {
-    let first = heap::take(env, 3 + elements.len());
-    // SAFETY: room for as many words: a cell, and the tuple behind it.
-    unsafe {
-        first.write((first as u64 + 2 * 8) | BOXED);
-        first.add(1).write(immediate::NIL);
-        first.add(2).write(tuple_header(elements.len()));
-        for (i, element) in elements.iter().enumerate() {
-            first.add(3 + i).write(element.word());
-        }
-        VmTerm::from_word(first as u64 | CELL)
-    }
 }
 
 /// The term of a root word that is no immediate, which was loaded from `from`, as [`elements`] makes
@@ -214,6 +86,7 @@ pub fn flat_list<'e>(env: Env<'e>, elements: &[VmTerm<'e>]) -> VmTerm<'e> {
 /// As for [`elements`].
 #[inline]
 pub unsafe fn term<'e>(
+    layout: Layout,
     env: Env<'e>,
     root: u64,
     from: *const u64,
@@ -221,9 +94,9 @@ pub unsafe fn term<'e>(
 ) -> Option<VmTerm<'e>> {
     // SAFETY: by contract.
     unsafe {
-        let (writer, to) = Writer::open(env, room_of(root, from), other)?;
+        let (writer, to) = Writer::open(layout, env, room_of(layout, root, from), other)?;
         let (word, next) = writer.term(root, from, to);
-        heap::close(env, next);
+        heap::close(layout, env, next);
         Some(VmTerm::from_word(word))
     }
 }
@@ -234,12 +107,12 @@ pub unsafe fn term<'e>(
 /// # Safety
 /// As for [`elements`].
 #[inline(always)]
-unsafe fn room_of_all(roots: &[u64], first: *const u64) -> usize {
+unsafe fn room_of_all(layout: Layout, roots: &[u64], first: *const u64) -> usize {
     let behind = |(i, &root): (usize, &u64)| match is_immediate(root) {
         true => 0,
         false if of_finished(root).is_some() => 0,
         // SAFETY: by contract.
-        false => unsafe { room_of(root, first.add(i)) },
+        false => unsafe { room_of(layout, root, first.add(i)) },
     };
     roots.len() + roots.iter().enumerate().map(behind).sum::<usize>()
 }
@@ -247,19 +120,20 @@ unsafe fn room_of_all(roots: &[u64], first: *const u64) -> usize {
 /// Words that suffice for the block of a root word; 0 if nothing of it is written here.
 ///
 /// Twice the words of the encoding: with `n` elements a tuple takes `1 + n`, a list `2 n` and a map of
-/// a shape `2 n + 4`, where root word and block have `2 + n` or `3 + n`; a float takes 2 as there, and
-/// a short binary one more than there.
+/// a shape `2 n + 4`, where root word and block have `2 + n` or `3 + n`; a float takes 2 as there, a
+/// big integer as many as there, and a short binary one more than there.
 ///
 /// # Safety
 /// As for [`elements`].
 #[inline(always)]
-unsafe fn room_of(root: u64, at: *const u64) -> usize {
+unsafe fn room_of(layout: Layout, root: u64, at: *const u64) -> usize {
     // SAFETY: a well-formed root word's block stands at its distance.
     let head = unsafe { *at.add(distance(root)) };
     match Kind::of(root) {
         Kind::Tuple | Kind::List | Kind::Shaped => 2 * (1 + block_words(head)),
         Kind::Float => 2,
-        Kind::Bits => short_binary::words(head as usize),
+        Kind::Integer => 1 + count(head),
+        Kind::Bits => layout.short_binary_words(head as usize),
         _ => 0,
     }
 }
@@ -276,6 +150,7 @@ pub(super) fn is_kind(root: u64, kind: Kind) -> bool {
 /// Methods call each other as deep as terms are nested, of which every level takes two words: at most
 /// [`heap::MOST`] / 4 deep.
 struct Writer<'e, F> {
+    layout: Layout,
     env: Env<'e>,
     /// What suffices for all.
     room: usize,
@@ -283,19 +158,17 @@ struct Writer<'e, F> {
     other: F,
 }
 
-/// A term, and where the next one goes.
-type Written = (u64, *mut u64);
-
 impl<'e, F: Fn(Kind, *const u64) -> VmTerm<'e>> Writer<'e, F> {
     /// A writer with room for so many words, unless they are too many, and where they are.
-    ///
-    /// # Safety
-    /// [`usable`].
     #[inline(always)]
-    unsafe fn open(env: Env<'e>, room: usize, other: F) -> Option<(Writer<'e, F>, *mut u64)> {
-        // SAFETY: words can be taken if pieces are usable.
+    fn open(
+        layout: Layout,
+        env: Env<'e>,
+        room: usize,
+        other: F,
+    ) -> Option<(Writer<'e, F>, *mut u64)> {
         (room <= heap::MOST)
-            .then(|| unsafe { (Writer { env, room, other }, heap::open(env, room)) })
+            .then(|| (Writer { layout, env, room, other }, heap::open(layout, env, room)))
     }
 
     /// A tuple of these root words, which stand at `first`.
@@ -342,7 +215,7 @@ impl<'e, F: Fn(Kind, *const u64) -> VmTerm<'e>> Writer<'e, F> {
             if is_kind(root, Kind::Tuple) && count(*block) > 0 {
                 (to as u64 | BOXED, self.inner_tuple(block, to))
             } else if is_kind(root, Kind::Float) {
-                write_float(*block, to)
+                self.layout.write_float(*block, to)
             } else {
                 self.other_part(root, at, to)
             }
@@ -379,16 +252,21 @@ impl<'e, F: Fn(Kind, *const u64) -> VmTerm<'e>> Writer<'e, F> {
                     (to as u64 | BOXED, self.tuple(roots(count(head)), first, to))
                 }
                 Kind::List => (to as u64 | CELL, self.list(roots(count(head) + 1), first, to)),
-                Kind::Shaped if flatmap::words(Shape::of_header(head)).is_some() => {
-                    let shape = Shape::of_header(head);
-                    let next = to.add(flatmap::words(shape).unwrap_or(0));
-                    let (map, values) = flatmap::open(shape.keys(), to);
+                Kind::Shaped => {
+                    let (shape, layout) = (Shape::of_header(head), self.layout);
+                    let next = to.add(layout.flat_map_words(shape.len()));
+                    let (map, keys, values) = layout.open_flat_map(shape.len(), to);
+                    for (i, &key) in shape.keys().iter().enumerate() {
+                        keys.add(i).write(key);
+                    }
                     (map, self.parts(roots(shape.len()), first, values, next))
                 }
-                Kind::Float => write_float(head, to),
-                Kind::Bits if short_binary::words(head as usize) > 0 => {
-                    short_binary::write(to, head as usize, first);
-                    (to as u64 | BOXED, to.add(short_binary::words(head as usize)))
+                Kind::Float => self.layout.write_float(head, to),
+                Kind::Integer => {
+                    self.layout.write_big_integer(head & NEGATIVE != 0, roots(count(head)), to)
+                }
+                Kind::Bits if self.layout.short_binary_words(head as usize) > 0 => {
+                    self.layout.write_short_binary(head as usize, first, to)
                 }
                 _ => self.others(kind, block, to),
             }
@@ -398,12 +276,10 @@ impl<'e, F: Fn(Kind, *const u64) -> VmTerm<'e>> Writer<'e, F> {
     /// What is not written here: the VM takes words for it behind those that are in use.
     #[inline(never)]
     unsafe fn others(&self, kind: Kind, block: *const u64, to: *mut u64) -> Written {
-        // SAFETY: pieces are usable; `to` is the end of what is in use of the room.
-        unsafe {
-            heap::close(self.env, to);
-            let word = (self.other)(kind, block).word();
-            (word, heap::open(self.env, self.room))
-        }
+        // SAFETY: `to` is the end of what is in use of the room.
+        unsafe { heap::close(self.layout, self.env, to) };
+        let word = (self.other)(kind, block).word();
+        (word, heap::open(self.layout, self.env, self.room))
     }
 
     /// A list; the last root word is its tail.
@@ -447,94 +323,4 @@ impl<'e, F: Fn(Kind, *const u64) -> VmTerm<'e>> Writer<'e, F> {
         }
         next
     }
-}
-
-/// Writes a float of these bits.
-///
-/// # Safety
-/// There is room for two words.
-#[inline(always)]
-unsafe fn write_float(bits: u64, to: *mut u64) -> Written {
-    // SAFETY: by contract.
-    unsafe {
-        to.write(FLOAT);
-        to.add(1).write(bits);
-        (to as u64 | BOXED, to.add(2))
-    }
-}
-
-/// Finds out whether pieces may be made.
-pub fn load(env: Env) {
-    USABLE.store(heap::is_known() && as_assumed(env), Ordering::Relaxed);
-}
-
-/// True if the VM's terms look as assumed, and pieces are the same terms.
-fn as_assumed(env: Env) -> bool {
-    tuples(env) && others(env) && cells(env) && floats(env) && pieces(env)
-}
-
-/// The words behind a reference, if it has this tag.
-#[inline(always)]
-pub(super) fn behind(term: VmTerm, tag: u64) -> Option<*const u64> {
-    let address = (term.word() & !3) as usize;
-    (term.word() & 3 == tag).then(|| std::ptr::with_exposed_provenance(address))
-}
-
-fn tuples(env: Env) -> bool {
-    [1, 2, 3, 63, 64, 300].into_iter().all(|arity| {
-        let tuple = env.make_tuple(&vec![env.make_list(&[]); arity]);
-        let elements = env.tuple(tuple).map(<[VmTerm]>::as_ptr);
-        // SAFETY: the VM showed the elements of a tuple; if the header stands in front of them, the
-        // reference tells.
-        behind(tuple, BOXED).is_some_and(|at| unsafe {
-            elements.is_some_and(|elements| elements.cast() == at.add(1))
-                && *at == tuple_header(arity)
-        })
-    })
-}
-
-/// True if what stands in front of other terms tells them from tuples.
-fn others(env: Env) -> bool {
-    let number = env.make_int64(1);
-    let terms = [
-        env.make_float(0.5),
-        env.make_uint64(u64::MAX),
-        env.make_binary(&[0; 8]),
-        env.make_binary(&[0; 200]),
-        env.make_map(&[number], &[number]).unwrap_or(number),
-    ];
-    // SAFETY: a reference with this tag is to the header of a term that was just made.
-    terms.into_iter().all(|term| behind(term, BOXED).is_some_and(|at| unsafe { !is_tuple(*at) }))
-}
-
-fn cells(env: Env) -> bool {
-    let (head, tail) = (env.make_int64(1), env.make_int64(2));
-    // SAFETY: what a list refers to are the two words of its cell, on every VM that has this tag.
-    behind(env.make_cell(head, tail), CELL)
-        .is_some_and(|at| unsafe { [*at, *at.add(1)] == [head.word(), tail.word()] })
-}
-
-fn floats(env: Env) -> bool {
-    [1.5, -0.25e300].into_iter().all(|value| {
-        // SAFETY: a float takes more than a word, so it has two.
-        behind(env.make_float(value), BOXED)
-            .is_some_and(|at| unsafe { [*at, *at.add(1)] == [FLOAT, value.to_bits()] })
-    })
-}
-
-/// `{1, {2.5, [3 | 4]}, [{[]}]}` by way of its encoding, beside the VM's own.
-fn pieces(env: Env) -> bool {
-    let [one, three, four] = [1, 3, 4].map(|value| env.make_int64(value));
-    let inner = env.make_tuple(&[env.make_float(2.5), env.make_cell(three, four)]);
-    let list = env.make_list(&[env.make_tuple(&[env.make_list(&[])])]);
-    let whole = env.make_tuple(&[one, inner, list]);
-    let mut buffer = Buffer::new();
-    let Ok(arity) = encode::encode_object(env, whole, 1, Keep::Borrow, &mut buffer) else {
-        return false;
-    };
-    let words = buffer.words();
-    let other = |_, _| env.make_list(&[]);
-    // SAFETY: root words that have just been encoded.
-    let piece = unsafe { elements(env, &words[..arity], words.as_ptr(), other) };
-    piece.is_some_and(|piece| piece.identical(whole))
 }

@@ -1,32 +1,41 @@
 //! Small terms, encoded on the stack.
 //!
 //! Most keys and objects are a few words, nested a few levels deep. For those the walk of
-//! [`encode`](super::encode) spends more on its buffer, its explicit stack and the calls of the C
-//! interface than on the words themselves. Here they are read where the VM has them
-//! ([`piece::usable`]), into an array of [`ROOM`] words, by functions that call each other at most
-//! [`DEPTH`] deep. The words are the same that the general walk gives.
+//! [`encode`](super::encode) spends more on its buffer and its explicit stack than on the words
+//! themselves. Here they go into an array of [`ROOM`] words, by functions that call each other at
+//! most [`DEPTH`] deep. The words are the same that the general walk gives.
 //!
 //! What does not fit, needs a keeper, has to be sorted or is irregular is left to the general walk:
 //! nothing has been kept by then that would have to be given back. But a long binary that is a value
-//! by itself, or an element of an object behind which stand immediates alone, is held by reference
-//! here, last of all.
+//! by itself, or an element of an object behind which there are immediates alone, is held by
+//! reference here, last of all.
 
 use std::mem::MaybeUninit;
 
 use etsunami::term::buffer::pack;
-use etsunami::term::layout::{Kind, binary_block, block_ref, header, is_immediate, shaped_header};
+use etsunami::term::layout::{
+    Kind, NEGATIVE, binary_block, block_ref, header, is_immediate, shaped_header,
+};
 use etsunami::term::shape::Shape;
 use etsunami::term::view::Term;
 
-use super::binary::{self, COPIED};
 use super::encode::Role;
-use super::{flatmap, piece, short_binary};
 use crate::vm::{Env, VmTerm};
+use crate::vm_terms::held_binary::{self, COPIED};
+use crate::vm_terms::{Interface, Reader, layout, tags};
 
 /// The most words of a small term or object.
 const ROOM: usize = 96;
 /// The most compounds around an element.
 const DEPTH: usize = 6;
+
+/// How a term is encoded.
+#[derive(Clone, Copy)]
+struct Way<'e, R> {
+    reader: R,
+    env: Env<'e>,
+    role: Role,
+}
 
 /// The words of a small term. See the module's documentation.
 pub struct Quick {
@@ -68,7 +77,17 @@ impl Quick {
     #[inline(always)]
     fn root<'e>(&mut self, env: Env<'e>, term: VmTerm<'e>, role: Role) -> Option<()> {
         self.len = 1;
-        piece::usable().then(|| self.block(env, 0, term, role, DEPTH))?
+        match layout() {
+            Some(layout) => self.block(Way { reader: layout, env, role }, 0, term, DEPTH),
+            None => self.root_by_interface(env, term, role),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn root_by_interface<'e>(&mut self, env: Env<'e>, term: VmTerm<'e>, role: Role) -> Option<()> {
+        let way = Way { reader: Interface, env, role };
+        (!tags::portable()).then(|| self.block(way, 0, term, DEPTH))?
     }
 
     /// Encodes an object, a tuple with an element at `keypos` (from 1): its words, which own a keeper if
@@ -82,10 +101,34 @@ impl Quick {
         keypos: usize,
         early: impl FnOnce(Term<'_>),
     ) -> Option<(&[u64], usize)> {
-        if !piece::usable() {
-            return None;
+        match layout() {
+            Some(layout) => self.elements(layout, env, term, keypos, early),
+            None => self.object_by_interface(env, term, keypos, early),
         }
-        let elements = tuple(term).filter(|elements| elements.len() >= keypos)?;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn object_by_interface<'e>(
+        &mut self,
+        env: Env<'e>,
+        term: VmTerm<'e>,
+        keypos: usize,
+        early: impl FnOnce(Term<'_>),
+    ) -> Option<(&[u64], usize)> {
+        (!tags::portable()).then(|| self.elements(Interface, env, term, keypos, early))?
+    }
+
+    #[inline(always)]
+    fn elements<'e>(
+        &mut self,
+        reader: impl Reader,
+        env: Env<'e>,
+        term: VmTerm<'e>,
+        keypos: usize,
+        early: impl FnOnce(Term<'_>),
+    ) -> Option<(&[u64], usize)> {
+        let elements = reader.tuple(env, term).filter(|elements| elements.len() >= keypos)?;
         self.len = 0;
         self.append(elements)?;
         let (key, mut early) = (keypos - 1, Some(early));
@@ -99,7 +142,7 @@ impl Quick {
                 }
                 // SAFETY: an element's word is a term of the call.
                 let element = unsafe { VmTerm::from_word(word) };
-                if self.block(env, i, element, role, DEPTH).is_none() {
+                if self.block(Way { reader, env, role }, i, element, DEPTH).is_none() {
                     let rest = &elements[i + 1..];
                     let last = role == Role::Value && rest.iter().all(|&word| is_immediate(word));
                     return last
@@ -116,9 +159,9 @@ impl Quick {
     #[inline(never)]
     fn held_binary<'e>(&mut self, env: Env<'e>, at: usize, term: VmTerm<'e>) -> Option<()> {
         // Others have left words behind when they were given up.
-        env.binary(term).filter(|bytes| bytes.len() > COPIED)?;
+        let bytes = env.binary(term).filter(|bytes| bytes.len() > COPIED)?;
         let block = self.take(binary_block(&[], 0, 0).len())?;
-        let held = binary::hold(env, term)?;
+        let held = held_binary::hold(env, term, bytes)?;
         self.set(at, block_ref(Kind::Foreign, block - at));
         for (i, word) in binary_block(held.bytes, held.word, held.keeper).into_iter().enumerate() {
             self.set(block + i, word);
@@ -162,27 +205,32 @@ impl Quick {
     #[inline]
     fn block<'e>(
         &mut self,
-        env: Env<'e>,
+        way: Way<'e, impl Reader>,
         at: usize,
         term: VmTerm<'e>,
-        role: Role,
         depth: usize,
     ) -> Option<()> {
-        if let Some(elements) = tuple(term) {
+        let Way { reader, env, role } = way;
+        if let Some(elements) = reader.tuple(env, term) {
             let start = self.start(at, Kind::Tuple)?;
             self.append(elements)?;
-            self.complete(env, start, elements.len(), role, depth)
-        } else if let Some(cell) = cell(term) {
-            self.list(env, at, cell, role, depth)
-        } else if let Some((keys, values)) = flatmap::parts(term) {
-            self.map(env, at, keys, values, role, depth)
-        } else if let Some(value) = float(term) {
+            self.complete(way, start, elements.len(), depth)
+        } else if let Some(cell) = reader.cell(env, term) {
+            self.list(way, at, cell, depth)
+        } else if let Some((keys, values)) = reader.flat_map(term) {
+            self.map(way, at, keys, values, depth)
+        } else if let Some(value) = reader.float(env, term) {
             // Zeros may be irregular.
             let block = self.start(at, Kind::Float).filter(|_| value != 0.0)?;
             self.set(block, value.to_bits());
             Some(())
+        } else if let Some((negative, digits)) = reader.big_integer(term) {
+            let block = self.start(at, Kind::Integer)?;
+            let sign = if negative { NEGATIVE } else { 0 };
+            self.set(block, header(digits.len(), 1 + digits.len()) | sign);
+            self.append(digits).map(|_| ())
         } else {
-            let bytes = short_binary::bytes(term).or_else(|| env.binary(term))?;
+            let bytes = reader.binary(env, term)?;
             self.binary(at, bytes, role)
         }
     }
@@ -200,20 +248,19 @@ impl Quick {
     #[inline]
     fn complete<'e>(
         &mut self,
-        env: Env<'e>,
+        way: Way<'e, impl Reader>,
         block: usize,
         count: usize,
-        role: Role,
         depth: usize,
     ) -> Option<()> {
-        self.nested(env, block, role, depth)?;
+        self.nested(way, block, depth)?;
         self.set(block, header(count, self.len - block));
         Some(())
     }
 
     /// Encodes what is nested in a compound whose roots are the last words.
     #[inline]
-    fn nested<'e>(&mut self, env: Env<'e>, block: usize, role: Role, depth: usize) -> Option<()> {
+    fn nested<'e>(&mut self, way: Way<'e, impl Reader>, block: usize, depth: usize) -> Option<()> {
         let end = self.len;
         for at in block + 1..end {
             // SAFETY: a word that has been written.
@@ -221,7 +268,7 @@ impl Quick {
             if !is_immediate(word) {
                 let depth = depth.checked_sub(1)?;
                 // SAFETY: a part's word is a term of the call.
-                self.part(env, at, unsafe { VmTerm::from_word(word) }, role, depth)?;
+                self.part(way, at, unsafe { VmTerm::from_word(word) }, depth)?;
             }
         }
         Some(())
@@ -231,22 +278,20 @@ impl Quick {
     #[inline(never)]
     fn part<'e>(
         &mut self,
-        env: Env<'e>,
+        way: Way<'e, impl Reader>,
         at: usize,
         term: VmTerm<'e>,
-        role: Role,
         depth: usize,
     ) -> Option<()> {
-        self.block(env, at, term, role, depth)
+        self.block(way, at, term, depth)
     }
 
     #[inline(always)]
     fn list<'e>(
         &mut self,
-        env: Env<'e>,
+        way: Way<'e, impl Reader>,
         at: usize,
         first: (VmTerm<'e>, VmTerm<'e>),
-        role: Role,
         depth: usize,
     ) -> Option<()> {
         let block = self.start(at, Kind::List)?;
@@ -254,35 +299,34 @@ impl Quick {
         let count = loop {
             let at = self.take(1)?;
             self.set(at, head.word());
-            match cell(tail) {
+            match way.reader.cell(way.env, tail) {
                 Some((next, rest)) => (head, tail) = (next, rest),
                 None => break at - block,
             }
         };
         let last = self.take(1)?;
         self.set(last, tail.word());
-        self.complete(env, block, count, role, depth)
+        self.complete(way, block, count, depth)
     }
 
     /// A map that shares its keys.
     #[inline(always)]
     fn map<'e>(
         &mut self,
-        env: Env<'e>,
+        way: Way<'e, impl Reader>,
         at: usize,
         keys: &[u64],
         values: &[u64],
-        role: Role,
         depth: usize,
     ) -> Option<()> {
-        if role == Role::Key {
+        if way.role == Role::Key {
             return None;
         }
         // The general walk counts keys that are not known, once.
         let shape = Shape::known(keys)?;
         let block = self.start(at, Kind::Shaped)?;
         self.append(values)?;
-        self.nested(env, block, role, depth)?;
+        self.nested(way, block, depth)?;
         self.set(block, shaped_header(shape, self.len - block));
         Some(())
     }
@@ -298,24 +342,4 @@ impl Quick {
         pack(bytes, |i, word| self.set(first + i, word));
         Some(())
     }
-}
-
-// Both encoders ask whether pieces are usable before they begin.
-
-#[inline(always)]
-fn tuple<'e>(term: VmTerm<'e>) -> Option<&'e [u64]> {
-    // SAFETY: asked.
-    unsafe { piece::tuple(term) }
-}
-
-#[inline(always)]
-fn cell<'e>(term: VmTerm<'e>) -> Option<(VmTerm<'e>, VmTerm<'e>)> {
-    // SAFETY: asked.
-    unsafe { piece::cell(term) }
-}
-
-#[inline(always)]
-fn float(term: VmTerm) -> Option<f64> {
-    // SAFETY: asked.
-    unsafe { piece::float(term) }
 }

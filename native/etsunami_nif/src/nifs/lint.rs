@@ -6,7 +6,7 @@ use etsunami::term::view::Term;
 use crate::atoms::atoms;
 use crate::budget;
 use crate::codec::decode;
-use crate::codec::encode::{Slot, encode_key};
+use crate::codec::key::{Slot, encode_key};
 use crate::error::Raise;
 use crate::raw_nif;
 use crate::vm::{Env, VmTerm};

@@ -9,13 +9,14 @@ use crate::args;
 use crate::atoms::{atoms, boolean};
 use crate::budget::{self, Pace};
 use crate::codec::encode::{self, Keep, Role, Scratch};
-use crate::codec::{bounds, decode, piece};
+use crate::codec::{bounds, decode};
 use crate::compiled::Compiled;
 use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
 use crate::raw_nif;
 use crate::resource;
 use crate::results::Results;
 use crate::vm::{Env, VmTerm};
+use crate::vm_terms::make;
 
 raw_nif! {
     /// `match_spec_compile(Spec)`
@@ -67,7 +68,7 @@ raw_nif! {
             (rest, left) = (tail, left - 1);
         }
         pace.charge(env);
-        let list = results.terms.iter().fold(before, |tail, &term| piece::make_cell(env, term, tail));
+        let list = results.terms.iter().fold(before, |tail, &term| make::cell(env, term, tail));
         if env.is_nil(rest) {
             Ok(list)
         } else if args::is_list(env, rest) {

@@ -20,12 +20,13 @@ use etsunami::term::view::Term;
 
 use crate::budget;
 use crate::codec::decode::{self, Asked};
-use crate::codec::encode::{self, Keep, Role, Scratch, Slot};
+use crate::codec::encode::{self, Keep, Role, Scratch};
+use crate::codec::key::{self, Slot};
 use crate::codec::quick::Quick;
-use crate::codec::tags;
 use crate::error::{Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
 use crate::vm::{Env, VmTerm};
+use crate::vm_terms::tags;
 
 /// Lends a looked up key to `f`.
 #[inline(always)]
@@ -35,7 +36,7 @@ fn with_key<'e, R>(
     f: impl FnOnce(Term<'_>) -> Result<R, Raise<'e>>,
 ) -> Result<R, Raise<'e>> {
     let mut slot = Slot::default();
-    f(encode::encode_key(env, term, &mut slot)?)
+    f(key::encode_key(env, term, &mut slot)?)
 }
 
 /// Encodes an object that is going to be stored in a table, and lends the draft to `f`, which has

@@ -31,7 +31,6 @@ use crate::budget::{self, Pace};
 use crate::codec::decode;
 use crate::codec::encode::Role;
 use crate::codec::pattern::{self, Room};
-use crate::codec::piece;
 use crate::compiled::{Compiled, TablePlan};
 use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
@@ -39,6 +38,7 @@ use crate::raw_nif;
 use crate::resource::{self, Handle};
 use crate::results::{self, Results};
 use crate::vm::{Env, VmTerm};
+use crate::vm_terms::make;
 
 impl From<Failure> for Raise<'_> {
     fn from(failure: Failure) -> Self {
@@ -349,7 +349,7 @@ impl<'e> Found<'e> {
 
 /// Puts results before others, the last in front.
 fn put_before<'e>(env: Env<'e>, results: &[VmTerm<'e>], before: VmTerm<'e>) -> VmTerm<'e> {
-    results.iter().fold(before, |tail, &result| piece::make_cell(env, result, tail))
+    results.iter().fold(before, |tail, &result| make::cell(env, result, tail))
 }
 
 impl<'e> Search<'e, '_> {

@@ -12,13 +12,13 @@ use crate::args;
 use crate::atoms::atoms;
 use crate::budget::{self, Pace};
 use crate::codec::pattern::{self, Room};
-use crate::codec::tags;
 use crate::compiled::{Compiled, TablePlan};
 use crate::error::{BADARG, Cause, Raise};
 use crate::raw::Answer;
 use crate::raw_nif;
 use crate::resource::{self, Handle};
 use crate::vm::{Env, VmTerm};
+use crate::vm_terms::tags;
 
 raw_nif! {
     /// `select_count(Table, Spec)`

@@ -15,13 +15,14 @@ use super::{owned, with_key, with_object};
 use crate::answering_nif;
 use crate::args;
 use crate::atoms::boolean;
+use crate::codec::decode;
 use crate::codec::encode::{self, Failure, Keep, Role, Scratch};
 use crate::codec::quick::Quick;
-use crate::codec::{decode, piece, tags};
 use crate::error::{Raise, SYSTEM_LIMIT};
 use crate::raw::Answer;
 use crate::resource::{self, Handle};
 use crate::vm::{Env, VmTerm};
+use crate::vm_terms::{make, tags};
 
 answering_nif! {
     /// `update_counter(Table, Key, Op)`
@@ -56,7 +57,7 @@ fn count_few<'e>(
     if let Some(increment) = small(env, op) {
         return one(CounterOp { position: table.spec().keypos + 1, increment, limit: None });
     }
-    if let Some(parts) = piece::tuple_elements(env, op) {
+    if let Some(parts) = make::tuple_elements(env, op) {
         return one(small_step(env, parts)?);
     }
     count_list(env, table, guard, key, op)
@@ -74,7 +75,7 @@ fn count_list<'e>(
     let (mut steps, mut values) = (Few::new(), Few::new());
     let mut rest = ops;
     while let Some((op, tail)) = args::cell(env, rest) {
-        steps.push(small_step(env, piece::tuple_elements(env, op)?)?)?;
+        steps.push(small_step(env, make::tuple_elements(env, op)?)?)?;
         values.push(Small::ZERO)?;
         rest = tail;
     }
@@ -82,7 +83,7 @@ fn count_list<'e>(
     if !args::is_nil(env, rest) || !table.count_few(guard, key, steps, values) {
         return None;
     }
-    let cons = |tail, value: &Small| piece::make_cell(env, tags::small(env, value.value()), tail);
+    let cons = |tail, value: &Small| make::cell(env, tags::small(env, value.value()), tail);
     Some(values.iter().rev().fold(tags::nil(env), cons))
 }
 
@@ -267,7 +268,7 @@ fn assign_few<'e>(
     key: Key<'_>,
     spec: VmTerm<'e>,
 ) -> Result<Assigned, Raise<'e>> {
-    let Some(parts) = piece::tuple_elements(env, spec) else {
+    let Some(parts) = make::tuple_elements(env, spec) else {
         return Ok(assign_list(env, table, guard, key, spec).unwrap_or(Assigned::Undecided));
     };
     let &[position, value] = parts else { return Ok(Assigned::Undecided) };
@@ -290,7 +291,7 @@ fn assign_list<'e>(
 ) -> Option<Assigned> {
     let (mut pairs, mut rest, mut flat) = (Few::new(), spec, !tags::portable());
     while let Some((pair, tail)) = args::cell(env, rest) {
-        let &[position, ref value] = piece::tuple_elements(env, pair)? else { return None };
+        let &[position, ref value] = make::tuple_elements(env, pair)? else { return None };
         pairs.push((position_of(env, position)?, value))?;
         flat &= is_immediate(value.word());
         rest = tail;
