@@ -4,11 +4,15 @@
 #
 # Builds the library with the cargo feature `faults`, by which tests plant such faults and delays,
 # and runs the tests of test/faults with it. DELAYS=N: one in N passages of protocol steps is
-# delayed meanwhile (SEED says which).
+# delayed meanwhile (SEED says which). WEAKEN names a variant of native/etsunami/src/sync/weaken.rs, with
+# which the library is broken.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Quick to build: how fast it is does not matter.
 export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+if [ -n "${WEAKEN:-}" ]; then
+  export RUSTFLAGS="--cfg etsunami_weaken" ETSUNAMI_WEAKEN=$WEAKEN
+fi
 cargo build --release --locked --package etsunami_nif --features "${FEATURES:-faults}" \
   --target-dir target/faults
 library=$PWD/target/faults/release/libetsunami_nif.so
@@ -22,7 +26,8 @@ if [ $# -eq 0 ]; then
   # Threads that work on each other's neighbours, with delays at the steps of protocols.
   ETSUNAMI_DELAYS=${SEED:-$RANDOM}:64 cargo test --locked -p etsunami --features faults --lib neighbours
   # And histories of threads, where readers see list inserts before their decision.
-  cargo test --locked -p etsunami --features faults,weaken_batch_commit --lib histories
+  ETSUNAMI_WEAKEN=BatchCommit RUSTFLAGS="--cfg etsunami_weaken" \
+    cargo test --locked -p etsunami --features faults --lib histories
 fi
 tests=("$@")
 [ $# -gt 0 ] || tests=(test/faults)

@@ -31,7 +31,7 @@ done
 export SEED=$seed ERL_FLAGS="+S $schedulers:$schedulers +SDcpu $schedulers:$schedulers"
 DELAYS=16 HISTORIES=$((count / 10)) ci/faults.sh test/linearizability_test.exs
 DELAYS=64 ci/faults.sh test/faults test/concurrency/{kill,select}_test.exs test/parity/list_insert_test.exs
-FEATURES=etsunami/weaken_batch_commit ci/faults.sh --only broken_commit test/linearizability_test.exs
+WEAKEN=BatchCommit ci/faults.sh --only broken_commit test/linearizability_test.exs
 unset ERL_FLAGS
 
 export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16

@@ -37,7 +37,7 @@ defmodule Etsunami.LinearizabilityTest do
     assert found?(Torn, [:set, write_concurrency: true], 5_000)
   end
 
-  # With the cargo feature `etsunami/weaken_batch_commit`: see `ci/faults.sh`.
+  # With `WEAKEN=BatchCommit ci/faults.sh`.
   @tag :broken_commit
   test "histories of a library that shows parts of a list insert are found out" do
     for [_type | _] = options <- [[:set], [:ordered_set], [:ordered_set, engine: :skip_list]] do

@@ -25,6 +25,7 @@ use super::participant::Participant;
 use super::worker::Worker;
 use crate::accounting::exempt;
 use crate::sync::barrier::{self, heavy_barrier};
+use crate::sync::weaken::{Weak, weakened};
 use crate::sync::{
     AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, CachePadded, Mutex, MutexGuard, Ordering, fence,
     thread,
@@ -226,7 +227,7 @@ impl Shared {
         let watermark = lock(&self.queue).watermark();
         // Relaxed: we have the turn, so the value is ours or came with the turn's lock.
         let epoch = self.epoch.load(Ordering::Relaxed);
-        if !cfg!(feature = "weaken_reclaim_barrier") && self.pace.measure(heavy_barrier).is_err() {
+        if !weakened(Weak::ReclaimBarrier) && self.pace.measure(heavy_barrier).is_err() {
             self.slots().for_each(|slot| drop(slot.renounce()));
             self.barrier_lost.store(true, Ordering::Relaxed);
             return Round::Lost;

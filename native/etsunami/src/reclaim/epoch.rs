@@ -1,5 +1,7 @@
 //! The bits of epochs, and the two rules that make reclamation safe.
 
+use crate::sync::weaken::{Weak, weakened};
+
 /// What a participant announces while it is not pinned.
 pub(super) const IDLE: u64 = 0;
 
@@ -9,7 +11,7 @@ pub(super) const FIRST: u64 = 1;
 
 /// How many advances must lie between the epoch stamped on a bag and its freeing. A participant
 /// may be pinned one epoch behind the global one, so one advance is not enough.
-const GRACE: u64 = if cfg!(feature = "weaken_reclaim_grace") { 1 } else { 2 };
+const GRACE: u64 = 2;
 
 /// What a participant announces that pinned itself in `epoch`.
 #[inline(always)]
@@ -24,5 +26,6 @@ pub(super) fn permits_advance(announced: u64, epoch: u64) -> bool {
 
 /// Whether a bag stamped with `stamp` may be freed in `epoch`.
 pub(super) fn is_ripe(stamp: u64, epoch: u64) -> bool {
-    epoch >= stamp + GRACE
+    let grace = if weakened(Weak::ReclaimGrace) { GRACE - 1 } else { GRACE };
+    epoch >= stamp + grace
 }

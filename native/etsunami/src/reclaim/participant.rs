@@ -28,6 +28,7 @@ use super::collector::Shared;
 use super::epoch::{self, IDLE};
 use super::memo::Memo;
 use crate::sync::barrier::light_barrier;
+use crate::sync::weaken::{Weak, weakened};
 use crate::sync::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Backoff, Ordering, UnsafeCell};
 use std::cell::Cell;
 
@@ -158,7 +159,7 @@ impl Participant {
         // Pairs with the heavy barrier of a round. If our announcement comes first, the round
         // sees it and the epoch cannot pass us; if the round comes first, we see all that was
         // unlinked before it and cannot reach what it will free.
-        if !cfg!(feature = "weaken_reclaim_pin") {
+        if !weakened(Weak::ReclaimPin) {
             light_barrier();
         }
     }
@@ -192,7 +193,7 @@ impl Participant {
     /// reachable until then. For the owner, while it is pinned.
     pub fn hold(&self) {
         debug_assert!(self.is_pinned());
-        self.held.set(!cfg!(feature = "weaken_reclaim_hold"));
+        self.held.set(!weakened(Weak::ReclaimHold));
     }
 
     /// Ends a hold with the last guard: everything in the bag has been unlinked by now.
@@ -326,7 +327,7 @@ impl Participant {
         }
         // Acquire: pairs with the Release in `unpin`; the owner's last access is over.
         let idle = self.announced.load(Ordering::Acquire) == IDLE;
-        if !idle && !cfg!(feature = "weaken_reclaim_steal") {
+        if !idle && !weakened(Weak::ReclaimSteal) {
             return self.renounce();
         }
         self.stealing

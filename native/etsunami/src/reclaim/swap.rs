@@ -10,6 +10,7 @@
 //! [`Swap::take`].
 
 use super::Guard;
+use crate::sync::weaken::{Weak, weakened};
 use crate::sync::{Arc, AtomicPtr, Ordering};
 
 /// What a [`Swap`] holds.
@@ -34,7 +35,7 @@ pub fn retire_reference<T: Swapped>(guard: &Guard, reference: Arc<T>) {
     }
     let bytes = reference.bytes();
     let pointer = Arc::into_raw(reference).cast_mut();
-    if cfg!(feature = "weaken_swap_retire") {
+    if weakened(Weak::SwapRetire) {
         // SAFETY: none, on purpose: readers may be using it.
         unsafe { give_up::<T>(pointer.cast()) };
         return;
@@ -77,11 +78,8 @@ impl<T: Swapped> Swap<T> {
     /// retired; nothing is done after the value was taken.
     pub fn replace(&self, guard: &Guard, fresh: Arc<T>) -> Option<Arc<T>> {
         let fresh = Arc::into_raw(fresh).cast_mut();
-        let publish = if cfg!(feature = "weaken_swap_publish") {
-            Ordering::Relaxed
-        } else {
-            Ordering::AcqRel
-        };
+        let publish =
+            if weakened(Weak::SwapPublish) { Ordering::Relaxed } else { Ordering::AcqRel };
         // Release: pairs with the load in `get`: the new value is initialised. Acquire: pairs with
         // the exchange that brought the old one. A value that was taken stays so.
         let swapped = self

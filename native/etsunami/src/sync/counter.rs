@@ -30,6 +30,7 @@
 //! or not at all in the count of objects. The counts of objects and of words are not coupled.
 
 use super::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::weaken::{Weak, weakened};
 use std::ptr::null_mut;
 
 /// How often a sum is collected when writers interfere.
@@ -40,8 +41,9 @@ const ATTEMPTS: usize = if cfg!(loom) { 2 } else { 4 };
 const OBJECT_BITS: u32 = 40;
 
 /// How a sum loads: see the module documentation.
-const LOAD: Ordering =
-    if cfg!(feature = "weaken_counter_load") { Ordering::Relaxed } else { Ordering::Acquire };
+fn load_order() -> Ordering {
+    if weakened(Weak::CounterLoad) { Ordering::Relaxed } else { Ordering::Acquire }
+}
 
 /// How many additions of other threads than the first one a table bears before it makes stripes for
 /// them, where no writers at once are expected. They cost some 10 ns each; the stripes cost a cache
@@ -89,7 +91,7 @@ impl Owner {
     #[cold]
     fn claim(&self, thread: usize) -> bool {
         let owner = &self.0;
-        if cfg!(feature = "weaken_counter_claim") {
+        if weakened(Weak::CounterClaim) {
             owner.store(thread + 1, Ordering::Relaxed);
             return true;
         }
@@ -257,7 +259,7 @@ impl Counters {
     /// The number of objects.
     pub fn objects(&self) -> u64 {
         self.collect(|stripe| {
-            let tally = stripe.tally.load(LOAD);
+            let tally = stripe.tally.load(load_order());
             (tally, objects_in(tally))
         })
     }
@@ -265,7 +267,7 @@ impl Counters {
     /// The number of memory words.
     pub fn words(&self) -> u64 {
         self.collect(|stripe| {
-            let words = stripe.words.load(LOAD);
+            let words = stripe.words.load(load_order());
             (words, words as i64)
         })
     }

@@ -23,6 +23,7 @@ pub mod barrier;
 mod counter;
 mod padded;
 mod prefetch;
+pub(crate) mod weaken;
 
 pub use backoff::{Backoff, stand_back};
 pub use counter::Counters;

@@ -39,6 +39,7 @@ use super::host::host;
 use super::layout::{self, Kind, MAX_WORDS};
 use super::stack::Stack;
 use super::view::{Block, Roots, Term};
+use crate::sync::weaken::{Weak, weakened, weakened_once};
 use crate::sync::word;
 
 /// The greatest arity of a tuple in the VM, and what the header has room for.
@@ -342,8 +343,7 @@ impl ObjectPtr {
     /// # Safety
     /// Nobody uses the object any more, and it is freed once.
     pub unsafe fn free(self) {
-        #[cfg(feature = "leak_one_object")]
-        if leak_this_one() {
+        if weakened_once(Weak::LeakOneObject) {
             return;
         }
         let words = self.words();
@@ -359,10 +359,9 @@ impl ObjectPtr {
             let layout = Layout::array::<u64>(words).unwrap_unchecked();
             std::alloc::dealloc(self.0.as_ptr().cast(), layout);
         }
-        #[cfg(feature = "plant_use_after_free")]
-        // SAFETY: none, on purpose: the object has just been freed.
-        unsafe {
-            _ = self.0.as_ptr().read_volatile();
+        if weakened(Weak::UseAfterFree) {
+            // SAFETY: none, on purpose: the object has just been freed.
+            _ = unsafe { self.0.as_ptr().read_volatile() };
         }
     }
 
@@ -374,15 +373,6 @@ impl ObjectPtr {
         // SAFETY: by the caller's promise.
         unsafe { ObjectPtr::from_addr(raw.expose_provenance()).free() };
     }
-}
-
-/// True once in the life of the process: what a leak is, for the test of the test for leaks.
-#[cfg(feature = "leak_one_object")]
-fn leak_this_one() -> bool {
-    use std::sync::atomic::{AtomicBool, Ordering};
-    static LEAKED: AtomicBool = AtomicBool::new(false);
-    // Relaxed: the exchange alone decides.
-    !LEAKED.swap(true, Ordering::Relaxed)
 }
 
 /// Copies words: a few of them without a call.

@@ -4,6 +4,7 @@ use super::node::{Node, Settled, displace, settle};
 use crate::engine::{Change, Delta, Spot, Word};
 use crate::faults::{self, Point};
 use crate::reclaim::{self, Guard};
+use crate::sync::weaken::{Weak, weakened};
 use crate::sync::{AtomicBool, AtomicU8, Backoff, Ordering, UnsafeCell};
 use std::fmt;
 use std::ptr::NonNull;
@@ -157,11 +158,8 @@ impl Header {
     /// The decision, if there is one.
     pub fn outcome(&self) -> Option<Outcome> {
         // Acquire: pairs with the Release in `decide`.
-        let order = if cfg!(feature = "weaken_batch_decision") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Acquire
-        };
+        let order =
+            if weakened(Weak::BatchDecision) { Ordering::Relaxed } else { Ordering::Acquire };
         match self.decision.load(order) {
             PENDING => None,
             COMMITTED => Some(Outcome::Committed),
@@ -440,7 +438,7 @@ impl<T: BatchTarget> Descriptor<T> {
             faults::pass(Point::Clean);
             let change = match node.settle() {
                 Settled::Decided { visible, loser, committed }
-                    if current == Some(node.word()) || cfg!(feature = "weaken_batch_clean") =>
+                    if current == Some(node.word()) || weakened(Weak::BatchClean) =>
                 {
                     lost = self.dispose(guard, loser, visible, committed);
                     plain(visible)

@@ -2,6 +2,7 @@
 
 use super::descriptor::Header;
 use crate::engine::Word;
+use crate::sync::weaken::{Weak, weakened};
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
 /// What stands in a slot for one entry of a batch. Aligned so that the tag bits of a word that
@@ -94,7 +95,7 @@ impl Node {
     fn visible(&self) -> Word {
         match self.settle() {
             Settled::Decided { visible, .. } => visible,
-            _ if cfg!(feature = "weaken_batch_commit") => self.new_word(),
+            _ if weakened(Weak::BatchCommit) => self.new_word(),
             Settled::Pending | Settled::Plain(_) => self.prev(),
         }
     }

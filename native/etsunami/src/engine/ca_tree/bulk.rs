@@ -15,6 +15,7 @@ use super::route::{Draft, Route};
 use crate::engine::{Delta, OrderSchema, Word};
 use crate::reclaim::{self, Guard};
 use crate::sync::Ordering;
+use crate::sync::weaken::{Weak, weakened};
 
 /// See the module documentation. The words in it stay their owner's until it is published.
 pub struct Bulk<'t, S: OrderSchema, G: Geometry> {
@@ -147,7 +148,7 @@ impl<S: OrderSchema, G: Geometry> Bulk<'_, S, G> {
             let Node::Leaf(leaf) = (unsafe { root.node::<S>(guard) }) else { return false };
             // What replaced a dead leaf was stored into the root before it died.
             let Some(held) = leaf.lock() else { continue };
-            if held.len() > 0 && !cfg!(feature = "weaken_tree_bulk") {
+            if held.len() > 0 && !weakened(Weak::TreeBulk) {
                 return false;
             }
             tree.supersede(&Place::Root, top, held);

@@ -32,6 +32,7 @@ use super::leaf::Leaf;
 use super::node::{Gap, Geometry};
 use crate::engine::OrderSchema;
 use crate::reclaim::Guard;
+use crate::sync::weaken::{Weak, weakened};
 use crate::sync::{AtomicU64, Ordering};
 use std::ptr::with_exposed_provenance_mut;
 
@@ -67,7 +68,7 @@ impl Default for Changes {
 impl Changes {
     /// Begins a change; to be called before its first store that leads past a leaf.
     pub fn begin(&self) -> Restructuring<'_> {
-        if !cfg!(feature = "weaken_tree_begun") {
+        if !weakened(Weak::TreeBegun) {
             // Relaxed: who has seen what the change stores afterwards, with Release, or has heard of
             // it, finds this count as well.
             self.begun.fetch_add(1, Ordering::Relaxed);
@@ -93,7 +94,7 @@ impl Changes {
 
 impl Drop for Restructuring<'_> {
     fn drop(&mut self) {
-        if cfg!(feature = "weaken_tree_begun") {
+        if weakened(Weak::TreeBegun) {
             self.0.begun.fetch_add(1, Ordering::Relaxed);
         }
         // Release: partner of the Acquire load in `point`, which is to find the leaves dead.
@@ -145,8 +146,8 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
         // three loads.
         let done = self.changes.done.load(Ordering::Acquire);
         let begun = self.changes.begun.load(Ordering::Acquire);
-        let quiet = done == begun || cfg!(feature = "weaken_tree_done");
-        let alive = leaf.is_alive() || cfg!(feature = "weaken_tree_pointing");
+        let quiet = done == begun || weakened(Weak::TreeDone);
+        let alive = leaf.is_alive() || weakened(Weak::TreePointing);
         let Some((least, most)) = prefixes.filter(|_| quiet && alive) else { return };
         memo.set(TREE, self.changes.tree());
         memo.set(BEGUN, begun);

@@ -6,6 +6,7 @@ use super::leaf::{Interval, Leaf, Seq, View, tag};
 use super::node::{Entry, prefetch_line};
 use crate::engine::{Direction, OrderSchema, Spot, Word};
 use crate::reclaim::Guard;
+use crate::sync::weaken::{Weak, weakened};
 use crate::sync::{Ordering, fence, stand_back};
 use std::cmp::Ordering as Order;
 
@@ -58,7 +59,7 @@ impl<S: OrderSchema> Leaf<S> {
         let mut waited = false;
         loop {
             let seq = self.peek();
-            if seq.is_dead() && !cfg!(feature = "weaken_tree_dead") {
+            if seq.is_dead() && !weakened(Weak::TreeDead) {
                 return None;
             }
             if !seq.is_locked() && self.take(seq) {
@@ -104,7 +105,7 @@ impl<S: OrderSchema> Leaf<S> {
     fn take(&self, seq: Seq) -> bool {
         let taken = Seq(seq.0 | Seq::LOCK | Seq::EDIT);
         let cas = self.seq().compare_exchange(seq.0, taken.0, Ordering::Acquire, Ordering::Relaxed);
-        if !cfg!(feature = "weaken_tree_fence") {
+        if !weakened(Weak::TreeFence) {
             // Partner: the Acquire fence in `View::holds`.
             fence(Ordering::Release);
         }

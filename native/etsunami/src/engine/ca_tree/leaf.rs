@@ -42,6 +42,7 @@
 
 use super::node::{self, Entry, Fence, Link, Probe};
 use crate::engine::{OrderSchema, Word};
+use crate::sync::weaken::{Weak, weakened};
 use crate::sync::{AtomicI16, AtomicU32, AtomicU64, Ordering, fence};
 use std::iter::repeat_n;
 
@@ -91,7 +92,7 @@ impl Seq {
     #[inline(always)]
     fn still_reads(self, now: Seq) -> bool {
         let ahead = now.turn().wrapping_sub(self.turn());
-        ahead == 0 || (ahead == 1 && (cfg!(feature = "weaken_tree_edit") || now.0 & Seq::EDIT == 0))
+        ahead == 0 || (ahead == 1 && (weakened(Weak::TreeEdit) || now.0 & Seq::EDIT == 0))
     }
 }
 
@@ -432,7 +433,7 @@ impl<'l, S: OrderSchema> View<'l, S> {
     /// Was everything read so far part of this publication?
     #[inline(always)]
     pub fn holds(&self) -> bool {
-        if cfg!(feature = "weaken_tree_validation") {
+        if weakened(Weak::TreeValidation) {
             return true;
         }
         crate::faults::delay();

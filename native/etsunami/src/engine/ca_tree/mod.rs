@@ -99,6 +99,7 @@ pub use shape::Shape;
 
 use crate::engine::{Change, Delta, Direction, OrderSchema, Spot, Word};
 use crate::reclaim::{self, Guard};
+use crate::sync::weaken::{Weak, weakened};
 use crate::sync::{AtomicPtr, Backoff, Counters};
 use finger::Changes;
 use leaf::{Leaf, View};
@@ -259,7 +260,7 @@ impl<S: OrderSchema, G: Geometry> CaTree<S, G> {
             unsafe { Leaf::<S>::from_address(std::ptr::with_exposed_provenance_mut(spot.node)) };
         let Some(held) = leaf.lock() else { return false };
         let found = held.view().word_in(spot.slot) == old;
-        let stays = found && (stays() || cfg!(feature = "weaken_tree_spot"));
+        let stays = found && (stays() || weakened(Weak::TreeSpot));
         if stays {
             held.replace(spot.slot, new);
         }

@@ -12,6 +12,7 @@ use super::codes::Codes;
 use super::node::{self, Fence, Gap, Link, Probe};
 use super::search::{partition, partition_by_key};
 use crate::engine::{Direction, OrderSchema};
+use crate::sync::weaken::{Weak, weakened};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 use std::array::from_fn;
 use std::cmp::Ordering as Order;
@@ -327,7 +328,7 @@ impl<'g, S: OrderSchema> RouteHeld<'g, S> {
 
     /// The node has been replaced.
     pub fn kill(mut self) {
-        self.dead = !cfg!(feature = "weaken_tree_route");
+        self.dead = !weakened(Weak::TreeRoute);
     }
 }
 

@@ -7,6 +7,7 @@ use super::iter::Members;
 use super::trie::Root;
 use super::view::{Dying, Shared, State, View};
 use crate::sync::MutexGuard;
+use crate::sync::weaken::{Weak, weakened};
 
 /// A view in the making. The one who makes it holds the key's lock until it is stored or rolled
 /// back, so a group has one draft at a time.
@@ -99,11 +100,10 @@ impl Draft {
         let (key, slot) = (key_of(number), slot_of(number));
         if key == self.state.tail_key() {
             self.state.tail.live &= !(1 << slot);
-            #[cfg(feature = "weaken_group_slot")]
-            // SAFETY: none: an older view still calls the slot a member. The model must fail.
-            unsafe {
-                self.state.tail.fill(slot, 0)
-            };
+            if weakened(Weak::GroupSlot) {
+                // SAFETY: none: an older view still calls the slot a member. The model must fail.
+                unsafe { self.state.tail.fill(slot, 0) };
+            }
         } else {
             // SAFETY: the draft's maker holds the key's lock, and the trie is its current one.
             unsafe {

@@ -23,6 +23,7 @@ use super::segment::{Segment, State};
 use crate::engine::{Delta, HashSchema, Word};
 use crate::reclaim::Guard;
 use crate::sync::Ordering;
+use crate::sync::weaken::{Weak, weakened};
 
 /// See the module documentation. Dropping it releases everything in it.
 pub struct Bulk<'t, S: HashSchema> {
@@ -149,7 +150,7 @@ impl<S: HashSchema> Bulk<'_, S> {
             spread.free();
             return Err(self);
         }
-        if cfg!(feature = "weaken_hash_bulk") {
+        if weakened(Weak::HashBulk) {
             locked.clear();
         }
         old.hand_over_to_entries([spread.forward(); 2]);
@@ -157,7 +158,7 @@ impl<S: HashSchema> Bulk<'_, S> {
         table.directory.set_spread(spread);
         depths.spread(depth_of(self.level));
         drop(depths);
-        if cfg!(feature = "weaken_hash_bulk") {
+        if weakened(Weak::HashBulk) {
             locked.extend((0..old.buckets()).map(|index| lock_line(old, index)));
         }
         locked.into_iter().for_each(Locked::freeze);

@@ -21,6 +21,7 @@ use super::head::Hash;
 use super::line::Line;
 use crate::engine::{HashSchema, Word};
 use crate::reclaim::Guard;
+use crate::sync::weaken::{Weak, weakened};
 use std::cmp::Ordering;
 
 /// How many buckets ahead a scan asks memory for objects, whose hashes it is going to read.
@@ -173,7 +174,7 @@ impl<S: HashSchema> HashTable<S> {
                 return rest;
             }
             missing = missing.saturating_sub(taken);
-            position = if cfg!(feature = "weaken_hash_cursor") {
+            position = if weakened(Weak::HashCursor) {
                 self.bucket(position, guard).segment.bucket_end(position)
             } else {
                 bucket.segment.bucket_end(position)

@@ -7,6 +7,7 @@ use super::segment::Segment;
 use crate::engine::{Spot, Word};
 use crate::faults;
 use crate::reclaim::Guard;
+use crate::sync::weaken::{Weak, weakened};
 use crate::sync::{Ordering, fence};
 
 /// Where a key stands in a locked bucket.
@@ -91,7 +92,7 @@ impl<'g> Locked<'g> {
         // Acquire: as in `attempt`.
         let locked = head.0 | LOCKED;
         line.head.compare_exchange(head.0, locked, Ordering::Acquire, Ordering::Relaxed).ok()?;
-        let stays = line.word(slot, By::Owner) == old || cfg!(feature = "weaken_hash_spot");
+        let stays = line.word(slot, By::Owner) == old || weakened(Weak::HashSpot);
         if stays {
             line.store(slot, new, Ordering::Release);
         }
@@ -166,7 +167,7 @@ impl<'g> Locked<'g> {
     pub(super) fn insert(&mut self, hash: Hash, word: Word) -> Effect {
         let Some(slot) = self.head.free_slot() else { return self.insert_overflow(hash, word) };
         self.head = self.head.with_tag(slot, hash);
-        if cfg!(feature = "weaken_hash_tag") {
+        if weakened(Weak::HashTag) {
             self.line.store(slot, word, Ordering::Release);
         }
         // Relaxed: who sees the word by its Release store sees the tag.
@@ -179,7 +180,7 @@ impl<'g> Locked<'g> {
     #[inline(never)]
     fn insert_overflow(&mut self, hash: Hash, word: Word) -> Effect {
         self.head = self.head.with_overflow(hash);
-        if !cfg!(feature = "weaken_hash_overflow") {
+        if !weakened(Weak::HashOverflow) {
             // Relaxed: who sees the word or the link by its Release store sees these bits.
             self.line.head.store(self.head.0 | LOCKED, Ordering::Relaxed);
         }
@@ -206,7 +207,7 @@ impl<'g> Locked<'g> {
         if primary {
             self.head = self.head.without_tag(slot);
         }
-        if cfg!(feature = "weaken_hash_untag") && primary {
+        if weakened(Weak::HashUntag) && primary {
             line.head.store(self.head.0 | LOCKED, Ordering::Release);
         }
         line.store(slot, Word::EMPTY, Ordering::Release);

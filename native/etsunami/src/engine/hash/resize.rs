@@ -26,6 +26,7 @@ use super::segment::{Segment, State};
 use super::upkeep::{Depths, Upkeep};
 use crate::engine::HashSchema;
 use crate::reclaim::Guard;
+use crate::sync::weaken::{Weak, weakened};
 use crate::sync::{Backoff, Ordering};
 use std::ops::DerefMut;
 use std::sync::PoisonError;
@@ -81,7 +82,7 @@ impl<S: HashSchema> HashTable<S> {
         segment.hand_over_to(heirs);
         for index in 0..segment.buckets() {
             let locked = lock_line(segment, index);
-            if cfg!(feature = "weaken_hash_freeze") {
+            if weakened(Weak::HashFreeze) {
                 locked.announce_freeze();
             }
             self.copy(&locked, segment);
@@ -209,7 +210,7 @@ impl<S: HashSchema> HashTable<S> {
         for index in (0..segment.buckets()).step_by(2) {
             let [low, high] = [index, index + 1].map(|index| lock_line(segment, index));
             self.copy(&low, segment);
-            if cfg!(feature = "weaken_hash_merge") {
+            if weakened(Weak::HashMerge) {
                 low.announce_freeze();
             }
             self.copy(&high, segment);

@@ -6,6 +6,7 @@ use super::{Heights, SkipList};
 use crate::engine::{Change, Delta, OrderSchema, Word};
 use crate::reclaim::Guard;
 use crate::sync::stand_back;
+use crate::sync::weaken::{Weak, weakened};
 
 /// A node whose lock is taken. Given back when dropped.
 pub(super) struct Held<'g>(Node<'g>);
@@ -48,7 +49,7 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
             stand_back(|| node.is_locked());
         }
         let held = Held(node);
-        (node.word().is_some() || cfg!(feature = "weaken_skip_gone")).then_some(held)
+        (node.word().is_some() || weakened(Weak::SkipGone)).then_some(held)
     }
 
     /// The closure of an update, on a key that is there.
@@ -115,7 +116,7 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
             node.publish(word);
             self.grow(guard, delta);
             crate::faults::delay();
-            if cfg!(feature = "weaken_skip_tower") {
+            if weakened(Weak::SkipTower) {
                 node.unlock();
             }
             self.raise(guard, probe, node, spot);
@@ -150,7 +151,7 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
         crate::faults::delay();
         node.freeze();
         crate::faults::delay();
-        if !cfg!(feature = "weaken_skip_unlink") {
+        if !weakened(Weak::SkipUnlink) {
             let levels = Levels { top: self.top(node.height()), floor: 0 };
             let mut spot = Spot::new(&self.head);
             self.seek(guard, probe, levels, Purpose::Unlink, &mut spot);

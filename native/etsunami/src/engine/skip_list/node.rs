@@ -2,6 +2,7 @@
 
 use crate::engine::Word;
 use crate::reclaim::Guard;
+use crate::sync::weaken::{Weak, weakened};
 use crate::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
@@ -159,7 +160,7 @@ impl<'g> Node<'g> {
 
     /// Freezes the links of a node whose key has been removed, from the highest level down.
     pub fn freeze(self) {
-        let spared = usize::from(cfg!(feature = "weaken_skip_mark"));
+        let spared = usize::from(weakened(Weak::SkipMark));
         self.tower().iter().skip(spared).rev().for_each(Link::mark);
     }
 

@@ -6,6 +6,7 @@ use super::{Heights, MAX_HEIGHT, SkipList};
 use crate::engine::{OrderSchema, Word};
 use crate::reclaim::Guard;
 use crate::sync::Backoff;
+use crate::sync::weaken::{Weak, weakened};
 use std::cmp::Ordering as Order;
 
 /// A key that is searched for, with its prefix.
@@ -115,7 +116,7 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
                 let after = node.next(level, guard);
                 match self.place_of(probe, node) {
                     Place::Before if !after.marked => tower = node.tower(),
-                    Place::Unknown if cfg!(feature = "weaken_skip_unknown") => tower = node.tower(),
+                    Place::Unknown if weakened(Weak::SkipUnknown) => tower = node.tower(),
                     Place::Before | Place::Unknown => {}
                     Place::At(word) => return Some(word),
                     Place::After => {
@@ -179,7 +180,7 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
                     // level the search would go down behind it. Not so a reservation, which stands
                     // on the lowest level alone, where what is before it has been met.
                     (Place::Unknown, Purpose::Unlink)
-                        if node.is_gone() && !cfg!(feature = "weaken_skip_stand") =>
+                        if node.is_gone() && !weakened(Weak::SkipStand) =>
                     {
                         node.freeze();
                     }
@@ -188,7 +189,7 @@ impl<S: OrderSchema, H: Heights> SkipList<S, H> {
                         next = after.node;
                     }
                     (Place::Unknown, Purpose::Spot)
-                        if cfg!(feature = "weaken_skip_reservation") && !node.is_gone() =>
+                        if weakened(Weak::SkipReservation) && !node.is_gone() =>
                     {
                         break;
                     }

@@ -264,7 +264,7 @@ fn record(form: Form, seed: u64) -> Vec<Vec<Event>> {
 }
 
 /// How many histories of each engine.
-#[cfg(not(feature = "weaken_batch_commit"))]
+#[cfg(not(etsunami_weaken))]
 fn histories() -> u64 {
     std::env::var("HISTORIES").map_or(150, |count| count.parse().unwrap())
 }
@@ -292,7 +292,7 @@ fn examine(form: Form, histories: u64) -> (Option<Vec<Vec<Event>>>, f64) {
 }
 
 #[test]
-#[cfg(not(feature = "weaken_batch_commit"))]
+#[cfg(not(etsunami_weaken))]
 fn threads_have_linearizable_histories() {
     for form in KINDS.into_iter().filter(|form| form.is_unique()) {
         let (illegal, overlap) = examine(form, histories());
@@ -303,7 +303,7 @@ fn threads_have_linearizable_histories() {
 
 /// A build whose readers see list inserts before the decision is found out.
 #[test]
-#[cfg(feature = "weaken_batch_commit")]
+#[cfg(etsunami_weaken)]
 fn histories_of_a_broken_commit_are_illegal() {
     for form in KINDS.into_iter().filter(|form| form.is_unique()) {
         assert!(examine(form, 200_000).0.is_some(), "{form:?}");

@@ -3,6 +3,7 @@
 use super::super::hash::fold;
 use super::super::layout::immediate;
 use super::{MAX_KEYS, Shape};
+use crate::sync::weaken::{Weak, weakened};
 use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, UnsafeCell};
 
 /// How far from its home a shape may stand in the index.
@@ -167,11 +168,8 @@ impl<const WORDS: usize, const SLOTS: usize, const SIGHTS: usize> Room<WORDS, SL
         self.needed.store(Self::needed(*used), Ordering::Relaxed);
         let shape = Shape::new(at, keys.len());
         // Release pairs with the Acquire in `find`.
-        let release = if cfg!(feature = "weaken_shape_publish") {
-            Ordering::Relaxed
-        } else {
-            Ordering::Release
-        };
+        let release =
+            if weakened(Weak::ShapePublish) { Ordering::Relaxed } else { Ordering::Release };
         slot.store(hash & !0xffff_ffff | shape.bits(), release);
         Some(shape)
     }
