@@ -30,6 +30,7 @@ test: setup
 
 fmt:
 	@cargo fmt --all
+	@cargo fmt --all --manifest-path benches/Cargo.toml
 	@mix format
 
 # All interleavings, also those of the deliberately weakened protocols.

@@ -43,11 +43,9 @@ defmodule Etsunami.MixProject do
     [
       licenses: ["Apache-2.0"],
       links: %{},
-      # The crates of the benches are never built there, but Cargo.toml names them.
       files:
         ~w(lib mix mix.exs .formatter.exs .cargo native Cargo.toml Cargo.lock rustfmt.toml) ++
-          ~w(README.md CHANGELOG.md ARCHITECTURE.md LICENSE benches/elixir benches/engines) ++
-          ~w(benches/scale)
+          ~w(README.md CHANGELOG.md ARCHITECTURE.md LICENSE benches/elixir)
     ]
   end
 

@@ -9,12 +9,14 @@ if [ "${1:-}" = short ]; then
   options=(--sample-size 10 --warm-up-time 0.2 --measurement-time 0.4 --nresamples 2000)
   form="Short form: 10 samples in 0.4 seconds for each cell."
 fi
-cargo test --locked -p etsunami_engines --lib
-cargo bench --locked -p etsunami_engines --bench engines --no-run
+export CARGO_TARGET_DIR=$PWD/target
+engines=(--locked --manifest-path benches/engines/Cargo.toml)
+cargo test "${engines[@]}" --lib
+cargo bench "${engines[@]}" --bench engines --no-run
 rm -rf target/criterion
 notes=$(mktemp)
 trap 'rm -f "$notes"' EXIT
-version() { awk -v name="$1" '$0 == "name = \"" name "\"" { getline; gsub(/"/, ""); print $3 }' Cargo.lock; }
+version() { awk -v name="$1" '$0 == "name = \"" name "\"" { getline; gsub(/"/, ""); print $3 }' benches/Cargo.lock; }
 {
   echo "$form $(date +%F), $(rustc --version | cut -d' ' -f1,2),"
   echo "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(nproc) cores, load average before the"
@@ -23,9 +25,9 @@ version() { awk -v name="$1" '$0 == "name = \"" name "\"" { getline; gsub(/"/, "
   for crate in papaya scc dashmap crossbeam-skiplist; do printf ' %s %s,' "$crate" "$(version $crate)"; done
   echo " and BTreeMap of the standard library."
 } >"$notes"
-cargo bench --locked -p etsunami_engines --bench engines -- "${options[@]}"
+cargo bench "${engines[@]}" --bench engines -- "${options[@]}"
 echo "Load average after it: $(cut -d' ' -f1-3 /proc/loadavg)." >>"$notes"
-cargo run --quiet --locked -p etsunami_engines --bin report -- target/criterion "$notes" \
+cargo run --quiet "${engines[@]}" --bin report -- target/criterion "$notes" \
   >target/RESULTS.md
 mv target/RESULTS.md benches/RESULTS.md
 sed -n '/^## Rows/,$p' benches/RESULTS.md

@@ -3,5 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo fmt --all --check
+cargo fmt --manifest-path benches/Cargo.toml --all --check
 cargo fmt --manifest-path fuzz/Cargo.toml --check
 mix format --check-formatted

@@ -8,7 +8,7 @@ ci/setup.sh valgrind:valgrind addr2line:binutils
 export CARGO_TARGET_DIR="$PWD/target/profile"
 # Addresses are resolved to lines.
 export CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_PROFILE_RELEASE_STRIP=none
-cargo build --release --locked -p etsunami_engines --bin one_call \
+cargo build --release --locked --manifest-path benches/engines/Cargo.toml --bin one_call \
   --config 'build.rustflags = ["-Crelocation-model=static"]'
 program=$CARGO_TARGET_DIR/release/one_call
 mkdir -p benches/profile

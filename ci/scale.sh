@@ -12,7 +12,7 @@ if command -v musl-gcc >/dev/null && [ -d "$(rustc --print target-libdir --targe
   target=$musl
 fi
 export RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"
-cargo build --release --locked -p etsunami_scale --target "$target"
+CARGO_TARGET_DIR=target cargo build --release --locked --manifest-path benches/scale/Cargo.toml --target "$target"
 mkdir -p target/scale
 cp "target/$target/release/etsunami-scale" target/scale/
 # A program that would look for libraries on the other machine is no use there.
