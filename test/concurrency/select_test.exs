@@ -143,6 +143,50 @@ defmodule Etsunami.Concurrency.SelectTest do
     end
   end
 
+  # Each object that was inserted is deleted by exactly one of those who delete from its key at the
+  # same time, or is still there.
+  for type <- [:bag, :duplicate_bag] do
+    test "objects of one key are deleted once, whoever deletes them (#{type})" do
+      for round <- 1..20 do
+        table = Etsunami.new(:table, [unquote(type), :public])
+        Etsunami.insert(table, for(n <- 1..1_000, do: {:key, -n}))
+
+        sweep = fn spec -> for _ <- 1..20, do: Etsunami.select_delete(table, spec) end
+        all = [{{:key, :_}, [], [true]}]
+        even = [{{:key, :"$1"}, [{:==, {:rem, :"$1", 2}, 0}], [true]}]
+
+        insert = fn first ->
+          for n <- first..(first + 999), do: Etsunami.insert(table, {:key, n})
+          [0]
+        end
+
+        list = fn first ->
+          for n <- first..(first + 999)//50 do
+            Etsunami.insert(table, for(m <- n..(n + 49), do: {:key, m}))
+          end
+
+          [0]
+        end
+
+        take = fn -> for _ <- 1..5, do: length(Etsunami.take(table, :key)) end
+        takes = if rem(round, 2) == 0, do: [take], else: []
+
+        deleted =
+          [fn -> sweep.(all) end, fn -> sweep.(even) end] ++
+            takes ++ [fn -> insert.(1) end, fn -> list.(10_000) end]
+
+        deleted =
+          deleted |> Enum.map(&Task.async/1) |> Task.await_many() |> List.flatten() |> Enum.sum()
+
+        left = Etsunami.lookup(table, :key)
+        assert deleted + length(left) == 3_000
+        assert Etsunami.info(table, :size) == length(left)
+        assert length(Enum.uniq(left)) == length(left)
+        Etsunami.delete(table)
+      end
+    end
+  end
+
   # Runs a function in a process and kills it some microseconds later.
   defp kill_in_the_middle(function, longest) do
     {pid, monitor} = spawn_monitor(function)

@@ -171,6 +171,56 @@ defmodule Etsunami.Parity.SelectTest do
     assert ets.select_delete(table, [{:_, [], [true]}]) == 0
   end
 
+  table_test "deletes by pattern leave a key with many objects in one pass",
+             [types: [:bag, :duplicate_bag]],
+             %{ets: ets, table: table} do
+    empty = ets.info(table, :memory)
+
+    for count <- [1, 2, 16, 17, 64, 65, 300, 2_048, 2_049, 5_000],
+        {part, size} <- [
+          {[{:==, {:rem, :"$1", 2}, 0}], div(count, 2)},
+          {[{:<, :"$1", 200}], min(count, 199)},
+          {[{:>, :"$1", 7}], max(count - 7, 0)},
+          {[], count}
+        ] do
+      objects = for n <- 1..count, do: {:k, {n, 1}, "value"}
+      others = [{:j, {1, 1}, "other"}, {:l, {2, 1}, "other"}, {:l, {4, 1}, "other"}]
+      ets.insert(table, objects)
+      ets.insert(table, others)
+      assert ets.select_delete(table, [{{:k, {:"$1", :_}, :_}, part, [true]}]) == size
+      rest = ets.lookup(table, :k)
+      assert length(rest) == count - size
+      spec = [{{:_, {:"$1", :_}, :_}, part, [true]}]
+      matching = ets.select_count(table, spec)
+      assert ets.select_delete(table, spec) == matching
+      assert ets.lookup(table, :k) == rest
+      # The key takes objects as before.
+      ets.insert(table, {:k, :more, 1})
+      ets.insert(table, {:k, :more, 2})
+      assert ets.lookup(table, :k) == rest ++ [{:k, :more, 1}, {:k, :more, 2}]
+      for {_, n, _} = object <- rest, n < {20, 0}, do: ets.delete_object(table, object)
+      expected = for {_, n, _} = object <- rest, n >= {20, 0}, do: object
+      assert ets.lookup(table, :k) == expected ++ [{:k, :more, 1}, {:k, :more, 2}]
+      ets.match_delete(table, {:k, :_, :_})
+      assert ets.lookup(table, :k) == []
+      ets.match_delete(table, :_)
+      assert {ets.info(table, :size), ets.info(table, :memory)} == {0, empty}
+    end
+  end
+
+  table_test "equal objects go together", [types: [:duplicate_bag]], %{ets: ets, table: table} do
+    for count <- [3, 40, 3_000] do
+      ets.insert(table, for(n <- 1..count, do: {:k, rem(n, 3)}))
+      gone = Enum.count(1..count, &(rem(&1, 3) == 1))
+      assert ets.select_delete(table, [{{:k, 1}, [], [true]}]) == gone
+      rest = for n <- 1..count, rem(n, 3) != 1, do: {:k, rem(n, 3)}
+      assert Enum.sort(ets.lookup(table, :k)) == Enum.sort(rest)
+      ets.delete_object(table, {:k, 0})
+      assert ets.match_delete(table, {:k, 2})
+      assert ets.tab2list(table) == []
+    end
+  end
+
   table_test "match_delete deletes what matches", %{ets: ets, table: table} do
     fill(ets, table)
 

@@ -267,6 +267,31 @@ impl Owned {
         }
     }
 
+    /// The decision to remove the members that have these numbers, if they still are these objects,
+    /// under the key's lock. All of them are in `seen`. Gives how many went.
+    pub(crate) fn remove_members(
+        &self,
+        held: Held,
+        seen: Word,
+        members: &[(u64, ObjectPtr)],
+    ) -> Step<u64> {
+        let current = word_held(held);
+        let is_there = |&(number, object): &(u64, ObjectPtr)| {
+            // SAFETY: the caller holds the key's lock.
+            current == seen || unsafe { group::member(current, number) } == Some(object.addr())
+        };
+        let there = members.iter().filter(|member| is_there(member));
+        let numbers: Vec<u64> = there.map(|&(number, _)| number).collect();
+        // SAFETY: as above; numbers of members in `current`, ascending.
+        match unsafe { self.groups.remove_numbers(current, &numbers) } {
+            Removed::Unchanged => Step::keep(0),
+            Removed::Word { word, objects } => {
+                let change = if word.is_empty() { Change::Remove } else { Change::Put(word) };
+                Step { change, delta: difference(current, word), result: objects as u64 }
+            }
+        }
+    }
+
     /// The decision to replace the member of a number in a duplicate bag, under the key's lock;
     /// none if it has gone. Then the new object still is the caller's.
     pub(crate) fn replace_member(

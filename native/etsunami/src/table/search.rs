@@ -26,7 +26,7 @@ use crate::term::view::Term;
 
 use super::generation::{Engine, Generation};
 use super::groups;
-use super::keys::{GHOST, GROUP, Held, Keys, held, object};
+use super::keys::{GHOST, GROUP, Held, Keys, held, object, word_of};
 use super::ordered::Ordered;
 use super::traverse::position_of;
 use super::{Cursor, Direction, Table};
@@ -87,12 +87,41 @@ pub(super) enum Look {
     Refused,
 }
 
+/// What a search does with the objects that it finds: a closure that looks at them, or more.
+pub(super) trait Visit {
+    /// What ends a search.
+    type Error;
+
+    /// Looks at an object, which has this number among those of its key.
+    fn look(&mut self, object: ObjectPtr, number: u64) -> Result<Look, Self::Error>;
+
+    /// How many objects of one key are looked at, at most, before [`Visit::settle`].
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Does what was put off for the objects looked at since the last call, all of which belong to
+    /// this resolved word of one key. If that gives false, nothing more was done for them: the
+    /// chunk ends before the first of them.
+    fn settle(&mut self, _word: Word) -> Result<bool, Self::Error> {
+        Ok(true)
+    }
+}
+
+impl<E, F: FnMut(ObjectPtr, u64) -> Result<Look, E>> Visit for F {
+    type Error = E;
+
+    #[inline(always)]
+    fn look(&mut self, object: ObjectPtr, number: u64) -> Result<Look, E> {
+        self(object, number)
+    }
+}
+
 /// Where a chunk ended; none at the end of the search.
 pub(super) type Ended<E> = Result<Option<Cursor>, E>;
 
 impl Table {
-    /// Visits objects where a plan says, from a cursor on. `visit` looks at an object, which has
-    /// this number among those of its key; an error ends the search.
+    /// Visits objects where a plan says, from a cursor on. An error ends the search.
     pub(super) fn search<E: From<Error>>(
         &self,
         guard: &Guard,
@@ -100,7 +129,7 @@ impl Table {
         cursor: Cursor,
         direction: Direction,
         quota: &mut Quota,
-        visit: impl FnMut(ObjectPtr, u64) -> Result<Look, E>,
+        visit: impl Visit<Error = E>,
     ) -> Ended<E> {
         let search = Search::<_, true>::new(self, guard, quota, visit)?;
         search.run(access, cursor, direction)
@@ -114,7 +143,7 @@ impl Table {
         cursor: Cursor,
         direction: Direction,
         quota: &mut Quota,
-        visit: impl FnMut(ObjectPtr, u64) -> Result<Look, E>,
+        visit: impl Visit<Error = E>,
     ) -> Ended<E> {
         let search = Search::<_, false>::new(self, guard, quota, visit)?;
         search.run(access, cursor, direction)
@@ -142,7 +171,7 @@ impl<'a, V, const WEIGHED: bool> Search<'a, V, WEIGHED> {
     }
 }
 
-impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E, const WEIGHED: bool> Search<'_, V, WEIGHED> {
+impl<V: Visit<Error = E>, E, const WEIGHED: bool> Search<'_, V, WEIGHED> {
     #[inline]
     fn run(mut self, access: &Access, cursor: Cursor, direction: Direction) -> Ended<E> {
         if self.quota.is_used_up() {
@@ -173,7 +202,7 @@ impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E, const WEIGHED: bool> Search
             return Ok(false);
         }
         faults::pass(Point::Visit);
-        let look = (self.visit)(object, number)?;
+        let look = self.visit.look(object, number)?;
         self.quota.visits = self.quota.visits.saturating_sub(1 + words / WORDS_PER_VISIT);
         self.quota.matches -= usize::from(look == Look::Match);
         Ok(look != Look::Refused)
@@ -189,9 +218,15 @@ impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E, const WEIGHED: bool> Search
                 self.quota.visits = self.quota.visits.saturating_sub(1);
                 Ok(None)
             }
-            Held::Object(object) => Ok((!self.look(object, 0)?).then_some(from)),
+            Held::Object(object) => Ok((!self.alone(object)?).then_some(from)),
             Held::Group(group) => self.group(group, from),
         }
+    }
+
+    /// Looks at the only object of a key; false if it is refused.
+    #[inline(always)]
+    fn alone(&mut self, object: ObjectPtr) -> Result<bool, E> {
+        Ok(self.look(object, 0)? && self.visit.settle(word_of(object))?)
     }
 
     fn group(&mut self, group: Word, from: u64) -> Result<Option<u64>, E> {
@@ -201,11 +236,14 @@ impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E, const WEIGHED: bool> Search
                 return Ok(Some(number));
             }
             let (guard, mut result) = (self.guard, Ok(true));
-            let step = self.quota.step();
+            let step = self.quota.step().min(self.visit.room());
             next = groups::visit_from(group, guard, number, step, &mut |object, number| {
                 result = self.look(object, number);
                 matches!(result, Ok(true))
             });
+            if !self.visit.settle(group)? {
+                return Ok(Some(number));
+            }
             if !result? {
                 return Ok(next);
             }
@@ -215,7 +253,7 @@ impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E, const WEIGHED: bool> Search
 }
 
 /// Ordered tables.
-impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E, const WEIGHED: bool> Search<'_, V, WEIGHED> {
+impl<V: Visit<Error = E>, E, const WEIGHED: bool> Search<'_, V, WEIGHED> {
     fn ranges(
         &mut self,
         tree: &Ordered,
@@ -379,7 +417,7 @@ fn beginning<'k>(
 }
 
 /// Hash tables.
-impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E, const WEIGHED: bool> Search<'_, V, WEIGHED> {
+impl<V: Visit<Error = E>, E, const WEIGHED: bool> Search<'_, V, WEIGHED> {
     fn hashed_keys(&mut self, keys: &[Kept], cursor: Cursor) -> Ended<E> {
         let (first, number) = match cursor {
             Cursor::Position(index) => (index as usize, 0),
@@ -413,7 +451,7 @@ impl<V: FnMut(ObjectPtr, u64) -> Result<Look, E>, E, const WEIGHED: bool> Search
             for &word in &words {
                 // The scan has read the beginning of the object.
                 let next = match lone(word).filter(|_| inside.is_none()) {
-                    Some(object) => (!self.look(object, 0)?).then_some(0),
+                    Some(object) => (!self.alone(object)?).then_some(0),
                     None => self.word(hash, word, from, &inside)?,
                 };
                 if next.is_some() || self.quota.is_used_up() {

@@ -1,8 +1,10 @@
 //! `select` and its family: a program over the objects that its plan finds.
 //!
 //! `select_delete` and `select_replace` look at each object once more under its key's lock, and
-//! decide there: each is atomic per object.
+//! decide there: each is atomic per object. In bags, whose objects never change, `select_delete`
+//! collects the objects of a key that match and removes many of them in one change.
 
+use crate::engine::Word;
 use crate::error::{Error, Stop};
 use crate::matchspec::{
     Access, Machine, Outcome, Part, Plain, Plan, Program, Subject, SystemLimit,
@@ -14,8 +16,9 @@ use crate::term::view::{Term, View};
 
 use super::generation::Step;
 use super::groups;
+use super::keys::Held;
 use super::options::Kind;
-use super::search::{Look, Quota};
+use super::search::{Look, Quota, Visit};
 use super::write::{put_step, remove_step};
 use super::{Cursor, Direction, Draft, Table};
 
@@ -193,45 +196,41 @@ impl Table {
         deleted: &mut u64,
     ) -> Ended {
         let ascending = Direction::Ascending;
-        self.search(guard, access, cursor, ascending, quota, |object, number| {
+        if !self.spec.kind.is_unique() {
+            let found = Vec::new();
+            let sweep = BagSweep { table: self, guard, program, machine, found, deleted };
+            return self.search(guard, access, cursor, ascending, quota, sweep);
+        }
+        self.search(guard, access, cursor, ascending, quota, |object, _| {
             // SAFETY: the guard keeps the object.
             if !program.run_bool(unsafe { self.subject(object) }, machine)? {
                 return Ok(Look::Other);
             }
-            let done = self.delete_matching(guard, program, object, number, machine);
+            let done = self.delete_matching(guard, program, object, machine);
             unless_busy(done, |gone| {
-                *deleted += gone;
-                look(gone > 0)
+                *deleted += u64::from(gone);
+                look(gone)
             })
         })
     }
 
-    /// Deletes an object that matched, if what has its place under the lock matches too. In bags
-    /// this takes all objects that are equal to it, which match as it does.
+    /// Deletes an object that matched, if what has its key under the lock matches too.
     fn delete_matching(
         &self,
         guard: &Guard,
         program: &Program,
         object: ObjectPtr,
-        number: u64,
         machine: &mut Machine,
-    ) -> Result<u64, Failure> {
+    ) -> Result<bool, Failure> {
         let generation = self.generation(guard)?;
         // SAFETY: the guard keeps the object.
         let key = self.key(unsafe { object.element(self.spec.keypos - 1) });
-        let owned = &generation.keys().owned;
-        let unique = self.spec.kind.is_unique();
         self.modify(guard, generation, key, |held| {
-            let Some(current) = groups::member(held, number) else { return Step::keep(Ok(0)) };
+            let Held::Object(current) = held else { return Step::keep(Ok(false)) };
             // SAFETY: the lock keeps it.
             match program.run_bool(unsafe { self.subject(current) }, machine) {
-                Ok(true) if unique => remove_step(held, Ok(1)),
-                Ok(true) => {
-                    let step = owned.remove_equal(held, current);
-                    let gone = -step.delta.objects;
-                    step.with(Ok(gone as u64))
-                }
-                Ok(false) => Step::keep(Ok(0)),
+                Ok(true) => remove_step(held, Ok(true)),
+                Ok(false) => Step::keep(Ok(false)),
                 Err(limit) => Step::keep(Err(limit.into())),
             }
         })?
@@ -301,6 +300,73 @@ impl Table {
             };
             step.with(Ok(true))
         })?
+    }
+}
+
+/// How many objects of a bag's key are looked at before those that match are deleted.
+const SWEPT: usize = 2048;
+
+/// How many of them one change takes, unless it takes them all: the key's lock is held meanwhile.
+const SWEPT_AT_ONCE: usize = 256;
+
+/// The visits of `select_delete` in bags. Objects of bags never change while they are stored, so one
+/// that matched is deleted if it still is a member, without being looked at again.
+struct BagSweep<'a> {
+    table: &'a Table,
+    guard: &'a Guard,
+    program: &'a Program,
+    machine: &'a mut Machine,
+    /// What matched and is not deleted yet: objects of one key, by number.
+    found: Vec<(u64, ObjectPtr)>,
+    deleted: &'a mut u64,
+}
+
+impl BagSweep<'_> {
+    /// Deletes some of what was found, all of which `word` has.
+    fn delete(&mut self, word: Word, found: &[(u64, ObjectPtr)]) -> Result<(), Stop> {
+        let table = self.table;
+        let generation = table.generation(self.guard)?;
+        // SAFETY: the guard keeps the objects.
+        let key = table.key(unsafe { found[0].1.element(table.spec.keypos - 1) });
+        let owned = &generation.keys().owned;
+        *self.deleted += table
+            .modify(self.guard, generation, key, |held| owned.remove_members(held, word, found))?;
+        Ok(())
+    }
+}
+
+impl Visit for BagSweep<'_> {
+    type Error = Failure;
+
+    #[inline(always)]
+    fn look(&mut self, object: ObjectPtr, number: u64) -> Result<Look, Failure> {
+        // SAFETY: the guard keeps the object.
+        let subject = unsafe { self.table.subject(object) };
+        let matches = self.program.run_bool(subject, self.machine)?;
+        if matches {
+            self.found.push((number, object));
+        }
+        Ok(look(matches))
+    }
+
+    fn room(&self) -> usize {
+        SWEPT
+    }
+
+    fn settle(&mut self, word: Word) -> Result<bool, Failure> {
+        if self.found.is_empty() {
+            return Ok(true);
+        }
+        let found = std::mem::take(&mut self.found);
+        let all = found.len() == groups::len(word);
+        let mut parts = found.chunks(if all { found.len() } else { SWEPT_AT_ONCE });
+        let done = parts.try_for_each(|part| self.delete(word, part));
+        self.found = found;
+        self.found.clear();
+        match done {
+            Err(Stop::Busy) => Ok(false),
+            done => Ok(done.map(|()| true)?),
+        }
     }
 }
 

@@ -95,27 +95,43 @@ impl Draft {
         }
     }
 
-    /// Removes a member.
-    pub(super) fn remove(&mut self, number: u64, object: usize, words: usize) {
-        let (key, slot) = (key_of(number), slot_of(number));
-        if key == self.state.tail_key() {
-            self.state.tail.live &= !(1 << slot);
-            if weakened(Weak::GroupSlot) {
+    /// Removes the members of a block that stand in these slots. `words` is told each of them, with
+    /// its number, and gives its memory words.
+    pub(super) fn remove(
+        &mut self,
+        key: u64,
+        slots: u64,
+        mut words: impl FnMut(u64, usize) -> usize,
+    ) {
+        let in_tail = key == self.state.tail_key();
+        let in_trie = || {
+            // SAFETY: the draft's maker holds the key's lock, and the trie is its current one.
+            unsafe { self.state.root.get(key) }
+        };
+        let found = if in_tail { Some(self.state.tail) } else { in_trie() };
+        let Some(leaf) = found else { return };
+        for slot in block::bits(leaf.live & slots) {
+            // SAFETY: as above; the slot is a member.
+            let (number, object) =
+                (block::first_number(key) + u64::from(slot), unsafe { leaf.object(slot) });
+            self.state.words -= words(number, object);
+            self.removed.push((number, object));
+            if self.state.first == object {
+                self.state.first = 0;
+            }
+            if in_tail && weakened(Weak::GroupSlot) {
                 // SAFETY: none: an older view still calls the slot a member. The model must fail.
                 unsafe { self.state.tail.fill(slot, 0) };
             }
-        } else {
-            // SAFETY: the draft's maker holds the key's lock, and the trie is its current one.
-            unsafe {
-                let Some(leaf) = self.state.root.get(key) else { return };
-                let leaf = self.settled(Leaf { live: leaf.live & !(1 << slot), ..leaf });
-                self.state.root.put(&mut self.edit, key, leaf);
-            }
         }
-        self.state.words -= words;
-        self.removed.push((number, object));
-        if self.state.first == object {
-            self.state.first = 0;
+        if in_tail {
+            self.state.tail.live &= !slots;
+            return;
+        }
+        // SAFETY: as above.
+        unsafe {
+            let leaf = self.settled(Leaf { live: leaf.live & !slots, ..leaf });
+            self.state.root.put(&mut self.edit, key, leaf);
         }
     }
 

@@ -82,10 +82,24 @@ impl Index {
         table.numbers(hash).iter().copied().filter(|&number| wanted(number)).collect()
     }
 
-    /// Removes these numbers (ascending) of one hash.
-    pub(super) fn remove(&mut self, hash: u64, numbers: &[u64]) {
-        self.len -= self.table(hash).retain(hash, |number| numbers.binary_search(&number).is_err());
-        self.shrink();
+    /// Removes a number of a hash.
+    pub(super) fn remove(&mut self, hash: u64, number: u64) {
+        self.remove_all(&mut vec![(hash, number)]);
+    }
+
+    /// Removes numbers, each with its hash. What is left of `pairs` means nothing.
+    ///
+    /// Numbers of one hash are removed at once: equal objects share a list, which is walked once.
+    pub(super) fn remove_all(&mut self, pairs: &mut Vec<(u64, u64)>) {
+        let before = pairs.len();
+        pairs.retain(|&(hash, number)| !self.table(hash).remove_single(hash, number));
+        self.len -= before - pairs.len();
+        pairs.sort_unstable();
+        for equal in pairs.chunk_by(|a, b| a.0 == b.0) {
+            let is_one = |number: u64| equal.binary_search_by_key(&number, |pair| pair.1).is_ok();
+            self.len -= self.table(equal[0].0).retain(equal[0].0, |number| !is_one(number));
+        }
+        self.shrink_all();
     }
 
     /// Removes the numbers of one hash from `from` on. Costs what it removes.
@@ -110,6 +124,17 @@ impl Index {
         }
         if let Some(last) = self.tables.pop() {
             self.scatter(last);
+        }
+    }
+
+    /// Merges tables until they are as full as they should be.
+    fn shrink_all(&mut self) {
+        loop {
+            let before = self.tables.len();
+            self.shrink();
+            if self.tables.len() == before {
+                return;
+            }
         }
     }
 
@@ -159,6 +184,18 @@ impl Table {
             return std::slice::from_ref(&entry.number);
         }
         self.several.find(hash, |entry| entry.hash == hash).map_or(&[], |entry| &entry.numbers)
+    }
+
+    /// Removes a number if it is the only one of its hash; false if it is not.
+    fn remove_single(&mut self, hash: u64, number: u64) -> bool {
+        let found = self.single.find_entry(hash, |entry| entry.hash == hash);
+        match found {
+            Ok(found) if found.get().number == number => {
+                found.remove();
+                true
+            }
+            _ => false,
+        }
     }
 
     fn retain(&mut self, hash: u64, mut keep: impl FnMut(u64) -> bool) -> usize {

@@ -21,7 +21,8 @@
 //! for writers only. Costs at `n` members, expected: append with its duplicate check, removal and
 //! membership O(log16 n), where the logarithm counts cache misses; no single change moves more
 //! than one small table of the index, one block and one path. Removing an object that is there `k`
-//! times costs `k` times that: ETS has all equal objects go at once.
+//! times costs `k` times that: ETS has all equal objects go at once. Removing `k` members by their
+//! numbers costs `k` steps in the index, and one path for each of their blocks.
 //!
 //! # Atomicity
 //!

@@ -1,5 +1,6 @@
 //! How groups shrink.
 
+use super::block::{key_of, slot_of};
 use super::draft::Draft;
 use super::iter::Members;
 use super::small::{ARRAY_AGAIN, Small};
@@ -41,6 +42,7 @@ impl<M: Member> Groups<M> {
         }
         let left = before - numbers.len();
         let word = match form {
+            _ if left == 0 => Word::EMPTY,
             Form::View(view) if left > ARRAY_AGAIN => {
                 // SAFETY: by contract.
                 unsafe { self.remove_large(&*view, numbers) }
@@ -51,22 +53,21 @@ impl<M: Member> Groups<M> {
         Removed::Word { word, objects: numbers.len() }
     }
 
+    /// Removes members block by block: each block's path is copied once.
     unsafe fn remove_large(&self, view: &View, numbers: &[u64]) -> Word {
         let mut draft = Draft::of(view);
-        let mut hashed = Vec::with_capacity(numbers.len());
-        for &number in numbers {
-            let Some(object) = view.get(number) else { continue };
-            // SAFETY: by contract of `remove_numbers`, members are alive.
-            let (hash, words) = unsafe { (self.member.hash(object), M::words(object)) };
-            hashed.push((hash, number));
-            draft.remove(number, object, words);
+        let mut hashes = Vec::with_capacity(numbers.len());
+        for block in numbers.chunk_by(|&a, &b| key_of(a) == key_of(b)) {
+            let slots = block.iter().fold(0, |slots, &number| slots | 1 << slot_of(number));
+            draft.remove(key_of(block[0]), slots, |number, object| {
+                // SAFETY: by contract of `remove_numbers`, members are alive.
+                unsafe {
+                    hashes.push((self.member.hash(object), number));
+                    M::words(object)
+                }
+            });
         }
-        // All numbers of one hash at once: equal objects share a list, which is walked once.
-        hashed.sort_unstable();
-        for equal in hashed.chunk_by(|a, b| a.0 == b.0) {
-            let gone: Vec<u64> = equal.iter().map(|&(_, number)| number).collect();
-            draft.index().remove(equal[0].0, &gone);
-        }
+        draft.index().remove_all(&mut hashes);
         draft.finish(Some(view)).into()
     }
 }

@@ -33,7 +33,7 @@ impl<M: Member> Groups<M> {
         let (old_hash, new_hash) = unsafe { (self.member.hash(old), self.member.hash(new)) };
         let mut draft = Draft::of(view);
         draft.replace(number, (old, words.0), (new, words.1));
-        draft.index().remove(old_hash, &[number]);
+        draft.index().remove(old_hash, number);
         draft.index().insert(new_hash, number);
         Some(draft.finish(Some(view)).into())
     }

@@ -132,6 +132,23 @@ fn loom_group_removal_against_reader_of_the_old_view() {
     );
 }
 
+/// Members of two blocks of the trie and of the tail go in one change.
+#[test]
+fn loom_group_removal_of_several_against_reader() {
+    reader_sees_states(
+        6,
+        |slot, word| {
+            // SAFETY: as in `Slot::append`.
+            match unsafe { slot.groups.remove_numbers(word, &[0, 1, 3, 5]) } {
+                Removed::Unchanged => panic!("they were there"),
+                Removed::Word { word, .. } => word,
+            }
+        },
+        |slot, word| appended(slot, word, 6),
+        &[&[0, 1, 2, 3, 4, 5], &[2, 4], &[2, 4, 6]],
+    );
+}
+
 fn replaced(slot: &Slot, word: Word, number: u64, value: u64) -> Word {
     // SAFETY: as in `Slot::append`.
     unsafe { slot.groups.replace(word, number, Object::leak(value)) }.expect("a member")
