@@ -73,6 +73,11 @@ impl Slot {
         Slot { groups: Groups::new(Plain), word, local: collector.register(), collector }
     }
 
+    fn pin(&self) -> Guard {
+        // SAFETY: the groups of this slot are changed under guards of this collector alone.
+        unsafe { self.local.pin_apart() }
+    }
+
     /// Frees the garbage and the collector; gives the word.
     fn tidy(self) -> Word {
         drop((self.local, self.collector));
@@ -82,13 +87,13 @@ impl Slot {
 
     fn set(&mut self, new: Word) {
         // SAFETY: the callers made `new` from the word, which is this thread's alone.
-        unsafe { self.groups.superseded(&self.local.pin(), self.word, new) };
+        unsafe { self.groups.superseded(&self.pin(), self.word, new) };
         self.word = new;
     }
 
     fn undo(&mut self, new: Word) {
         // SAFETY: as in `set`.
-        unsafe { self.groups.rollback(&self.local.pin(), self.word, new) };
+        unsafe { self.groups.rollback(&self.pin(), self.word, new) };
     }
 
     fn appended(&self, value: usize, repeats: Repeats) -> Word {
@@ -101,7 +106,7 @@ impl Slot {
 
     /// Some values in a row, appended while a batch is pending.
     fn appended_in_parts(&self, from: usize, n: usize, repeats: Repeats) -> Word {
-        let (guard, mut word) = (self.local.pin(), self.word);
+        let (guard, mut word) = (self.pin(), self.word);
         let values: Vec<usize> = (from..from + n).map(|value| value * 8 + 8).collect();
         for part in values.chunks(30) {
             // SAFETY: as in `set`.

@@ -209,11 +209,26 @@ impl Local {
         self.slot
     }
 
-    /// Pins this thread.
-    pub fn pin(&self) -> Guard {
+    /// Pins this thread. Not public: a guard protects nothing that is retired in another collector,
+    /// and tables retire in the default one.
+    ///
+    /// ```compile_fail,E0624
+    /// let collector = etsunami::reclaim::Collector::new();
+    /// let guard = collector.register().pin(); // a table would accept it
+    /// ```
+    pub(crate) fn pin(&self) -> Guard {
         // SAFETY: the handle owns the slot, is bound to this thread (`NonNull` is neither `Send`
         // nor `Sync`), and does not give it up while guards are live (see `drop`).
         unsafe { Guard::new(self.slot) }
+    }
+
+    /// Pins this thread, for tests outside of this crate.
+    ///
+    /// # Safety
+    /// The guard is only used for structures that retire their memory in this collector.
+    #[doc(hidden)]
+    pub unsafe fn pin_apart(&self) -> Guard {
+        self.pin()
     }
 
     /// Hands in the open bag, as if it were full.

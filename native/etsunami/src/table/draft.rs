@@ -10,12 +10,19 @@ use crate::term::object::{MAX_ARITY, ObjectPtr, equal_elements, release};
 use crate::term::view::{Roots, Term};
 
 /// The words of a tuple: its element roots, then their blocks (what `term::Buffer` holds after
-/// encoding an object). A draft that has foreign blocks owns their keepers; make it an object at
-/// once, also to throw it away. (The core may discard it instead.)
+/// encoding an object). A draft owns the keepers of its foreign blocks, so it is moved into the call
+/// that takes them over: an insert, or [`Detached::new`]. A draft that is dropped leaks its keepers.
+///
+/// ```compile_fail,E0382
+/// # use etsunami::{reclaim::Guard, table::{Draft, Table}};
+/// fn insert_twice(table: &Table, guard: &Guard, draft: Draft<'_>) {
+///     _ = table.insert(guard, draft);
+///     _ = table.insert(guard, draft); // its keepers would be released twice
+/// }
+/// ```
 ///
 /// Two words, so that it is handed over in registers: three would be stored one by one and copied two
 /// at a time, for which the processor waits.
-#[derive(Clone, Copy)]
 pub struct Draft<'a> {
     first: NonNull<u64>,
     /// The number of words, above the arity.
@@ -103,7 +110,13 @@ impl<'a> Draft<'a> {
     /// Makes the object; the draft is discarded if there is no memory for it.
     #[inline]
     pub(crate) fn make(self, hash: u64) -> Result<ObjectPtr, Error> {
-        self.allocate(hash).inspect_err(|_| self.discard())
+        match self.allocate(hash) {
+            Ok(object) => Ok(object),
+            Err(error) => {
+                self.discard();
+                Err(error)
+            }
+        }
     }
 
     /// Allocates the object, which takes over the keepers; they stay the caller's if it fails.

@@ -215,7 +215,7 @@ impl Owned {
 
     /// True if what the key holds has an object equal to this one, under the key's lock.
     #[inline(always)]
-    pub(crate) fn has(&self, held: Held, draft: Draft<'_>) -> bool {
+    pub(crate) fn has(&self, held: Held, draft: &Draft<'_>) -> bool {
         let hash = || hash_elements(draft.elements(), self.groups.member().seed);
         // SAFETY: the caller holds the key's lock, which keeps the members.
         unsafe {

@@ -87,6 +87,22 @@ impl Table {
         Early { digest: Some(key.digest) }
     }
 
+    /// The current generation; the draft is discarded if the table is gone.
+    #[inline(always)]
+    fn generation_for<'g, 'a>(
+        &self,
+        guard: &'g Guard,
+        draft: Draft<'a>,
+    ) -> Result<(&'g Generation, Draft<'a>)> {
+        match self.generation(guard) {
+            Ok(generation) => Ok((generation, draft)),
+            Err(error) => {
+                draft.discard();
+                Err(error.into())
+            }
+        }
+    }
+
     /// Inserts an object; in `set` and `ordered_set` it replaces the one with its key, in `bag`
     /// an equal object is not stored twice. Atomic.
     #[inline]
@@ -97,7 +113,7 @@ impl Table {
     /// [`Table::insert`] after [`Table::prefetch_key`] of the draft's key, if there has been one.
     #[inline]
     pub fn insert_early(&self, guard: &Guard, draft: Draft<'_>, early: Early) -> Result {
-        let generation = self.generation(guard).inspect_err(|_| draft.discard())?;
+        let (generation, draft) = self.generation_for(guard, draft)?;
         let key = match early.digest {
             Some(digest) => Key { term: draft.element(self.spec.keypos - 1), digest },
             None => self.key_of_draft(&draft),
@@ -183,7 +199,7 @@ impl Table {
             return Ok(());
         }
         let outcome = self.modify(guard, generation, key, |held| {
-            if owned.has(held, draft) {
+            if owned.has(held, &draft) {
                 return Step::keep(Ok(false));
             }
             match draft.allocate(key.digest) {
@@ -215,7 +231,7 @@ impl Table {
 
     /// Inserts an object if its key holds nothing. Atomic. Gives whether it did.
     pub fn insert_new(&self, guard: &Guard, draft: Draft<'_>) -> Result<bool> {
-        let generation = self.generation(guard).inspect_err(|_| draft.discard())?;
+        let (generation, draft) = self.generation_for(guard, draft)?;
         let key = self.key_of_draft(&draft);
         generation.prefetch(guard, key.digest);
         let object = draft.make(key.digest)?;
@@ -273,7 +289,7 @@ impl Table {
 
     /// Deletes the objects that are equal (`=:=`) to the given one. Atomic.
     pub fn delete_object(&self, guard: &Guard, draft: Draft<'_>) -> Result {
-        let generation = self.generation(guard).inspect_err(|_| draft.discard())?;
+        let (generation, draft) = self.generation_for(guard, draft)?;
         let key = self.key_of_draft(&draft);
         let probe = draft.make(key.digest)?;
         let owned = &generation.keys().owned;
