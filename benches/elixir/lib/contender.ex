@@ -8,7 +8,8 @@ defmodule Bench.Contender do
   """
 
   # Loops over a list: their name, the function that is called for each element, its arguments.
-  # `object` is the element, `key` its first component, `extra` the same for all elements.
+  # `object` is the element, `key` its first component, `second` its second one, `extra` the same for
+  # all elements.
   @loops [
     {:lookup, :lookup, [:table, :key]},
     {:member, :member, [:table, :key]},
@@ -19,7 +20,11 @@ defmodule Bench.Contender do
     {:delete_object, :delete_object, [:table, :object]},
     {:match_object, :match_object, [:table, :object]},
     {:update_counter, :update_counter, [:table, :key, :extra]},
-    {:update_element, :update_element, [:table, :key, :extra]}
+    {:update_element, :update_element, [:table, :key, :extra]},
+    {:counters, :update_counter, [:table, :key, :second]},
+    {:counters_or, :update_counter, [:table, :key, :second, {:{}, [], [:default, 0, 0, 0, 0]}]},
+    {:elements, :update_element, [:table, :key, :second]},
+    {:next, :next, [:table, :key]}
   ]
 
   @doc "Makes the module `name` with loops that call `target`; returns its name."
@@ -65,7 +70,8 @@ defmodule Bench.Contender do
   defp loop(target, name, function, arguments) do
     [table, object, rest, extra] = Macro.generate_arguments(4, __MODULE__)
     key = quote do: :erlang.element(1, unquote(object))
-    named = %{table: table, object: object, key: key, extra: extra}
+    second = quote do: :erlang.element(2, unquote(object))
+    named = %{table: table, object: object, key: key, second: second, extra: extra}
     arguments = for argument <- arguments, do: Map.get(named, argument, argument)
     more = for argument <- arguments, argument == extra, do: extra
     unused = for _ <- more, do: quote(do: _)
@@ -84,6 +90,8 @@ defmodule Bench.Contender do
     quote do
       def select(table, spec), do: unquote(target).select(table, spec)
       def select_count(table, spec), do: unquote(target).select_count(table, spec)
+      def select_delete(table, spec), do: unquote(target).select_delete(table, spec)
+      def match_delete(table, pattern), do: unquote(target).match_delete(table, pattern)
       def tab2list(table), do: unquote(target).tab2list(table)
       def foldl(table), do: unquote(target).foldl(fn _object, count -> count + 1 end, 0, table)
       def delete_all_objects(table), do: unquote(target).delete_all_objects(table)

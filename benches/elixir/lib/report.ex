@@ -1,7 +1,7 @@
 defmodule Bench.Report do
   @moduledoc "The result of a run in Markdown: what is broken or lost first."
 
-  alias Bench.{Budgets, Cell, Memory, Shapes}
+  alias Bench.{Budgets, Cell, Memory, Pairs, Shapes}
 
   @doc """
   The whole text.
@@ -19,6 +19,8 @@ defmodule Bench.Report do
       broken(run),
       losing(name, run),
       section("Families", Budgets.table(Budgets.families(run.cells)), run.cells),
+      rows("Kinds of calls and values", name, run.rows, :kinds),
+      mean(run.rows, :kinds),
       rows("What ETS is known to be bad at", name, run.rows, :weak),
       rows("The life of tables", name, run.rows, :lifecycle),
       latency(name, run.latency),
@@ -91,6 +93,14 @@ defmodule Bench.Report do
   defp rows(title, name, rows, section) do
     rows = Enum.filter(rows, &(&1.section == section))
     section(title, table_of_rows(name, rows), rows)
+  end
+
+  defp mean(rows, section) do
+    quotients = for %{section: ^section, result: {:ok, pair}} <- rows, do: pair.quotient
+
+    if quotients == [],
+      do: [],
+      else: "Geometric mean: **#{decimals(Pairs.mean(quotients), 2)}**\n\n"
   end
 
   defp table_of_rows(name, rows) do

@@ -1,10 +1,10 @@
 defmodule Bench.Run do
   @moduledoc "The sections of a whole run, in their order, and the files that it writes."
 
-  alias Bench.{Charts, Contender, Data, HoldRows, Latency, Lifecycle, Load, Machine}
+  alias Bench.{Charts, Contender, Data, HoldRows, Kinds, Latency, Lifecycle, Load, Machine}
   alias Bench.{Matrix, Memory, Plan, Progress, Report, Row, Weak}
 
-  @sections [:matrix, :load, :latency, :lifecycle, :weak, :hold, :memory, :large]
+  @sections [:matrix, :kinds, :load, :latency, :lifecycle, :weak, :hold, :memory, :large]
   @large 10_000_000
 
   @doc "The names of the sections."
@@ -80,6 +80,7 @@ defmodule Bench.Run do
   end
 
   defp section(:matrix, _, both, limits, _), do: %{cells: Matrix.run(Plan.full(), both, limits)}
+  defp section(:kinds, _, both, limits, _), do: %{rows: Kinds.run(both, limits)}
   defp section(:load, _, both, limits, _), do: %{cells: Load.run(both, limits)}
   defp section(:latency, _, both, _, _), do: %{latency: Latency.run(both)}
   defp section(:lifecycle, _, both, limits, _), do: %{rows: Lifecycle.small(both, limits)}
