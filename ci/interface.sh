@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export ETSUNAMI_VM_TERMS=interface
-exec ci/elixir.sh test/{term,map,binary,piece,keeper,asked_key}_test.exs test/parity
+exec ci/elixir.sh test/{term,map,value,binary,piece,keeper,asked_key}_test.exs test/parity

@@ -498,6 +498,12 @@ impl<'e> Env<'e> {
         unsafe { VmTerm::from_raw(sys::enif_make_uint64(self.raw, value)) }
     }
 
+    /// A new reference.
+    pub fn make_ref(self) -> VmTerm<'e> {
+        // SAFETY: as above.
+        unsafe { VmTerm::from_raw(sys::enif_make_ref(self.raw)) }
+    }
+
     /// A float, which has to be finite.
     #[inline]
     pub fn make_float(self, value: f64) -> VmTerm<'e> {

@@ -8,8 +8,8 @@
 //! [`Buffer::mark_irregular`].
 
 use super::layout::{
-    self, IRREGULAR, Kind, MAX_WORDS, NEGATIVE, SORTED, binary_block, block_ref, header,
-    shaped_header,
+    self, IRREGULAR, Kind, MAX_WORDS, NEGATIVE, SORTED, TREE, binary_block, block_ref, header,
+    local_reference_block, shaped_header,
 };
 use super::shape::Shape;
 use super::view::Term;
@@ -78,6 +78,23 @@ impl Buffer {
         }
         self.words.push(word);
         Ok(())
+    }
+
+    /// Appends words: the position of the first.
+    #[inline]
+    pub fn append(&mut self, words: &[u64]) -> Result<usize, TooLarge> {
+        let at = self.words.len();
+        if words.len() > MAX_WORDS - at.min(MAX_WORDS) {
+            return Err(TooLarge);
+        }
+        self.words.try_reserve(words.len()).map_err(|_| TooLarge)?;
+        self.words.extend_from_slice(words);
+        Ok(at)
+    }
+
+    /// Marks a map whose root words the words of a tree follow.
+    pub fn mark_tree(&mut self, block: usize) {
+        self.words[block] |= TREE;
     }
 
     /// Overwrites the words from `at` on.
@@ -163,7 +180,7 @@ impl Buffer {
     pub fn close(&mut self, block: usize) {
         let words = self.words.len() - block;
         let old = self.words[block];
-        self.words[block] = header(layout::count(old), words) | (old & (IRREGULAR | SORTED));
+        self.words[block] = header(layout::count(old), words) | (old & (IRREGULAR | SORTED | TREE));
     }
 
     /// Marks a compound as one that cannot be compared word for word.
@@ -240,6 +257,15 @@ impl Buffer {
         self.words[block] |= IRREGULAR;
         self.words[block + 1..].copy_from_slice(&[hash, vm_word, keeper]);
         self.foreign = true;
+        Ok(())
+    }
+
+    /// Appends a reference of this node, by all words of the VM's term.
+    pub fn local_reference(&mut self, at: usize, words: [u64; 3]) -> Result<(), TooLarge> {
+        let words = local_reference_block(words);
+        let block = self.reserve(words.len())?;
+        self.words[at] = block_ref(Kind::Foreign, block - at);
+        self.words[block..].copy_from_slice(&words);
         Ok(())
     }
 

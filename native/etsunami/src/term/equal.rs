@@ -31,7 +31,8 @@ fn equal_blocks(a: Term, x: u64, b: Term, y: u64) -> bool {
         Kind::Bits => p.head() == q.head() && same_words(p.words(), q.words()),
         Kind::Float => equal_floats(p, q),
         Kind::Integer | Kind::External => p.words() == q.words(),
-        Kind::Foreign => p.head() == q.head() && equal_foreign(a, p, b, q),
+        Kind::Foreign if p.is_irregular() => p.head() == q.head() && equal_foreign(a, p, b, q),
+        Kind::Foreign => same_words(p.words(), q.words()),
         Kind::Tuple | Kind::List | Kind::Map | Kind::Shaped => equal_compounds(a, p, b, q),
     }
 }

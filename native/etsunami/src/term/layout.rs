@@ -17,22 +17,24 @@
 //! | --- | --- | --- |
 //! | `Tuple` | header(arity) | arity root words, blocks of the elements |
 //! | `List` | header(n) | n root words, the tail's root word (`[]` if proper), blocks |
-//! | `Map` | header(n), [`SORTED`] | n keys, n values (root words), blocks |
+//! | `Map` | header(n), [`SORTED`] or [`TREE`] | n keys, n values (root words), the words of a tree, blocks |
 //! | `Shaped` | header([`Shape`]) | n values (root words), blocks: a map whose keys stand in its shape |
 //! | `Float` | the bits of the double | |
 //! | `Integer` | header(limbs), [`NEGATIVE`] | limbs, least significant first, top limb not 0 |
 //! | `Bits` | length in bits | the bytes in memory order, unused bits and bytes 0 |
 //! | `Foreign` | header(subkind) | hash, VM word, keeper (a term that lives in the VM) |
+//! | `Foreign`, a local reference | header(subkind) | the header and two words of the VM's term |
 //! | `Foreign`, a binary | header(subkind) | length in bytes, their address, VM word, keeper |
 //! | `External` | header(bytes) | external term format of a pid or port of another node |
 //!
 //! A `header` holds the count in its low 32 bits and the words of the whole block, nested blocks
-//! and header included, in bits 32..62; bit 62 is [`NEGATIVE`] or [`SORTED`], bit 63 is
-//! [`IRREGULAR`].
+//! and header included, in bits 32..61; bit 61 is [`TREE`], bit 62 is [`NEGATIVE`] or [`SORTED`], bit 63
+//! is [`IRREGULAR`].
 //!
 //! Map keys: inside a *key* they stand in the exact term order (all integers before all floats),
 //! and the map is flagged [`SORTED`]; elsewhere in the VM's own order, which is the same for equal
-//! maps of one VM run. There, a map whose keys are atoms may be `Shaped`, in the same order, or not:
+//! maps of one VM run. There, a large map may keep the tree that the VM has made of its keys: a word
+//! with the number of nodes, and a word for each, of which this crate knows nothing more. And a map whose keys are atoms may be `Shaped`, in the same order, or not:
 //! equal maps may differ in that. In keys no map is. Small integers are those of the VM: 60 bits. `Integer` blocks hold only what
 //! does not fit. A list is one block for all its cells. `Bits` of the root level hold binaries of
 //! any size.
@@ -94,6 +96,9 @@ pub enum Foreign {
     Binary = 2,
     /// Anything this release of the library does not know (a native record, say).
     Other = 3,
+    /// A reference of this node that has no memory elsewhere: the block has all words of the VM's
+    /// term, and nothing keeps it. It is regular: equal references have equal words.
+    LocalReference = 4,
 }
 
 impl Foreign {
@@ -104,6 +109,7 @@ impl Foreign {
             0 => Foreign::Reference,
             1 => Foreign::Fun,
             2 => Foreign::Binary,
+            4 => Foreign::LocalReference,
             _ => Foreign::Other,
         }
     }
@@ -118,6 +124,8 @@ pub const NEGATIVE: u64 = 1 << 62;
 /// Set in a `Map` header if the keys stand in the exact term order. Every map inside a key has it,
 /// so comparing keys never has to sort.
 pub const SORTED: u64 = 1 << 62;
+/// Set in a `Map` header if the words of a tree follow the root words. Never inside a key.
+pub const TREE: u64 = 1 << 61;
 /// The most words of one encoded object (1 GiB). Beyond it: `system_limit`.
 pub const MAX_WORDS: usize = 1 << 27;
 
@@ -169,7 +177,14 @@ pub fn count(header: u64) -> usize {
 /// The words of the whole block of a header.
 #[inline(always)]
 pub fn block_words(header: u64) -> usize {
-    ((header >> 32) & 0x3fff_ffff) as usize
+    ((header >> 32) & 0x1fff_ffff) as usize
+}
+
+/// The block of a local reference, of the words of the VM's term.
+#[inline(always)]
+pub fn local_reference_block(words: [u64; 3]) -> [u64; 4] {
+    let [head, first, second] = words;
+    [header(Foreign::LocalReference as usize, 4), head, first, second]
 }
 
 /// The tags of immediates, as OTP 25 to 29 lays them out on 64 bits.

@@ -48,7 +48,7 @@ fn of_block(block: Block) -> u8 {
         Kind::Float | Kind::Integer => NUMBER,
         Kind::Bits => BITS,
         Kind::Foreign => match Foreign::of(block.head()) {
-            Foreign::Reference => REFERENCE,
+            Foreign::Reference | Foreign::LocalReference => REFERENCE,
             Foreign::Fun => FUN,
             Foreign::Binary => BITS,
             Foreign::Other => OTHER,

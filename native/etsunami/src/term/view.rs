@@ -11,6 +11,9 @@ use super::layout::{self, Foreign, IRREGULAR, Kind, NEGATIVE, SORTED, immediate}
 use super::shape::Shape;
 use crate::sync::word;
 
+/// The tag of the VM's pointers to terms in memory that are no list cells.
+const BOXED: u64 = 0b10;
+
 /// A term: a pointer to its root word. The blocks stand behind it, at the distance it tells.
 #[derive(Clone, Copy)]
 pub struct Term<'a> {
@@ -67,7 +70,7 @@ pub enum View<'a> {
 /// The words of a foreign block.
 #[derive(Clone, Copy, Debug)]
 pub struct ForeignView {
-    /// The subkind.
+    /// The subkind; a local reference is shown as a reference.
     pub what: Foreign,
     /// The VM's hash of the term, the length in bytes of a binary.
     pub hash: u64,
@@ -276,6 +279,12 @@ impl<'a> Block<'a> {
     pub(super) fn foreign(self) -> ForeignView {
         let words = self.words();
         let what = Foreign::of(words[0]);
+        if what == Foreign::LocalReference {
+            // A boxed term of the VM: it begins with its header.
+            let word = self.first.wrapping_add(1).expose_provenance() as u64 | BOXED;
+            let hash = words[2] ^ words[3];
+            return ForeignView { what: Foreign::Reference, hash, word, keeper: 0 };
+        }
         let word = if what == Foreign::Binary { 3 } else { 2 };
         ForeignView { what, hash: words[1], word: words[word], keeper: words[word + 1] }
     }

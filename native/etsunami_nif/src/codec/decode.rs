@@ -13,7 +13,8 @@
 use std::cell::Cell;
 
 use etsunami::term::layout::{
-    Foreign, Kind, NEGATIVE, block_ref, block_words, count, distance, immediate, is_immediate,
+    Foreign, Kind, NEGATIVE, SORTED, TREE, block_ref, block_words, count, distance, immediate,
+    is_immediate,
 };
 use etsunami::term::object::{Mutable, ObjectPtr};
 use etsunami::term::shape::Shape;
@@ -22,7 +23,8 @@ use etsunami::term::view::{Roots, Term};
 
 use super::{external, piece};
 use crate::vm::{Env, VmTerm};
-use crate::vm_terms::{held_binary, layout, make, tags};
+use crate::vm_terms::layout::BOXED;
+use crate::vm_terms::{Layout, held_binary, layout, make, tags};
 
 /// Elements of an object that are copied without an allocation.
 const INLINE: usize = 32;
@@ -245,6 +247,8 @@ fn parts_of<'a>(root: u64, at: *const u64) -> &'a [u64] {
 struct Decoder<'e> {
     env: Env<'e>,
     portable: bool,
+    /// Parts of what is too large for one piece are made in pieces.
+    pieces: Option<Layout>,
     /// The stack; on loan from the thread once something stands on it.
     words: Vec<u64>,
 }
@@ -268,7 +272,13 @@ impl Drop for Decoder<'_> {
 
 impl<'e> Decoder<'e> {
     fn new(env: Env<'e>) -> Decoder<'e> {
-        Decoder { env, portable: tags::portable(), words: Vec::new() }
+        Decoder { env, portable: tags::portable(), pieces: layout(), words: Vec::new() }
+    }
+
+    fn without_pieces(env: Env<'e>) -> Decoder<'e> {
+        let mut decoder = Decoder::new(env);
+        decoder.pieces = None;
+        decoder
     }
 
     fn borrow_stack(&mut self) {
@@ -294,18 +304,19 @@ impl<'e> Decoder<'e> {
         if is_immediate(root) {
             return tags::export(self.env, root);
         }
-        if let Some(layout) = layout() {
-            let other = |kind, block| self.part(kind, block);
-            // SAFETY: a well-formed root word, loaded once; its blocks do not change.
-            let made = unsafe { piece::term(layout, self.env, root, at, other) };
-            if let Some(made) = made {
-                return made;
-            }
-        }
-        if let Some(made) = self.block(root, at) {
+        if let Some(made) = self.piece(root, at).or_else(|| self.block(root, at)) {
             return made;
         }
         self.nested(root, at)
+    }
+
+    /// A term in one piece, if that is known to be possible.
+    #[inline(always)]
+    fn piece(&self, root: u64, at: *const u64) -> Option<VmTerm<'e>> {
+        let layout = self.pieces?;
+        let other = |kind, block| self.part(kind, block);
+        // SAFETY: a well-formed root word, loaded once; its blocks do not change.
+        unsafe { piece::term(layout, self.env, root, at, other) }
     }
 
     /// A compound with parts that have to be made first.
@@ -318,7 +329,8 @@ impl<'e> Decoder<'e> {
     fn part(&self, kind: Kind, block: *const u64) -> VmTerm<'e> {
         // As if a root word stood just before the block.
         let (root, from) = (block_ref(kind, 1), block.wrapping_sub(1));
-        let nested = || Decoder::new(self.env).nested(root, from);
+        // In turn without pieces, so that this does not go deeper.
+        let nested = || Decoder::without_pieces(self.env).nested(root, from);
         self.block(root, from).unwrap_or_else(nested)
     }
 
@@ -352,7 +364,7 @@ impl<'e> Decoder<'e> {
             }
             // SAFETY: the word at stack position `i` was loaded from this root position.
             let at = unsafe { frame.roots.add(i - frame.base) };
-            match self.block(root, at) {
+            match self.piece(root, at).or_else(|| self.block(root, at)) {
                 Some(term) => self.words[i] = term.word(),
                 None => return Some(self.open(root, at)),
             }
@@ -389,15 +401,34 @@ impl<'e> Decoder<'e> {
     fn make(&self, kind: Kind, roots: *const u64, words: &[u64]) -> VmTerm<'e> {
         let words = terms(words);
         match kind {
-            Kind::Tuple => self.env.make_tuple(words),
+            Kind::Tuple => make::tuple(self.env, words),
             // SAFETY: the header stands before the root words of a block.
             Kind::Shaped => self.map(unsafe { Shape::of_header(*roots.sub(1)) }, words),
-            Kind::Map => {
-                let (keys, values) = words.split_at(words.len() / 2);
-                self.env.make_map(keys, values).expect("keys that differ")
-            }
+            // SAFETY: likewise.
+            Kind::Map => unsafe { self.own_keys(*roots.sub(1), roots, words) },
             _ => self.list(words),
         }
+    }
+
+    /// A map with its own keys, whose header is `head` and whose root words start at `roots`.
+    ///
+    /// # Safety
+    /// They are those of a well-formed block.
+    unsafe fn own_keys(&self, head: u64, roots: *const u64, words: &[VmTerm<'e>]) -> VmTerm<'e> {
+        let (keys, values) = words.split_at(words.len() / 2);
+        let made = match layout() {
+            // SAFETY: the number of nodes and the nodes stand behind the root words; a tree was read
+            // from a map with these keys.
+            Some(layout) if head & TREE != 0 => Some(unsafe {
+                let count = roots.add(words.len());
+                let nodes = std::slice::from_raw_parts(count.add(1), *count as usize);
+                make::large_map(layout, self.env, nodes, keys, values)
+            }),
+            // In the VM's order as well.
+            _ if head & SORTED == 0 => make::flat_map(self.env, VmTerm::words(keys), values),
+            _ => None,
+        };
+        made.unwrap_or_else(|| self.env.make_map(keys, values).expect("keys that differ"))
     }
 
     /// A map that shares its keys. They are atoms, in the VM's order.
@@ -410,12 +441,7 @@ impl<'e> Decoder<'e> {
     /// The last word is the tail.
     fn list(&self, words: &[VmTerm<'e>]) -> VmTerm<'e> {
         let (&tail, heads) = words.split_last().expect("a list's tail");
-        let proper =
-            if self.portable { self.env.is_nil(tail) } else { tail.word() == immediate::NIL };
-        if proper {
-            return self.env.make_list(heads);
-        }
-        heads.iter().rev().fold(tail, |tail, &head| self.env.make_cell(head, tail))
+        make::list(self.env, heads, tail)
     }
 
     fn leaf(&self, kind: Kind, head: u64, block: *const u64) -> VmTerm<'e> {
@@ -423,7 +449,7 @@ impl<'e> Decoder<'e> {
         // kind and first word promise.
         unsafe {
             match kind {
-                Kind::Float => self.env.make_float(f64::from_bits(head)),
+                Kind::Float => make::float(self.env, head),
                 Kind::Integer => {
                     let limbs = std::slice::from_raw_parts(block.add(1), count(head));
                     self.integer(head & NEGATIVE != 0, limbs)
@@ -431,7 +457,8 @@ impl<'e> Decoder<'e> {
                 Kind::Bits => {
                     let bits = head as usize;
                     let bytes = std::slice::from_raw_parts(block.add(1).cast(), bits.div_ceil(8));
-                    self.bits(bits, bytes)
+                    make::short_binary(self.env, bits, block.add(1))
+                        .unwrap_or_else(|| self.bits(bits, bytes))
                 }
                 Kind::Foreign => self.foreign(head, block),
                 _ => {
@@ -448,6 +475,9 @@ impl<'e> Decoder<'e> {
         // SAFETY: such a block's words. What they refer to is kept alive by whoever shows the block,
         // or is the caller's own.
         unsafe {
+            if Foreign::of(head) == Foreign::LocalReference {
+                return self.env.copy(VmTerm::from_word(block.add(1) as u64 | BOXED));
+            }
             if Foreign::of(head) != Foreign::Binary {
                 return self.env.copy(VmTerm::from_word(*block.add(2)));
             }
@@ -461,6 +491,9 @@ impl<'e> Decoder<'e> {
     }
 
     fn integer(&self, negative: bool, limbs: &[u64]) -> VmTerm<'e> {
+        if let Some(made) = make::big_integer(self.env, negative, limbs) {
+            return made;
+        }
         if let &[limb] = limbs {
             if !negative {
                 return self.env.make_uint64(limb);

@@ -24,16 +24,21 @@ use std::ops::{Deref, DerefMut};
 
 use etsunami::term::buffer::{Buffer, TooLarge};
 use etsunami::term::host::host;
-use etsunami::term::layout::{Foreign, Kind, MAX_WORDS, distance, header, is_immediate};
+use etsunami::term::layout::{
+    Foreign, Kind, MAX_WORDS, TREE, count, distance, header, is_immediate,
+};
 use etsunami::term::shape::{MAX_KEYS, Shape};
 use etsunami::term::stack::Stack;
 
+pub use super::direct::Role;
+use super::direct::{DEPTH, Direct, Limited, Room, Way};
 use super::foreign::{self, Kept};
 use super::{external, sort};
 use crate::budget;
 use crate::error::{BADARG, Raise, SYSTEM_LIMIT};
 use crate::vm::{Env, VmTerm};
 use crate::vm_terms::held_binary::{self, COPIED, Held, LONG_SLICE};
+use crate::vm_terms::large_map::{LargeMap, Sink};
 use crate::vm_terms::{Interface, Reader, layout, make, tags};
 
 /// Why a term was not encoded. Nothing is kept, the buffer's contents are worthless.
@@ -72,15 +77,6 @@ pub enum Keep {
     Retain,
 }
 
-/// What a term is encoded for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Role {
-    /// Canonical: compared and hashed as a key.
-    Key,
-    /// Everything else.
-    Value,
-}
-
 /// Encodes an object: a tuple that has an element at `keypos` (from 1), the key. The buffer then
 /// holds one root word for each element, and their blocks. Gives the arity.
 pub fn encode_object<'e>(
@@ -90,14 +86,36 @@ pub fn encode_object<'e>(
     keep: Keep,
     buffer: &mut Buffer,
 ) -> Result<usize, Failure> {
+    encode_object_by(First::Direct, env, term, keypos, keep, buffer)
+}
+
+/// What is tried first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum First {
+    /// The walk that needs no explicit stack ([`super::direct`]).
+    Direct,
+    /// The general walk, for an object of which the other one is known to fail.
+    General,
+}
+
+/// [`encode_object`], beginning with this walk.
+pub fn encode_object_by<'e>(
+    first: First,
+    env: Env<'e>,
+    term: VmTerm<'e>,
+    keypos: usize,
+    keep: Keep,
+    buffer: &mut Buffer,
+) -> Result<usize, Failure> {
     match layout() {
-        Some(layout) => object_by(layout, env, term, keypos, keep, buffer),
-        None => object_by(Interface, env, term, keypos, keep, buffer),
+        Some(layout) => object_by(layout, first, env, term, keypos, keep, buffer),
+        None => object_by(Interface, first, env, term, keypos, keep, buffer),
     }
 }
 
 fn object_by<'e>(
     reader: impl Reader,
+    first: First,
     env: Env<'e>,
     term: VmTerm<'e>,
     keypos: usize,
@@ -106,6 +124,9 @@ fn object_by<'e>(
 ) -> Result<usize, Failure> {
     let elements = reader.tuple(env, term).filter(|elements| elements.len() >= keypos);
     let elements = elements.ok_or(Failure::NotAnObject)?;
+    if first == First::Direct && object_directly(reader, env, elements, keypos, buffer).is_some() {
+        return Ok(elements.len());
+    }
     buffer.clear();
     let mut encoder = Encoder::new(reader, env, buffer, keep);
     encoder.check(elements.len())?;
@@ -117,6 +138,34 @@ fn object_by<'e>(
     }
     encoder.finish();
     Ok(elements.len())
+}
+
+/// Encodes an object without the general walk, if it needs nothing of it.
+fn object_directly<'e>(
+    reader: impl Reader,
+    env: Env<'e>,
+    elements: &[u64],
+    keypos: usize,
+    buffer: &mut Buffer,
+) -> Option<()> {
+    let mut direct = direct(reader, buffer)?;
+    direct.room.append(elements)?;
+    for (at, &word) in elements.iter().enumerate() {
+        if !is_immediate(word) {
+            let role = if at + 1 == keypos { Role::Key } else { Role::Value };
+            // SAFETY: an element's word is a term of the call.
+            let element = unsafe { VmTerm::from_word(word) };
+            direct.block(Way { reader, env, role }, at, element, DEPTH)?;
+        }
+    }
+    direct.room.finish();
+    Some(())
+}
+
+/// A walk without explicit stack, into an empty buffer, where immediates need not be translated.
+fn direct<'b>(reader: impl Reader, buffer: &'b mut Buffer) -> Option<Direct<Limited<'b>>> {
+    let limit = if budget::on_normal_scheduler() { budget::INDIVISIBLE_WORDS } else { MAX_WORDS };
+    (!reader.translates()).then(|| Direct { room: Limited::new(buffer, limit) })
 }
 
 /// The words of a short object whose elements are all immediates: it is its own encoding, where
@@ -155,6 +204,9 @@ fn term_by(
     keep: Keep,
     buffer: &mut Buffer,
 ) -> Result<(), Failure> {
+    if term_directly(reader, env, term, role, buffer).is_some() {
+        return Ok(());
+    }
     buffer.clear();
     let mut encoder = Encoder::new(reader, env, buffer, keep);
     encoder.buffer.reserve(1)?;
@@ -162,6 +214,23 @@ fn term_by(
     encoder.root(0, role)?;
     encoder.finish();
     Ok(())
+}
+
+/// Encodes a term without the general walk, if it needs nothing of it.
+fn term_directly(
+    reader: impl Reader,
+    env: Env,
+    term: VmTerm,
+    role: Role,
+    buffer: &mut Buffer,
+) -> Option<()> {
+    let mut direct = direct(reader, buffer)?;
+    direct.room.append(&[term.word()])?;
+    if !is_immediate(term.word()) {
+        direct.block(Way { reader, env, role }, 0, term, DEPTH)?;
+    }
+    direct.room.finish();
+    Some(())
 }
 
 /// A buffer on loan from the calling thread, so that repeated encoding allocates nothing.
@@ -246,6 +315,28 @@ struct Encoder<'e, 'b, R: Reader> {
     kept: Stack<u64, 4>,
 }
 
+/// A large map that is read: keys go to `next`, their values behind all keys, and the nodes, if they
+/// are kept, behind these.
+struct Tree<'b> {
+    buffer: &'b mut Buffer,
+    next: usize,
+    count: usize,
+    keeps_tree: bool,
+}
+
+impl Sink for Tree<'_> {
+    fn node(&mut self, node: u64) -> Option<()> {
+        if self.keeps_tree { self.buffer.push(node).ok() } else { Some(()) }
+    }
+
+    #[inline(always)]
+    fn pair(&mut self, key: u64, value: u64) {
+        self.buffer.set(self.next, key);
+        self.buffer.set(self.next + self.count, value);
+        self.next += 1;
+    }
+}
+
 impl<'e, 'b, R: Reader> Encoder<'e, 'b, R> {
     fn new(reader: R, env: Env<'e>, buffer: &'b mut Buffer, keep: Keep) -> Encoder<'e, 'b, R> {
         Encoder {
@@ -303,13 +394,16 @@ impl<'e, 'b, R: Reader> Encoder<'e, 'b, R> {
         Ok(None)
     }
 
-    /// The frame of the compound that has just been opened at a root position: its root words are
-    /// the last in the buffer.
+    /// The frame of the compound that has just been opened at a root position: its root words, and
+    /// the tree of a map, are the last in the buffer.
     #[inline]
     fn frame(&self, at: usize) -> Frame {
         let words = self.buffer.words();
         let block = at + distance(words[at]);
-        Frame { at: at as u32, next: block as u32 + 1, end: words.len() as u32, irregular: 0 }
+        let head = words[block];
+        let tree = Kind::of(words[at]) == Kind::Map && head & TREE != 0;
+        let end = if tree { block + 1 + 2 * count(head) } else { words.len() };
+        Frame { at: at as u32, next: block as u32 + 1, end: end as u32, irregular: 0 }
     }
 
     fn close(&mut self, frame: Frame, role: Role) {
@@ -379,6 +473,11 @@ impl<'e, 'b, R: Reader> Encoder<'e, 'b, R> {
             REGULAR
         } else if let Some(bytes) = reader.binary(env, term) {
             self.binary(at, term, bytes, role)
+        } else if let Some(words) = reader.local_reference(term) {
+            self.buffer.local_reference(at, words)?;
+            REGULAR
+        } else if let Some(map) = reader.large_map(term) {
+            self.large_map(at, term, map, role)
         } else if let Some(pairs) = env.map_size(term) {
             self.map(at, term, pairs, role)
         } else if env.is_number(term) {
@@ -433,6 +532,37 @@ impl<'e, 'b, R: Reader> Encoder<'e, 'b, R> {
             self.buffer.set(block + 1 + count + i, value.word());
         }
         Ok(self.opened(block, role == Role::Key))
+    }
+
+    /// A map that is a tree, which a value keeps.
+    #[inline(never)]
+    fn large_map(
+        &mut self,
+        at: usize,
+        term: VmTerm<'e>,
+        map: LargeMap<'_>,
+        role: Role,
+    ) -> Result<Step, Failure> {
+        let count = map.pairs();
+        self.check(3 * count)?;
+        let block = self.buffer.open_map(at, count)?;
+        let keeps_tree = role == Role::Value;
+        if keeps_tree {
+            self.buffer.reserve(1)?;
+        }
+        let mut tree = Tree { buffer: self.buffer, next: block + 1, count, keeps_tree };
+        let whole = map.read(&mut tree).is_some() && tree.next == block + 1 + count;
+        if !whole {
+            self.buffer.truncate(block);
+            return self.map(at, term, count, role);
+        }
+        if keeps_tree {
+            let first = block + 1 + 2 * count;
+            let nodes = self.buffer.words().len() - first - 1;
+            self.buffer.set(first, nodes as u64);
+            self.buffer.mark_tree(block);
+        }
+        Ok(Step::Open)
     }
 
     /// A map of a few pairs, whose keys are shared if they may be.

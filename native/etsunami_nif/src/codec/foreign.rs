@@ -138,7 +138,7 @@ pub fn close_idle() {
 pub fn keep(what: Foreign, term: VmTerm) -> Kept {
     let stripe = &KEEPERS[stripe()];
     let (slot, capacity) = match what {
-        Foreign::Reference => (&stripe.references, REFERENCES_PER_KEEPER),
+        Foreign::Reference | Foreign::LocalReference => (&stripe.references, REFERENCES_PER_KEEPER),
         Foreign::Fun | Foreign::Other | Foreign::Binary => (&stripe.funs, FUNS_PER_KEEPER),
     };
     lock(slot).keep(slot, term, capacity)

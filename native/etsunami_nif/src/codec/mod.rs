@@ -4,7 +4,8 @@
 //! - [`sort`]: maps inside keys get their canonical order;
 //! - [`decode`]: an encoded term becomes a term of the VM;
 //! - [`piece`]: small nested terms, in one piece;
-//! - [`quick`]: small terms become words on the stack;
+//! - [`direct`]: terms become words by functions that call each other;
+//! - [`quick`]: small terms do so on the stack;
 //! - [`key`]: a key that is looked up, by either encoder;
 //! - [`bounds`]: so do the ends of ranges, which may hold what is no term;
 //! - [`pattern`]: the head of a specification that need not be compiled;
@@ -16,6 +17,7 @@
 pub mod atom_text;
 pub mod bounds;
 pub mod decode;
+pub mod direct;
 pub mod encode;
 pub mod external;
 pub mod foreign;

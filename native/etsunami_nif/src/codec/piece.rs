@@ -10,13 +10,14 @@
 //! large for one piece is left to the general way ([`super::decode`]).
 
 use etsunami::term::layout::{
-    Kind, NEGATIVE, block_ref, block_words, count, distance, immediate, is_immediate,
+    Foreign, Kind, NEGATIVE, SORTED, TREE, block_ref, block_words, count, distance, immediate,
+    is_immediate,
 };
-use etsunami::term::shape::Shape;
+use etsunami::term::shape::{MAX_KEYS, Shape};
 
 use crate::vm::{Env, VmTerm};
-use crate::vm_terms::heap;
 use crate::vm_terms::layout::{BOXED, CELL, Layout, Written, tuple_header};
+use crate::vm_terms::{heap, large_map};
 
 /// The tuple with these root words, which were loaded from `first` on; `other` makes, of a block and
 /// its kind, what is not made here. `None` if it is too large.
@@ -119,8 +120,9 @@ unsafe fn room_of_all(layout: Layout, roots: &[u64], first: *const u64) -> usize
 
 /// Words that suffice for the block of a root word; 0 if nothing of it is written here.
 ///
-/// Twice the words of the encoding: with `n` elements a tuple takes `1 + n`, a list `2 n` and a map of
-/// a shape `2 n + 4`, where root word and block have `2 + n` or `3 + n`; a float takes 2 as there, a
+/// Twice the words of the encoding: with `n` elements a tuple takes `1 + n`, a list `2 n`, a map of a
+/// shape `2 n + 4`, one with its own keys as many, and a tree `3 n` and two for each node, where root word
+/// and block have at least `2 + n`, and maps with their own keys `2 + 2 n`; a float takes 2 as there, a
 /// big integer as many as there, and a short binary one more than there.
 ///
 /// # Safety
@@ -130,9 +132,10 @@ unsafe fn room_of(layout: Layout, root: u64, at: *const u64) -> usize {
     // SAFETY: a well-formed root word's block stands at its distance.
     let head = unsafe { *at.add(distance(root)) };
     match Kind::of(root) {
-        Kind::Tuple | Kind::List | Kind::Shaped => 2 * (1 + block_words(head)),
+        Kind::Tuple | Kind::List | Kind::Map | Kind::Shaped => 2 * (1 + block_words(head)),
         Kind::Float => 2,
         Kind::Integer => 1 + count(head),
+        Kind::Foreign => 3,
         Kind::Bits => layout.short_binary_words(head as usize),
         _ => 0,
     }
@@ -261,6 +264,20 @@ impl<'e, F: Fn(Kind, *const u64) -> VmTerm<'e>> Writer<'e, F> {
                     }
                     (map, self.parts(roots(shape.len()), first, values, next))
                 }
+                Kind::Map if head & TREE != 0 => self.large_map(head, first, to),
+                Kind::Map if head & SORTED == 0 && (1..=MAX_KEYS).contains(&count(head)) => {
+                    let (n, layout) = (count(head), self.layout);
+                    let next = to.add(layout.flat_map_words(n));
+                    let (map, keys, values) = layout.open_flat_map(n, to);
+                    let next = self.parts(roots(n), first, keys, next);
+                    let first = first.add(n);
+                    let roots = std::slice::from_raw_parts(first, n);
+                    (map, self.parts(roots, first, values, next))
+                }
+                Kind::Foreign if Foreign::of(head) == Foreign::LocalReference => {
+                    to.copy_from_nonoverlapping(first, 3);
+                    (to as u64 | BOXED, to.add(3))
+                }
                 Kind::Float => self.layout.write_float(head, to),
                 Kind::Integer => {
                     self.layout.write_big_integer(head & NEGATIVE != 0, roots(count(head)), to)
@@ -280,6 +297,41 @@ impl<'e, F: Fn(Kind, *const u64) -> VmTerm<'e>> Writer<'e, F> {
         unsafe { heap::close(self.layout, self.env, to) };
         let word = (self.other)(kind, block).word();
         (word, heap::open(self.layout, self.env, self.room))
+    }
+
+    /// A map that is a tree: cells of its pairs, what these refer to, and the nodes.
+    #[inline(never)]
+    unsafe fn large_map(&self, head: u64, first: *const u64, cells: *mut u64) -> Written {
+        let n = count(head);
+        // SAFETY: as above; behind the root words are the number of nodes and the nodes, as they were
+        // read.
+        unsafe {
+            let mut next = cells.add(2 * n);
+            for i in 0..2 * n {
+                let root = *first.add(i);
+                let mut word = root;
+                if !is_immediate(root) {
+                    (word, next) = self.part(root, first.add(i), next);
+                }
+                let to = if i < n { 2 * i } else { 2 * (i - n) + 1 };
+                cells.add(to).write(word);
+            }
+            let nodes =
+                std::slice::from_raw_parts(first.add(2 * n + 1), *first.add(2 * n) as usize);
+            let mut cell = cells;
+            let next_cell = || {
+                let word = cell as u64 | CELL;
+                cell = cell.add(2);
+                word
+            };
+            let mut take = |words| {
+                let at = next;
+                next = next.add(words);
+                at
+            };
+            let map = large_map::Writer::new(nodes, next_cell).write(n, &mut take);
+            (map, next)
+        }
     }
 
     /// A list; the last root word is its tail.

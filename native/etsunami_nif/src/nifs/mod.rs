@@ -62,7 +62,8 @@ fn with_object<'e, R>(
         return f(unsafe { Draft::new(words, arity) }, known);
     }
     let mut buffer = Scratch::take();
-    let arity = encode::encode_object(env, term, keypos, Keep::Retain, &mut buffer)?;
+    let first = quick.next();
+    let arity = encode::encode_object_by(first, env, term, keypos, Keep::Retain, &mut buffer)?;
     // SAFETY: just encoded, with its keepers.
     f(unsafe { Draft::new(buffer.words(), arity) }, known)
 }

@@ -17,7 +17,7 @@ use super::layout::Layout;
 use crate::vm::{Env, VmTerm};
 
 /// The most words that are taken at once.
-pub const MOST: usize = 512;
+pub const MOST: usize = 2048;
 
 /// The elements of a tuple of that many words, to be written over.
 // SAFETY: `[]` is a term of every environment.

@@ -10,9 +10,12 @@
 //! float          0x58 | bits
 //! big integer    digits << 6 | 0x08, or 0x0c if negative | digits, least significant first ...
 //! short binary   words << 6 | type | size | bytes ...      of at most 64 bytes
+//! reference      0x90 | all ones in the lower half | more     of this node, without other memory
 //! flat map       header | size | keys ──► tuple of the keys in order     of at most 32 pairs
 //!                values ...
 //! ```
+//!
+//! Larger maps are trees: see [`super::large_map`].
 //!
 //! The type of a short binary, the unit of its size (bytes, or bits since OTP 27) and the header of a
 //! flat map are found out by the probes, and stand in the [`Layout`].
@@ -37,6 +40,11 @@ pub const LONGEST_SHORT_BINARY: usize = 64;
 pub(super) const TYPE: u64 = 0x3f;
 /// The words of a flat map in front of its values: header, size and keys.
 const FLAT_MAP_FIXED: usize = 3;
+
+/// The header of a reference of this node, and the lower half of the next word, where references to
+/// memory elsewhere have a pointer.
+const REFERENCE: u64 = 2 << 6 | 0x10;
+const ORDINARY: u64 = u32::MAX as u64;
 
 const POSITIVE_BIG: u64 = 0x08;
 const NEGATIVE_BIG: u64 = 0x0c;
@@ -100,7 +108,7 @@ impl Layout {
     }
 
     #[inline(always)]
-    fn flat_map_header(self) -> u64 {
+    pub(super) fn flat_map_header(self) -> u64 {
         self.0 >> 32
     }
 
@@ -116,7 +124,7 @@ impl Layout {
 
     /// The header of a boxed term, and where it stands.
     #[inline(always)]
-    fn boxed(self, term: VmTerm) -> Option<(u64, *const u64)> {
+    pub(super) fn boxed(self, term: VmTerm) -> Option<(u64, *const u64)> {
         // SAFETY: a boxed term begins with a header.
         behind(term, BOXED).map(|at| unsafe { (*at, at) })
     }
@@ -155,6 +163,18 @@ impl Layout {
         (negative || head & TYPE == POSITIVE_BIG).then(|| unsafe {
             (negative, std::slice::from_raw_parts(at.add(1), (head >> 6) as usize))
         })
+    }
+
+    /// All words of a reference of this node that has no memory elsewhere.
+    #[inline(always)]
+    pub fn local_reference(self, term: VmTerm) -> Option<[u64; 3]> {
+        let (head, at) = self.boxed(term)?;
+        if head != REFERENCE {
+            return None;
+        }
+        // SAFETY: two words follow this header.
+        let [first, second] = unsafe { [*at.add(1), *at.add(2)] };
+        (first & ORDINARY == ORDINARY).then_some([head, first, second])
     }
 
     /// The bytes of a short binary; nothing for bit strings that do not end at a byte.

@@ -23,6 +23,7 @@
 
 pub mod heap;
 pub mod held_binary;
+pub mod large_map;
 pub mod layout;
 pub mod make;
 mod probe;

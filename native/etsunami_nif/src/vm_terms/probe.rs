@@ -3,12 +3,14 @@
 //! Terms that the VM made are looked at, and terms that are made here have to be the same for the VM.
 //! Nothing is read that could be outside of a term: a header is looked at before what it announces.
 
+use etsunami::term::layout::immediate;
 use etsunami::term::shape::MAX_KEYS;
 
-use super::heap;
+use super::large_map::Sink;
 use super::layout::{
     BOXED, CELL, FLOAT, LONGEST_SHORT_BINARY, Layout, TYPE, behind, is_tuple, pointer, tuple_header,
 };
+use super::{heap, make};
 use crate::vm::{Env, VmTerm};
 
 /// The layout, if the VM agrees with it.
@@ -18,7 +20,9 @@ pub(super) fn layout(env: Env) -> Option<Layout> {
     // SAFETY: as found so far; used for the tests that follow alone, unless they agree.
     let layout = unsafe { Layout::assume(flat_map, kind, unit) };
     let agrees = others(env) && small_terms_agree(layout, env);
-    (agrees && short_binaries_agree(layout, env) && flat_maps_agree(layout, env)).then_some(layout)
+    let maps = || flat_maps_agree(layout, env) && large_maps_agree(layout, env);
+    (agrees && short_binaries_agree(layout, env) && references_agree(layout, env) && maps())
+        .then_some(layout)
 }
 
 fn tuples(env: Env) -> bool {
@@ -196,5 +200,67 @@ fn flat_maps_agree(layout: Layout, env: Env) -> bool {
             && env.map_size(ours) == Some(n)
             && env.copy(ours).identical(theirs)
             && layout.flat_map(ours) == layout.flat_map(theirs)
+    })
+}
+
+/// True if references of this node are laid out as assumed, and ours are the same.
+fn references_agree(layout: Layout, env: Env) -> bool {
+    let [one, other] = [env.make_ref(), env.make_ref()];
+    let ours = |words: [u64; 3]| {
+        let to = heap::take(layout, env, words.len());
+        // SAFETY: room for the words.
+        unsafe {
+            to.copy_from_nonoverlapping(words.as_ptr(), words.len());
+            VmTerm::from_word(to as u64 | BOXED)
+        }
+    };
+    layout.local_reference(one).map(ours).is_some_and(|made| {
+        made.identical(one) && !made.identical(other) && env.copy(made).identical(one)
+    })
+}
+
+/// What is read of a large map.
+#[derive(Default)]
+struct Parts<'e> {
+    nodes: Vec<u64>,
+    keys: Vec<VmTerm<'e>>,
+    values: Vec<VmTerm<'e>>,
+}
+
+impl Sink for Parts<'_> {
+    fn node(&mut self, node: u64) -> Option<()> {
+        self.nodes.push(node);
+        Some(())
+    }
+
+    fn pair(&mut self, key: u64, value: u64) {
+        // SAFETY: small integers, as the cells of the maps below have been seen to hold.
+        let term = |word| immediate::is_small(word).then(|| unsafe { VmTerm::from_word(word) });
+        if let (Some(key), Some(value)) = (term(key), term(value)) {
+            self.keys.push(key);
+            self.values.push(value);
+        }
+    }
+}
+
+/// True if large maps are read as assumed, and those that are made of what was read are the same.
+fn large_maps_agree(layout: Layout, env: Env) -> bool {
+    [MAX_KEYS + 1, 100, 1000].into_iter().all(|n| {
+        let (keys, values) = numbers(env, n);
+        let Some(theirs) = env.make_map(&keys, &values) else { return false };
+        let Some(map) = layout.large_map(theirs).filter(|map| map.pairs() == n) else {
+            return false;
+        };
+        let mut parts = Parts::default();
+        if map.read(&mut parts).is_none() || parts.keys.len() != n {
+            return false;
+        }
+        let Parts { nodes, keys, values } = parts;
+        // SAFETY: as just read.
+        let ours = unsafe { make::large_map(layout, env, &nodes, &keys, &values) };
+        ours.identical(theirs)
+            && env.map_size(ours) == Some(n)
+            && env.copy(ours).identical(theirs)
+            && env.make_map(&keys, &values).is_some_and(|again| again.identical(ours))
     })
 }

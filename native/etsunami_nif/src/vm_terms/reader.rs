@@ -2,6 +2,7 @@
 //!
 //! Code that is generic over a [`Reader`] is compiled once for each.
 
+use super::large_map::LargeMap;
 use super::layout::Layout;
 use super::tags;
 use crate::vm::{Env, VmTerm};
@@ -26,6 +27,12 @@ pub trait Reader: Copy {
     /// The keys and values of a map where they stand, in the VM's order; nothing for maps that have
     /// to be read pair by pair.
     fn flat_map<'e>(self, term: VmTerm<'e>) -> Option<(&'e [u64], &'e [u64])>;
+
+    /// A map that is read as a tree.
+    fn large_map<'e>(self, term: VmTerm<'e>) -> Option<LargeMap<'e>>;
+
+    /// All words of a reference of this node that has no memory elsewhere.
+    fn local_reference(self, term: VmTerm) -> Option<[u64; 3]>;
 
     /// The sign and the digits of a big integer where they stand; nothing if they have to be read
     /// otherwise.
@@ -68,6 +75,16 @@ impl Reader for Interface {
     }
 
     #[inline(always)]
+    fn large_map<'e>(self, _: VmTerm<'e>) -> Option<LargeMap<'e>> {
+        None
+    }
+
+    #[inline(always)]
+    fn local_reference(self, _: VmTerm) -> Option<[u64; 3]> {
+        None
+    }
+
+    #[inline(always)]
     fn big_integer<'e>(self, _: VmTerm<'e>) -> Option<(bool, &'e [u64])> {
         None
     }
@@ -102,6 +119,16 @@ impl Reader for Layout {
     #[inline(always)]
     fn flat_map<'e>(self, term: VmTerm<'e>) -> Option<(&'e [u64], &'e [u64])> {
         Layout::flat_map(self, term)
+    }
+
+    #[inline(always)]
+    fn large_map<'e>(self, term: VmTerm<'e>) -> Option<LargeMap<'e>> {
+        Layout::large_map(self, term)
+    }
+
+    #[inline(always)]
+    fn local_reference(self, term: VmTerm) -> Option<[u64; 3]> {
+        Layout::local_reference(self, term)
     }
 
     #[inline(always)]
