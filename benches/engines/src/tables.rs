@@ -7,7 +7,7 @@ use etsunami::table::options::{Kind, OrderedEngine, Spec, WriteConcurrency};
 use etsunami::table::{CounterOp, Cursor, Direction, Draft, Small, Table};
 use etsunami::term::buffer::Buffer;
 use etsunami::term::layout::immediate;
-use etsunami::term::object::ObjectPtr;
+use etsunami::term::object::Object;
 use etsunami::term::probe::OwnedKey;
 use etsunami::term::view::Term;
 use std::cell::RefCell;
@@ -103,10 +103,7 @@ table!(
 fn scan(table: &Table, from: &Encoded, limit: usize) -> u64 {
     let mut sum = 0;
     let from = Cursor::After(OwnedKey::new(from.term()));
-    let add = |object: ObjectPtr| {
-        // SAFETY: each object has a value, and is visited under the guard.
-        sum += number(unsafe { object.element(VALUE - 1) });
-    };
+    let add = |object: Object<'_>| sum += number(object.element(VALUE - 1));
     table.scan(&pin(), from, Direction::Ascending, limit, add);
     sum
 }

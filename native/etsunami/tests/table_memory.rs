@@ -271,8 +271,7 @@ fn freed_keys(form: Form) {
     let mut cursor = Some(Cursor::Start);
     let guard = pin();
     while let Some(from) = cursor {
-        // SAFETY: the guard keeps the object.
-        cursor = table.scan(&guard, from, Direction::Ascending, 100, |object| unsafe {
+        cursor = table.scan(&guard, from, Direction::Ascending, 100, |object| {
             values += immediate::small_value(object.element(0).root());
         });
     }
@@ -288,8 +287,7 @@ fn dropped_tables(form: Form) {
     let hit = table.find(&guard, lend(&table, &key));
     drop(table);
     let object = hit.objects().next().unwrap();
-    // SAFETY: the guard keeps the object.
-    assert_eq!(immediate::small_value(unsafe { object.element(0) }.root()), 77);
+    assert_eq!(immediate::small_value(object.element(0).root()), 77);
 }
 
 /// A panic of the caller's question leaves the list to the background thread.

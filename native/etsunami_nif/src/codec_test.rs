@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use etsunami::term::buffer::Buffer;
 use etsunami::term::equal::equal;
 use etsunami::term::hash::hash_wide;
-use etsunami::term::object::ObjectPtr;
+use etsunami::term::object::{Object, ObjectPtr};
 use etsunami::term::order::compare;
 use etsunami::term::view::Term;
 
@@ -24,14 +24,15 @@ use crate::vm_terms::layout;
 fn stored<'e, T>(
     env: Env<'e>,
     term: VmTerm<'e>,
-    with: impl FnOnce(ObjectPtr) -> T,
+    with: impl FnOnce(Object<'_>) -> T,
 ) -> Result<T, crate::error::Raise<'e>> {
     let mut buffer = Scratch::take();
     let arity = encode_object(env, term, 1, Keep::Retain, &mut buffer)?;
     // SAFETY: `encode_object` wrote `arity` elements that own their keepers.
     let object = unsafe { ObjectPtr::new(0, arity, buffer.words()) }.map_err(|_| SYSTEM_LIMIT)?;
-    let result = with(object);
-    // SAFETY: nobody else has seen the object.
+    // SAFETY: alive until it is freed below; nobody else has seen it.
+    let result = with(unsafe { object.borrow() });
+    // SAFETY: as above.
     unsafe { object.free() };
     Ok(result)
 }
@@ -39,8 +40,7 @@ fn stored<'e, T>(
 raw_nif! {
     /// The pair of the term through the encoding of a key and of a value, stored and read back.
     fn codec_roundtrip/1(env, &[term]) {
-        // SAFETY: the object lives while `stored` shows it.
-        stored(env, env.make_tuple(&[term, term]), |object| unsafe { decode::object(env, object) })
+        stored(env, env.make_tuple(&[term, term]), |object| decode::object(env, object))
     }
 }
 
@@ -94,8 +94,7 @@ raw_nif! {
         let mut slot = Slot::default();
         let probe = hash_wide(encode_key(env, term, &mut slot)?, seed);
         let kept = stored(env, env.make_tuple(&[term]), |object| {
-            // SAFETY: the object lives while `stored` shows it.
-            hash_wide(unsafe { object.element(0) }, seed)
+            hash_wide(object.element(0), seed)
         })?;
         Ok(env.make_tuple(&[env.make_uint64(probe), env.make_uint64(kept)]))
     }
@@ -137,8 +136,7 @@ raw_nif! {
         let decoded = stored(env, pair, |object| {
             let start = Instant::now();
             for _ in 0..times {
-                // SAFETY: the object lives while `stored` shows it.
-                std::hint::black_box(unsafe { decode::object(env, object) });
+                std::hint::black_box(decode::object(env, object));
             }
             start.elapsed()
         })?;

@@ -1,7 +1,7 @@
 //! What a match specification gives, as terms of the VM.
 
 use etsunami::matchspec::{Outcome, Part, Subject};
-use etsunami::term::object::ObjectPtr;
+use etsunami::term::object::Object;
 
 use crate::atoms::atoms;
 use crate::budget;
@@ -71,19 +71,15 @@ impl<'e> Results<'e> {
     }
 }
 
-/// The result of a stored object that matches.
-///
-/// # Safety
-/// The object lives during the call, and is the subject.
+/// The result of a stored object that matches and is the subject.
 #[inline(always)]
-pub unsafe fn one<'e>(
+pub fn one<'e>(
     env: Env<'e>,
-    stored: ObjectPtr,
+    stored: Object<'_>,
     subject: Subject<'_>,
     outcome: Outcome<'_>,
 ) -> VmTerm<'e> {
-    // SAFETY: by contract.
-    term(env, outcome, || unsafe { object(env, stored, subject) })
+    term(env, outcome, || object(env, stored, subject))
 }
 
 /// The words of a result about a subject of so many.
@@ -142,12 +138,9 @@ fn immediate<'e>(env: Env<'e>, word: u64) -> VmTerm<'e> {
 }
 
 /// A stored object as a program has seen it: one element may be changed in place, and the result
-/// is to be what the guards have looked at.
-///
-/// # Safety
-/// The object lives during the call, and is the subject.
+/// is to be what the guards have looked at. The subject is of this object.
 #[inline]
-pub unsafe fn object<'e>(env: Env<'e>, object: ObjectPtr, subject: Subject<'_>) -> VmTerm<'e> {
+pub fn object<'e>(env: Env<'e>, object: Object<'_>, subject: Subject<'_>) -> VmTerm<'e> {
     if subject.arity() == Some(2) {
         let element = |i| match subject.element(i) {
             Part::Word(word) => immediate(env, word),
@@ -156,7 +149,5 @@ pub unsafe fn object<'e>(env: Env<'e>, object: ObjectPtr, subject: Subject<'_>) 
         };
         return make::tuple(env, &[element(0), element(1)]);
     }
-    // SAFETY: alive by the caller's promise.
-    let elements = unsafe { object.elements() };
-    decode::elements(env, elements, subject.mutable())
+    decode::elements(env, object.elements(), subject.mutable())
 }

@@ -61,7 +61,7 @@ pub use crate::sync::barrier::Mode;
 pub use collector::Flushed;
 pub use guard::{Collector, Guard, Local};
 pub use memo::Memo;
-pub use swap::{Swap, Swapped, retire_reference};
+pub(crate) use swap::{Swap, Swapped, retire_reference};
 pub use worker::set_tidy_hook;
 
 /// Pins this thread in the default collector. About a nanosecond.

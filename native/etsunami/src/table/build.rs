@@ -8,7 +8,7 @@
 use crate::engine::{Change, Delta, Word};
 use crate::error::{Error, Result};
 use crate::reclaim::{self, Guard};
-use crate::term::object::ObjectPtr;
+use crate::term::object::{Object, ObjectPtr};
 
 use super::generation::{Engine, Generation};
 use super::groups;
@@ -116,9 +116,10 @@ impl ListInsert<'_> {
         }
         // A group is of one piece with its objects, so the list gets copies of them.
         let digest = groups::first(word).hash();
-        let copy = |object: ObjectPtr| {
+        let copy = |object: Object| {
             // SAFETY: the group keeps its objects, and nobody else knows it.
-            let object = unsafe { object.clone_with([]) }.map_err(|_limit| Error::SystemLimit)?;
+            let object =
+                unsafe { object.pointer().clone_with([]) }.map_err(|_limit| Error::SystemLimit)?;
             self.objects.push(Item { digest, object });
             Ok(())
         };

@@ -8,7 +8,7 @@ use crate::engine::batch::{self, Settled};
 use crate::engine::group::{self, Append, Groups, Member, Removed, Repeats};
 use crate::engine::{Change, Delta, Word};
 use crate::reclaim::Guard;
-use crate::term::object::{ObjectPtr, equal_objects, hash_elements, hash_object};
+use crate::term::object::{Object, ObjectPtr, equal_objects, hash_elements, hash_object};
 
 use super::Draft;
 use super::generation::Step;
@@ -111,12 +111,12 @@ pub(crate) fn members(word: Word, guard: &Guard) -> Members<'_> {
 /// The objects of a group, in insertion order.
 pub struct Members<'g>(group::Members<'g>);
 
-impl Iterator for Members<'_> {
-    type Item = ObjectPtr;
+impl<'g> Iterator for Members<'g> {
+    type Item = Object<'g>;
 
-    fn next(&mut self) -> Option<ObjectPtr> {
+    fn next(&mut self) -> Option<Object<'g>> {
         // SAFETY: the guard behind the iterator keeps the objects.
-        self.0.next().map(|(_, member)| unsafe { ObjectPtr::from_addr(member) })
+        self.0.next().map(|(_, member)| unsafe { ObjectPtr::from_addr(member).borrow() })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::reclaim::Guard;
-use crate::term::object::ObjectPtr;
+use crate::term::object::{Object, ObjectPtr};
 use crate::term::view::Term;
 
 use super::groups::{self, Members};
@@ -10,6 +10,16 @@ use super::keys::Held;
 use super::{Key, Table};
 
 /// What a key holds, borrowed from the table under a guard.
+///
+/// ```compile_fail,E0505
+/// # use etsunami::{reclaim::pin, table::{Key, Table}};
+/// fn outlive_the_guard(table: &Table, key: Key<'_>) -> usize {
+///     let guard = pin();
+///     let object = table.find(&guard, key).single().unwrap();
+///     drop(guard);
+///     object.arity() // freed, perhaps
+/// }
+/// ```
 pub struct Hit<'g> {
     held: Held,
     guard: &'g Guard,
@@ -18,16 +28,16 @@ pub struct Hit<'g> {
 /// The objects of a hit, in insertion order.
 pub enum Objects<'g> {
     /// At most one object.
-    One(Option<ObjectPtr>),
+    One(Option<Object<'g>>),
     /// The objects of a bag's group.
     Many(Members<'g>),
 }
 
-impl Iterator for Objects<'_> {
-    type Item = ObjectPtr;
+impl<'g> Iterator for Objects<'g> {
+    type Item = Object<'g>;
 
     #[inline]
-    fn next(&mut self) -> Option<ObjectPtr> {
+    fn next(&mut self) -> Option<Object<'g>> {
         match self {
             Objects::One(object) => object.take(),
             Objects::Many(members) => members.next(),
@@ -47,9 +57,10 @@ impl<'g> Hit<'g> {
 
     /// The one object, if there is exactly one.
     #[inline(always)]
-    pub fn single(&self) -> Option<ObjectPtr> {
+    pub fn single(&self) -> Option<Object<'g>> {
         match self.held {
-            Held::Object(object) => Some(object),
+            // SAFETY: the guard keeps it.
+            Held::Object(object) => Some(unsafe { object.borrow() }),
             _ => None,
         }
     }
@@ -79,7 +90,7 @@ impl<'g> Hit<'g> {
     pub fn objects(&self) -> Objects<'g> {
         match self.held {
             Held::Absent => Objects::One(None),
-            Held::Object(object) => Objects::One(Some(object)),
+            Held::Object(_) => Objects::One(self.single()),
             Held::Group(word) => Objects::Many(groups::members(word, self.guard)),
         }
     }
@@ -106,7 +117,7 @@ impl<'g> Hit<'g> {
     pub fn elements(&self, position: usize) -> Result<Vec<Term<'g>>> {
         let mut elements = Vec::with_capacity(1);
         for object in self.objects() {
-            elements.push(element(object, position)?);
+            elements.push(element(object.pointer(), position)?);
         }
         Ok(elements)
     }

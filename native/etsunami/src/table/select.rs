@@ -11,7 +11,7 @@ use crate::matchspec::{
 };
 use crate::reclaim::Guard;
 use crate::term::buffer::Buffer;
-use crate::term::object::{ObjectPtr, retain};
+use crate::term::object::{Object, ObjectPtr, retain};
 use crate::term::view::{Term, View};
 
 use super::generation::Step;
@@ -88,20 +88,20 @@ impl Table {
     /// The results of a program, chunk by chunk: each match is told to `take`, which may refuse it;
     /// then the chunk ends before it. Without a cursor, the search is through.
     #[expect(clippy::too_many_arguments, reason = "a search has so many parts")]
-    pub fn select(
+    pub fn select<'g>(
         &self,
-        guard: &Guard,
+        guard: &'g Guard,
         program: &Program,
         access: &Access,
         cursor: Cursor,
         direction: Direction,
         quota: &mut Quota,
         machine: &mut Machine,
-        mut take: impl FnMut(ObjectPtr, Subject<'_>, Outcome<'_>) -> bool,
+        mut take: impl FnMut(Object<'g>, Subject<'_>, Outcome<'_>) -> bool,
     ) -> Ended {
-        self.search(guard, access, cursor, direction, quota, |object, _| {
+        self.search(guard, access, cursor, direction, quota, |object: ObjectPtr, _| {
             // SAFETY: the guard keeps the object.
-            let subject = unsafe { self.subject(object) };
+            let (object, subject) = unsafe { (object.borrow(), self.subject(object)) };
             let Some(outcome) = program.run(subject, machine)? else { return Ok(Look::Other) };
             Ok(if take(object, subject, outcome) { Look::Match } else { Look::Refused })
         })
@@ -109,19 +109,19 @@ impl Table {
 
     /// The results of a plain pattern, as [`Table::select`] gives those of a program.
     #[expect(clippy::too_many_arguments, reason = "a search has so many parts")]
-    pub fn select_plain(
+    pub fn select_plain<'g>(
         &self,
-        guard: &Guard,
+        guard: &'g Guard,
         plain: &Plain,
         access: &Access,
         cursor: Cursor,
         direction: Direction,
         quota: &mut Quota,
-        mut take: impl FnMut(ObjectPtr, Subject<'_>, Outcome<'_>) -> bool,
+        mut take: impl FnMut(Object<'g>, Subject<'_>, Outcome<'_>) -> bool,
     ) -> Ended {
-        self.search_light(guard, access, cursor, direction, quota, |object, _| {
+        self.search_light(guard, access, cursor, direction, quota, |object: ObjectPtr, _| {
             // SAFETY: the guard keeps the object.
-            let subject = unsafe { self.subject(object) };
+            let (object, subject) = unsafe { (object.borrow(), self.subject(object)) };
             if !plain.matches(&subject) {
                 return Ok(Look::Other);
             }
@@ -131,18 +131,14 @@ impl Table {
     }
 
     /// The result of a plain pattern for an object, told to `take`; none if it does not match.
-    ///
-    /// # Safety
-    /// The object lives during the call.
     #[inline(always)]
-    pub unsafe fn match_one<T>(
+    pub fn match_one<T>(
         &self,
         plain: &Plain,
-        object: ObjectPtr,
+        object: Object<'_>,
         take: impl FnOnce(Subject<'_>, Outcome<'_>) -> T,
     ) -> Option<T> {
-        // SAFETY: by contract.
-        let subject = unsafe { self.subject(object) };
+        let subject = Subject::object(object.elements(), self.spec.keypos - 1);
         plain.matches(&subject).then(|| plain.give(&subject, |outcome| take(subject, outcome)))
     }
 

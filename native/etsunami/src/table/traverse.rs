@@ -9,7 +9,7 @@ use crate::engine::hash::HashTable;
 use crate::engine::{Word, batch};
 use crate::error::{Error, Result};
 use crate::reclaim::Guard;
-use crate::term::object::ObjectPtr;
+use crate::term::object::{Object, ObjectPtr};
 use crate::term::order::compare_exact;
 use crate::term::probe::OwnedKey;
 use crate::term::view::Term;
@@ -129,13 +129,13 @@ impl Table {
 
     /// Visits about `limit` objects from a cursor on, and gives where to go on; `None` at the end.
     /// In hash tables the direction does not matter.
-    pub fn scan(
+    pub fn scan<'g>(
         &self,
-        guard: &Guard,
+        guard: &'g Guard,
         cursor: Cursor,
         direction: Direction,
         limit: usize,
-        mut visit: impl FnMut(ObjectPtr),
+        mut visit: impl FnMut(Object<'g>),
     ) -> Option<Cursor> {
         self.scan_while(guard, cursor, direction, limit, |object| {
             visit(object);
@@ -145,13 +145,13 @@ impl Table {
 
     /// As [`Table::scan`], but `visit` may refuse an object: then the scan ends before it, and the
     /// cursor leads back to it.
-    pub fn scan_while(
+    pub fn scan_while<'g>(
         &self,
-        guard: &Guard,
+        guard: &'g Guard,
         cursor: Cursor,
         direction: Direction,
         limit: usize,
-        mut visit: impl FnMut(ObjectPtr) -> bool,
+        mut visit: impl FnMut(Object<'g>) -> bool,
     ) -> Option<Cursor> {
         let generation = self.generation(guard).ok()?;
         match &generation.engine {
@@ -162,14 +162,14 @@ impl Table {
         }
     }
 
-    fn scan_tree(
+    fn scan_tree<'g>(
         &self,
-        guard: &Guard,
+        guard: &'g Guard,
         generation: &Generation,
         cursor: Cursor,
         direction: Direction,
         limit: usize,
-        mut visit: impl FnMut(ObjectPtr) -> bool,
+        mut visit: impl FnMut(Object<'g>) -> bool,
     ) -> Option<Cursor> {
         let Engine::Ordered(tree) = &generation.engine else { return None };
         let from = match &cursor {
@@ -190,13 +190,13 @@ impl Table {
         last.filter(|_| more).map(after)
     }
 
-    fn scan_hash(
+    fn scan_hash<'g>(
         &self,
-        guard: &Guard,
+        guard: &'g Guard,
         table: &HashTable<Keys>,
         cursor: Cursor,
         limit: usize,
-        visit: &mut dyn FnMut(ObjectPtr) -> bool,
+        visit: &mut dyn FnMut(Object<'g>) -> bool,
     ) -> Option<Cursor> {
         let (from, inside) = match cursor {
             Cursor::Position(position) => (position, None),
@@ -221,9 +221,10 @@ impl Table {
                 return Some(Cursor::Member(position, OwnedKey::new(key), number));
             }
             let room = limit - visited;
-            let mut count = |object| {
+            let mut count = |object: ObjectPtr| {
                 visited += 1;
-                visit(object)
+                // SAFETY: loaded under the guard, which keeps it.
+                visit(unsafe { object.borrow() })
             };
             if let Some(number) = visit_word(guard, word, number, room, &mut count) {
                 return Some(Cursor::Member(position, OwnedKey::new(key), number));
@@ -234,19 +235,19 @@ impl Table {
 
     /// The objects of slot `index`: one object in ordered tables, those of an interval of
     /// positions in hash tables. `None` at the index behind the last slot; an error beyond it.
-    pub fn slot(&self, guard: &Guard, index: u64) -> Result<Option<Vec<ObjectPtr>>> {
+    pub fn slot<'g>(&self, guard: &'g Guard, index: u64) -> Result<Option<Vec<Object<'g>>>> {
         match &self.generation(guard)?.engine {
             Engine::Ordered(_) => self.slot_ordered(guard, index),
             Engine::Hash(table) => self.slot_hashed(guard, table, index),
         }
     }
 
-    fn slot_hashed(
+    fn slot_hashed<'g>(
         &self,
-        guard: &Guard,
+        guard: &'g Guard,
         table: &HashTable<Keys>,
         index: u64,
-    ) -> Result<Option<Vec<ObjectPtr>>> {
+    ) -> Result<Option<Vec<Object<'g>>>> {
         let bits = table.position_bits();
         if index >> bits != 0 {
             return if index == 1 << bits { Ok(None) } else { Err(Error::BadArgument.into()) };
@@ -267,7 +268,7 @@ impl Table {
         Ok(Some(objects))
     }
 
-    fn slot_ordered(&self, guard: &Guard, index: u64) -> Result<Option<Vec<ObjectPtr>>> {
+    fn slot_ordered<'g>(&self, guard: &'g Guard, index: u64) -> Result<Option<Vec<Object<'g>>>> {
         let (mut cursor, mut left, mut found) = (Some(Cursor::Start), index, None);
         while let (Some(from), None) = (cursor.take(), found) {
             cursor = self.scan(guard, from, Direction::Ascending, SLOT_CHUNK, |object| {

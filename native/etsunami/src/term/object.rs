@@ -31,6 +31,7 @@
 //! to load the mutable element once and to remember it.
 
 use std::alloc::Layout;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::equal::equal;
@@ -52,12 +53,52 @@ pub struct SystemLimit;
 
 /// A pointer to a stored object. Copying it copies no ownership; bits 0 to 2 are 0.
 ///
-/// Methods that read are safe to call only while the object lives: who keeps an `ObjectPtr` knows
-/// why it does (it owns the object, or a guard does), and says so where it turns an address back
-/// into one with [`ObjectPtr::from_addr`].
+/// Only unsafe functions make one, and their callers promise not to use it after the object was
+/// freed. Tables give out [`Object`] instead.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[repr(transparent)]
 pub struct ObjectPtr(NonNull<u64>);
+
+/// A stored object, borrowed: it is alive for `'a`, mostly the life of a guard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(transparent)]
+pub struct Object<'a>(ObjectPtr, PhantomData<&'a [u64]>);
+
+impl<'a> Object<'a> {
+    /// The number of elements.
+    #[inline(always)]
+    pub fn arity(self) -> usize {
+        self.0.arity()
+    }
+
+    /// The words of the whole object, its header included.
+    #[inline(always)]
+    pub fn words(self) -> usize {
+        self.0.words()
+    }
+
+    /// The elements.
+    #[inline(always)]
+    pub fn elements(self) -> Roots<'a> {
+        // SAFETY: alive for 'a (see the type).
+        unsafe { self.0.elements() }
+    }
+
+    /// The `i`th element, from 0.
+    ///
+    /// # Panics
+    /// If the object has not so many.
+    #[inline(always)]
+    pub fn element(self, i: usize) -> Term<'a> {
+        self.elements().get(i)
+    }
+
+    /// The pointer to it.
+    #[inline(always)]
+    pub(crate) fn pointer(self) -> ObjectPtr {
+        self.0
+    }
+}
 
 /// Where the mutable element has to be, counted from the first: looking for it shall take no time.
 pub const MUTABLE_WITHIN: usize = 8;
@@ -126,7 +167,8 @@ impl ObjectPtr {
     /// The object takes over the keepers in `words`, unless it fails.
     ///
     /// # Safety
-    /// `words` is a well-formed encoding of `arity` elements, and its keepers are owned.
+    /// `words` is a well-formed encoding of `arity` elements, and its keepers are owned. The result
+    /// is not used after [`ObjectPtr::free`].
     pub unsafe fn new(hash: u64, arity: usize, words: &[u64]) -> Result<ObjectPtr, SystemLimit> {
         let first = allocate(hash, arity, words.len())?;
         // SAFETY: the allocation has room for the header and `words`, and is new.
@@ -148,6 +190,15 @@ impl ObjectPtr {
     #[inline(always)]
     pub fn addr(self) -> usize {
         self.0.as_ptr().expose_provenance()
+    }
+
+    /// The object, for as long as the caller knows it to live.
+    ///
+    /// # Safety
+    /// The object lives for `'a`.
+    #[inline(always)]
+    pub unsafe fn borrow<'a>(self) -> Object<'a> {
+        Object(self, PhantomData)
     }
 
     #[inline(always)]

@@ -16,7 +16,7 @@ use etsunami::term::layout::{
     Foreign, Kind, NEGATIVE, SORTED, TREE, block_ref, block_words, count, distance, immediate,
     is_immediate,
 };
-use etsunami::term::object::{Mutable, ObjectPtr};
+use etsunami::term::object::{Mutable, Object};
 use etsunami::term::shape::Shape;
 use etsunami::term::stack::Stack;
 use etsunami::term::view::{Roots, Term};
@@ -30,28 +30,20 @@ use crate::vm_terms::{Layout, held_binary, layout, make, tags};
 const INLINE: usize = 32;
 
 /// A stored object as a tuple.
-///
-/// # Safety
-/// The object lives during the call.
 #[inline]
-pub unsafe fn object<'e>(env: Env<'e>, object: ObjectPtr) -> VmTerm<'e> {
-    // SAFETY: alive by the caller's promise.
-    elements(env, unsafe { object.elements() }, None)
+pub fn object<'e>(env: Env<'e>, object: Object<'_>) -> VmTerm<'e> {
+    elements(env, object.elements(), None)
 }
 
 /// A list of one stored object, if that is short and all its elements are immediates, but for a key
 /// that need not be made.
-///
-/// # Safety
-/// The object lives during the call.
 #[inline(always)]
-pub unsafe fn flat_list<'e>(
+pub fn flat_list<'e>(
     env: Env<'e>,
-    object: ObjectPtr,
+    object: Object<'_>,
     asked: Option<Asked<'_, 'e>>,
 ) -> Option<VmTerm<'e>> {
-    // SAFETY: alive by the caller's promise.
-    let roots = unsafe { object.elements() };
+    let roots = object.elements();
     let arity = roots.len();
     if arity > FLAT || tags::portable() {
         return None;
@@ -111,17 +103,13 @@ impl Asked<'_, '_> {
 }
 
 /// A list of one stored object, with the caller's own term for its key where that is no other.
-///
-/// # Safety
-/// The object lives during the call.
 #[inline]
-pub unsafe fn list_of_one<'e>(
+pub fn list_of_one<'e>(
     env: Env<'e>,
-    object: ObjectPtr,
+    object: Object<'_>,
     asked: Option<Asked<'_, 'e>>,
 ) -> VmTerm<'e> {
-    // SAFETY: alive by the caller's promise.
-    let roots = unsafe { object.elements() };
+    let roots = object.elements();
     if tags::portable() || !(1..=INLINE).contains(&roots.len()) {
         return env.make_list(&[elements(env, roots, None)]);
     }

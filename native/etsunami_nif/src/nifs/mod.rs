@@ -103,8 +103,7 @@ fn asked<'k, 'e>(table: &Table, term: VmTerm<'e>, key: Term<'k>) -> Asked<'k, 'e
 #[inline(always)]
 fn objects<'e>(env: Env<'e>, hit: &Hit<'_>, asked: Option<Asked<'_, 'e>>) -> Answer<'e> {
     if let Some(object) = hit.single()
-        // SAFETY: the hit's guard keeps the object.
-        && let Some(list) = unsafe { decode::flat_list(env, object, asked) }
+        && let Some(list) = decode::flat_list(env, object, asked)
     {
         return Ok(list);
     }
@@ -119,11 +118,8 @@ fn objects<'e>(env: Env<'e>, hit: &Hit<'_>, asked: Option<Asked<'_, 'e>>) -> Ans
 #[inline(always)]
 fn all_objects<'e>(env: Env<'e>, hit: &Hit<'_>, asked: Option<Asked<'_, 'e>>) -> VmTerm<'e> {
     if let Some(object) = hit.single() {
-        // SAFETY: the hit's guard keeps the object.
-        return unsafe { decode::list_of_one(env, object, asked) };
+        return decode::list_of_one(env, object, asked);
     }
-    // SAFETY: as above.
-    let terms: Vec<_> =
-        hit.objects().map(|object| unsafe { decode::object(env, object) }).collect();
+    let terms: Vec<_> = hit.objects().map(|object| decode::object(env, object)).collect();
     env.make_list(&terms)
 }

@@ -106,9 +106,8 @@ raw_nif! {
         match handle.table.slot(&guard, index)? {
             None => Ok(atoms().end_of_table),
             Some(objects) => {
-                // SAFETY: the guard keeps the objects.
                 let terms: Vec<_> =
-                    objects.into_iter().map(|one| unsafe { decode::object(env, one) }).collect();
+                    objects.into_iter().map(|one| decode::object(env, one)).collect();
                 Ok(env.make_list(&terms))
             }
         }

@@ -22,7 +22,7 @@ use etsunami::reclaim::{Guard, pin};
 use etsunami::table::options::{Kind, Need};
 use etsunami::table::select::Failure;
 use etsunami::table::{Cursor, Direction, Quota};
-use etsunami::term::object::ObjectPtr;
+use etsunami::term::object::Object;
 
 use super::owned;
 use crate::args::{self, Parsed};
@@ -222,12 +222,9 @@ impl<'e> Search<'e, '_> {
         let hit = table.find(self.guard, table.key(key));
         let found = match hit.single() {
             Some(object) if object.words() <= budget::INDIVISIBLE_WORDS => {
-                // SAFETY: the guard keeps the object.
-                unsafe {
-                    table.match_one(plain, object, |subject, outcome| {
-                        results::one(env, object, subject, outcome)
-                    })
-                }
+                table.match_one(plain, object, |subject, outcome| {
+                    results::one(env, object, subject, outcome)
+                })
             }
             None if hit.is_absent() => {
                 self.handle.require_there()?;
@@ -254,9 +251,8 @@ impl<'e> Search<'e, '_> {
         let mut machine = compiled.machine(env);
         let (program, access) = (&compiled.program, &plan.plan.access);
         self.chunk(program.words(), so_far, &mut |cursor, direction, quota, results| {
-            let take = |object: ObjectPtr, subject: Subject<'_>, outcome: Outcome<'_>| {
-                // SAFETY: the guard keeps the object.
-                let whole = || unsafe { results::object(env, object, subject) };
+            let take = |object: Object<'_>, subject: Subject<'_>, outcome: Outcome<'_>| {
+                let whole = || results::object(env, object, subject);
                 results.take(object.words(), outcome, whole)
             };
             table.select(guard, program, access, cursor, direction, quota, &mut machine, take)
@@ -272,9 +268,8 @@ impl<'e> Search<'e, '_> {
     ) -> Result<Found<'e>, Raise<'e>> {
         let (env, guard, table) = (self.env, self.guard, &self.handle.table);
         self.chunk(0, so_far, &mut |cursor, direction, quota, results| {
-            let take = |object: ObjectPtr, subject: Subject<'_>, outcome: Outcome<'_>| {
-                // SAFETY: the guard keeps the object.
-                let whole = || unsafe { results::object(env, object, subject) };
+            let take = |object: Object<'_>, subject: Subject<'_>, outcome: Outcome<'_>| {
+                let whole = || results::object(env, object, subject);
                 results.take(object.words(), outcome, whole)
             };
             table.select_plain(guard, plain, access, cursor, direction, quota, take)

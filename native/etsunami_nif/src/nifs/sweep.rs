@@ -172,8 +172,7 @@ fn at_key(guard: &Guard, handle: &Handle, plain: &Plain) -> Result<Option<u64>, 
         handle.require_there()?;
         return Ok(Some(0));
     }
-    // SAFETY: the guard keeps the object.
-    let matches = |object| unsafe { table.match_one(plain, object, |_, _| ()) }.is_some();
+    let matches = |object| table.match_one(plain, object, |_, _| ()).is_some();
     Ok(hit.single().map(|object| matches(object).into()))
 }
 

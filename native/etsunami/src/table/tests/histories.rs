@@ -191,10 +191,8 @@ fn small(sum: &Int) -> i64 {
 
 fn perform(table: &Table, operation: &Operation) -> Answer {
     use Operation::*;
-    let value_of = |object: crate::term::object::ObjectPtr| {
-        // SAFETY: the callers' guards keep the object, whose second element is a small integer.
-        immediate::small_value(unsafe { object.element(1) }.root())
-    };
+    let value_of =
+        |object: crate::term::object::Object| immediate::small_value(object.element(1).root());
     let with = |k: usize| key_buffer(&int(k as i64));
     match operation.clone() {
         Get(k) => {

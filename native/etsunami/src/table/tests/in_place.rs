@@ -8,7 +8,7 @@ use super::{Form, KINDS, Object, int, key, key_buffer, table};
 use crate::reclaim::{Guard, pin};
 use crate::table::options::{Spec, WriteConcurrency};
 use crate::term::layout::immediate;
-use crate::term::object::ObjectPtr;
+use crate::term::object;
 use crate::term::testing::{Place, Sample, encode, term};
 
 fn unique() -> impl Iterator<Item = Form> {
@@ -20,7 +20,7 @@ fn block() -> Sample {
 }
 
 /// The object of key 1.
-fn stored(table: &Table, guard: &Guard) -> ObjectPtr {
+fn stored<'g>(table: &Table, guard: &'g Guard) -> object::Object<'g> {
     let buffer = key_buffer(&int(1));
     table.find(guard, key(table, &buffer)).single().unwrap()
 }
@@ -125,7 +125,7 @@ fn what_is_unusual_is_left_to_the_general_functions() {
 fn numbers(table: &Table, turned: bool) -> [i64; 2] {
     let guard = pin();
     // SAFETY: the guard keeps the object.
-    let elements = unsafe { stored(table, &guard).elements() };
+    let elements = stored(table, &guard).elements();
     let number = |i| immediate::small_value(elements.get(i).root());
     if turned {
         let later = number(2);

@@ -15,7 +15,6 @@ use num_bigint::BigInt;
 use super::options::{Kind, OrderedEngine, Spec};
 use super::{Draft, Key, Table};
 use crate::term::buffer::Buffer;
-use crate::term::object::ObjectPtr;
 use crate::term::testing::{Place, Sample, encode, encode_object, term};
 
 /// A type of table, and of an `ordered_set` the engine too.
@@ -91,7 +90,7 @@ impl Object {
 }
 
 /// The words of a stored object without its header: the canonical encoding of its elements.
-fn words_of(object: ObjectPtr) -> Vec<u64> {
+fn words_of(object: crate::term::object::Object<'_>) -> Vec<u64> {
     // SAFETY: the callers' guards keep the object; its words stand behind each other.
     unsafe { std::slice::from_raw_parts(object.element(0).as_ptr(), object.words() - 1).to_vec() }
 }

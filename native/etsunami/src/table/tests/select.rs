@@ -8,7 +8,7 @@ use crate::reclaim::pin;
 use crate::table::options::Kind;
 use crate::table::tests::{Form, KINDS};
 use crate::table::{Cursor, Direction, Draft, Quota, Table};
-use crate::term::object::ObjectPtr;
+use crate::term::object::Object;
 use crate::term::testing::{Place as Stands, Sample, encode_object, install, term};
 use crate::term::view::View;
 
@@ -45,9 +45,9 @@ fn program(spec: &str) -> (Program, Table) {
 }
 
 /// The text of what matched: the words of keys and values.
-fn shown(object: ObjectPtr) -> String {
+fn shown(object: Object<'_>) -> String {
     // SAFETY: the callers keep a guard.
-    unsafe { object.elements() }.map(|part| format!("{part:?};")).collect()
+    object.elements().map(|part| format!("{part:?};")).collect()
 }
 
 fn count(of: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
@@ -98,7 +98,7 @@ fn expected(table: &Table, program: &Program) -> BTreeMap<String, usize> {
     while let Some(from) = cursor {
         cursor = table.scan(&guard, from, Direction::Ascending, 50, |object| {
             // SAFETY: the guard keeps the object.
-            let subject = Subject::object(unsafe { object.elements() }, 0);
+            let subject = Subject::object(object.elements(), 0);
             if program.run(subject, &mut machine).unwrap().is_some() {
                 all.push(shown(object));
             }
@@ -260,7 +260,7 @@ fn replaces_under_the_same_key() {
         let key = erl::key("70");
         for object in table.find(&guard, table.key(term(&key))).objects() {
             // SAFETY: the guard keeps the object.
-            let elements = unsafe { object.elements() };
+            let elements = object.elements();
             assert_eq!(elements.len(), 3);
             assert!(matches!(elements.get(1).view(), View::Tuple(old) if old.len() == 2));
         }
@@ -275,7 +275,7 @@ fn objects_of_a_key_are_replaced_once_and_keep_their_places() {
     let guard = pin();
     let values = table.find(&guard, table.key(term(&erl::key("many")))).objects().map(|object| {
         // SAFETY: the guard keeps the object.
-        match unsafe { object.elements() }.get(1).view() {
+        match object.elements().get(1).view() {
             View::Small(value) => value,
             other => panic!("{other:?}"),
         }

@@ -9,7 +9,7 @@ use crate::error::{Error, Stop};
 use crate::reclaim::{self, Guard, pin};
 use crate::table::options::{Kind, Spec, WriteConcurrency};
 use crate::term::layout::immediate;
-use crate::term::object::ObjectPtr;
+use crate::term::object;
 
 const ROUNDS: i64 = 150;
 
@@ -39,9 +39,9 @@ fn retry<T>(mut f: impl FnMut(&Guard) -> Result<T, Stop>) -> T {
     }
 }
 
-fn value_of(object: ObjectPtr) -> i64 {
+fn value_of(object: object::Object<'_>) -> i64 {
     // SAFETY: the callers' guards keep the object, whose second element is a small integer.
-    immediate::small_value(unsafe { object.element(1) }.root())
+    immediate::small_value(object.element(1).root())
 }
 
 /// The greatest value that a key has, 0 if none.
@@ -220,7 +220,7 @@ fn counters_winners_and_stayers() {
                 while let Some(from) = cursor {
                     cursor = table.scan(&pin(), from, Direction::Ascending, 9, |object| {
                         // SAFETY: the guard keeps the object.
-                        let k = unsafe { object.element(0) }.root();
+                        let k = object.element(0).root();
                         stayers += u64::from(immediate::small_value(k) < 0);
                     });
                 }
