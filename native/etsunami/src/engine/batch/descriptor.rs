@@ -384,7 +384,7 @@ impl<T: BatchTarget> Descriptor<T> {
                 // SAFETY: as above; the slot gets its visible word.
                 unsafe { displace(word) };
                 let loser = self.dispose(guard, loser, visible, committed);
-                return (Installed::Cleaned(loser), plain(visible));
+                return (Installed::Cleaned(loser), Change::to(visible));
             }
             Settled::Pending => return (Installed::Blocked(word), Change::Keep),
         };
@@ -441,7 +441,7 @@ impl<T: BatchTarget> Descriptor<T> {
                     if current == Some(node.word()) || weakened(Weak::BatchClean) =>
                 {
                     lost = self.dispose(guard, loser, visible, committed);
-                    plain(visible)
+                    Change::to(visible)
                 }
                 _ => Change::Keep,
             };
@@ -474,11 +474,6 @@ impl<T: BatchTarget> Descriptor<T> {
             self.target.retire(guard, loser, survivor);
         }
     }
-}
-
-/// The change that gives a slot this plain word.
-fn plain(word: Word) -> Change {
-    if word.is_empty() { Change::Remove } else { Change::Put(word) }
 }
 
 /// How many entries ahead the next one is announced.
