@@ -17,6 +17,7 @@ demo: setup
 test: setup
 	@ci/fmt.sh
 	@ci/clippy.sh
+	@ci/doc.sh
 	@ci/rust-test.sh
 	@ci/loom.sh
 	@ci/elixir.sh
