@@ -7,7 +7,7 @@ defmodule Bench.Kinds do
   The tables are small enough for the caches. "One key" means that every call is about the same key.
   """
 
-  alias Bench.{Attempt, Pairs, Plan, Progress, Row, Values}
+  alias Bench.{Attempt, Pairs, Plan, Progress, Row, Searches, Values}
 
   @calls 10_000
   @middle 20_000
@@ -16,7 +16,8 @@ defmodule Bench.Kinds do
   def run(both, limits) do
     updates(both, limits) ++
       values(both, limits) ++
-      replaced(both, limits) ++ bag_keys(both, limits) ++ steps(both, limits)
+      replaced(both, limits) ++
+      bag_keys(both, limits) ++ steps(both, limits) ++ searches(both, limits)
   end
 
   # Several counters or elements of one object in one call.
@@ -176,6 +177,17 @@ defmodule Bench.Kinds do
       {"a nested constant", [{{:_, :_, {:a, 3}}, [], [true]}]},
       {"a bound", [{{:_, :"$1", :_}, [{:<, :"$1", 5}], [true]}]}
     ]
+  end
+
+  # Searches whose guards or bodies compute, in a table that the caches hold.
+  defp searches(both, limits) do
+    for {name, spec} <- Searches.all() do
+      row("select, #{name}; set, each object", fn ->
+        objects = for n <- 1..2_000, do: Searches.object(n)
+        run = fn {side, table}, _ -> side.select(table, spec) end
+        measured(both, [:set], objects, 2_000, run, limits)
+      end)
+    end
   end
 
   defp key(:integer, n), do: n

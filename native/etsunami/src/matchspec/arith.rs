@@ -6,6 +6,7 @@
 
 use num_bigint::{BigInt, Sign};
 
+use crate::term::layout::immediate;
 use crate::term::number::Int;
 use crate::term::view::{Term, View};
 
@@ -100,6 +101,44 @@ fn big(value: Int) -> BigInt {
 /// An integer of allowed size.
 fn integer(value: BigInt) -> Result {
     if value.bits() > MAX_BITS { Err(Undefined) } else { Ok(Number::Int(value.into())) }
+}
+
+/// The result of an operator for the words of two small integers, if it is one too. None where the
+/// words are something else, too.
+#[inline(always)]
+pub(super) fn small(operator: Binary, a: u64, b: u64) -> Option<u64> {
+    /// The tag of a small integer. Its value is in the bits above.
+    const TAG: i64 = 0xf;
+    const BITS: u32 = 4;
+    if !immediate::is_small(a & b) {
+        return None;
+    }
+    let (a, b) = (a as i64, b as i64);
+    let word = match operator {
+        Binary::Add => a.checked_add(b - TAG)?,
+        Binary::Subtract => a.checked_sub(b - TAG)?,
+        Binary::Multiply => (a >> BITS).checked_mul(b - TAG)? + TAG,
+        Binary::BitAnd => a & b,
+        Binary::BitOr => a | b,
+        Binary::BitXor => (a ^ b) | TAG,
+        Binary::Rem => (((a >> BITS).checked_rem(b >> BITS)?) << BITS) | TAG,
+        Binary::Div => return immediate::small((a >> BITS).checked_div(b >> BITS)?),
+        Binary::Divide | Binary::ShiftLeft | Binary::ShiftRight => return None,
+    };
+    Some(word as u64)
+}
+
+/// The result of an operator for the word of a small integer, if it is one too.
+#[inline(always)]
+pub(super) fn small_unary(operator: Unary, word: u64) -> Option<u64> {
+    let value = immediate::small_value(word);
+    match operator {
+        Unary::Plus | Unary::Round | Unary::Trunc | Unary::Ceil | Unary::Floor => Some(word),
+        Unary::Minus => immediate::small(-value),
+        Unary::Abs => immediate::small(value.abs()),
+        Unary::BitNot => immediate::small(!value),
+        Unary::Float => None,
+    }
 }
 
 pub(super) fn binary(operator: Binary, a: Number, b: Number) -> Result {

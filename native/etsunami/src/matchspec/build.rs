@@ -21,6 +21,8 @@ type Result<T = ()> = std::result::Result<T, SystemLimit>;
 pub(super) trait Source<'r> {
     fn constant(&self, constant: Constant) -> Value<'r>;
     fn variable(&self, var: Var) -> Value<'r>;
+    /// The value of the leaf of this number.
+    fn leaf(&self, number: usize) -> Value<'r>;
     fn subject(&self) -> Option<Subject<'r>>;
 }
 
@@ -53,10 +55,9 @@ pub(super) fn build<'r>(
     buffer: &mut Buffer,
     at: usize,
     nodes: &[Node],
-    leaves: &[Value<'r>],
     source: &impl Source<'r>,
 ) -> Result<bool> {
-    let mut builder = Builder { buffer, leaves, leaf: 0, source, frames: Vec::new(), at };
+    let mut builder = Builder { buffer, leaf: 0, source, frames: Vec::new(), at };
     for node in nodes {
         builder.node(*node)?;
         builder.close_full()?;
@@ -66,7 +67,6 @@ pub(super) fn build<'r>(
 
 struct Builder<'b, 'r, S> {
     buffer: &'b mut Buffer,
-    leaves: &'b [Value<'r>],
     leaf: usize,
     source: &'b S,
     frames: Vec<Frame<'r>>,
@@ -113,14 +113,14 @@ impl<'r, S: Source<'r>> Builder<'_, 'r, S> {
             Node::Object => self.put(at, Value::Object)?,
             Node::Leaf => {
                 self.leaf += 1;
-                self.put(at, self.leaves[self.leaf - 1])?;
+                self.put(at, self.source.leaf(self.leaf - 1))?;
             }
         }
         Ok(())
     }
 
     fn open_list_to(&mut self, at: usize, elements: usize, leaf: usize) -> Result {
-        let tail = self.leaves[leaf];
+        let tail = self.source.leaf(leaf);
         match list(tail) {
             Ok(list) => {
                 let block = self.buffer.open_list(at, elements + list.len())?;

@@ -12,8 +12,9 @@ use crate::term::view::{Map, Roots, Term, View};
 use super::arith::{self, Binary, Number, Undefined};
 use super::functions::{Function, Measure, Relation, Type};
 use super::heap::SystemLimit;
+use super::packed::Packed;
 use super::run::Run;
-use super::value::{ListView, Value};
+use super::value::{ListView, Part, Value};
 
 /// Why a call has no value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,6 +112,57 @@ impl<'r> Run<'r> {
                 Ok(self.boolean(inside))
             }
             _ => Err(Failure::Exit),
+        }
+    }
+
+    /// The value of the calls that are made most, for the arguments that they are mostly made with;
+    /// none where it takes [`Run::call`].
+    #[inline(always)]
+    pub(super) fn quick(
+        &self,
+        function: Function,
+        a: Packed<'r>,
+        b: Packed<'r>,
+    ) -> Option<Packed<'r>> {
+        let word = a.root();
+        match function {
+            Function::Binary(operator) => arith::small(operator, word, b.root()).map(Packed::word),
+            Function::MapGet => self.quick_find(word, b)?.map(|found| Packed::of(Part::of(found))),
+            Function::IsMapKey => {
+                let found = self.quick_find(word, b)?.is_some();
+                Some(Packed::word(self.program.atoms.boolean(found)))
+            }
+            Function::Element if immediate::is_small(word) => {
+                // What is negative is more than all.
+                let i = (immediate::small_value(word) as u64).wrapping_sub(1) as usize;
+                match b.value() {
+                    Value::Block(term) => {
+                        let elements = term.tuple().filter(|elements| i < elements.len())?;
+                        Some(Packed::of(Part::of(elements.get(i))))
+                    }
+                    Value::Object => {
+                        let elements = self.subject.stored();
+                        elements.filter(|elements| i < elements.len())?;
+                        Some(Packed::of(self.subject.element(i)))
+                    }
+                    _ => None,
+                }
+            }
+            Function::Unary(operator) if immediate::is_small(word) => {
+                arith::small_unary(operator, word).map(Packed::word)
+            }
+            _ => None,
+        }
+    }
+
+    /// What a map has for a key that is an immediate; none if these are something else.
+    #[inline(always)]
+    fn quick_find(&self, key: u64, map: Packed<'r>) -> Option<Option<Term<'r>>> {
+        match map.value() {
+            Value::Block(term) if layout::is_immediate(key) => {
+                Some(find(term.map()?, Term::immediate(&key)))
+            }
+            _ => None,
         }
     }
 
@@ -394,10 +446,7 @@ fn is_port(etf: &[u8]) -> bool {
 
 fn map<'r>(value: Value<'r>) -> Option<Map<'r>> {
     match value {
-        Value::Block(term) => match term.view() {
-            View::Map(map) => Some(map),
-            _ => None,
-        },
+        Value::Block(term) => term.map(),
         _ => None,
     }
 }
@@ -421,6 +470,7 @@ fn proper_length(value: Value) -> Option<usize> {
 }
 
 /// The value of a key.
+#[inline]
 pub(super) fn find<'r>(map: Map<'r>, key: Term) -> Option<Term<'r>> {
     /// Below this a scan is faster than a search.
     const FEW: usize = 16;

@@ -5,10 +5,11 @@ use std::mem::ManuallyDrop;
 use crate::term::layout::immediate;
 use crate::term::view::{Roots, Term, View};
 
-use super::expr::{Compiler, Context};
+use super::expr::Compiler;
 use super::fault::{Fault, Problem};
 use super::head;
-use super::program::{Atoms, Clause, Finish, Node, Op, Parts, Program, Span};
+use super::program::{Atoms, Clause, Finish, Guard, Node, Op, Parts, Program, Span};
+use super::set::Switch;
 
 /// The specification is not valid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,27 +32,16 @@ impl Program {
         let clauses = clauses(spec).map_err(|problem| vec![Fault { problem, term: None }])?;
         let mut program = Program {
             parts: ManuallyDrop::new(Parts::of_spec(spec)),
-            slots: 0,
-            depth: 0,
+            registers: 0,
+            switch: None,
             atoms: Atoms::new(),
         };
         for parts in clauses {
             let clause = program.clause([parts.get(0), parts.get(1), parts.get(2)], lint)?;
             program.parts.clauses.push(clause);
         }
-        program.depth = program.measure();
+        program.switch = Switch::of(&program.parts);
         Ok(program)
-    }
-
-    /// The most values that are on the stack at once. What a jump leaves there is what the code that
-    /// it passes over would.
-    fn measure(&self) -> usize {
-        let (mut depth, mut most) = (0i64, 0);
-        for op in &self.parts.code {
-            depth += op.effect();
-            most = most.max(depth);
-        }
-        most as usize + 1
     }
 
     fn clause<'s>(
@@ -59,36 +49,38 @@ impl Program {
         [head, guards, body]: [Term<'s>; 3],
         lint: bool,
     ) -> Result<Clause, Vec<Fault<'s>>> {
-        let (head, bound) =
+        let (head, bound, slots) =
             head::compile(self, head).map_err(|problem| vec![Fault { problem, term: None }])?;
         let mut faults = Vec::new();
-        let mut compiler = Compiler::new(self, &bound, &mut faults, lint);
-        let guard = compiler.list(guards, Context::Guard);
-        let result = match (&guard, body.view()) {
+        let mut compiler = Compiler::new(self, &bound, &mut faults, lint, slots);
+        let guard = match lint {
+            false => compiler.guards(guards),
+            true => compiler.lint_guards(guards).map(|()| Guard::default()),
+        };
+        let finish = match (&guard, body.view()) {
             (Err(_), _) => None,
-            (_, View::List { .. }) => compiler.list(body, Context::Body).ok(),
+            (_, View::List { .. }) => compiler.body(body).ok(),
             _ => {
                 faults.push(Fault { problem: Problem::NoResult, term: None });
                 None
             }
         };
-        match (guard, result) {
-            (Ok(guard), Some(result)) if faults.is_empty() => {
+        match (guard, finish) {
+            (Ok(guard), Some(finish)) if faults.is_empty() => {
                 let glance = self.glance(head, guard);
-                Ok(Clause { head, guard, glance, finish: self.shortcut(result) })
+                Ok(Clause { head, guard, glance, finish: self.shortcut(finish) })
             }
             _ => Err(faults),
         }
     }
 
     /// How a body's code can be told without running it.
-    fn shortcut(&mut self, code: Span) -> Finish {
+    fn shortcut(&mut self, finish: Finish) -> Finish {
+        let Finish::Code(code, _) = finish else { return finish };
         match *code.of(&self.parts.code) {
-            [Op::Object] => Finish::Object,
-            [Op::Var(var)] => Finish::Var(var),
-            [Op::Constant(constant)] => Finish::Constant(constant),
-            [Op::Build { nodes, leaves: 0 }] => self.row(nodes).unwrap_or(Finish::Code(code)),
-            _ => Finish::Code(code),
+            [Op::Move { from, .. }] => Finish::Operand(from),
+            [Op::Build { nodes, .. }] => self.row(nodes).unwrap_or(finish),
+            _ => finish,
         }
     }
 

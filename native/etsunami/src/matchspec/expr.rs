@@ -1,7 +1,8 @@
 //! Compiles guards and bodies.
 //!
-//! Expressions become instructions of a stack machine, without recursion: what is left to compile
-//! stands on a stack of work. Nested lists, `{{…}}` and maps are one compound each, told by its nodes
+//! Expressions become instructions of a register machine, without recursion: what is left to compile
+//! is on a stack of work. An expression may use its own register and those behind it; an argument
+//! that is a constant, a variable or the object is read where it is. Nested lists, `{{…}}` and maps are one compound each, told by its nodes
 //! in depth-first order; only what is computed inside leaves instructions. A compound in which
 //! nothing is computed is built here, once.
 
@@ -12,31 +13,36 @@ use crate::term::view::{Map, Roots, Term, View};
 
 use super::bindings::Bindings;
 use super::build::{Source, build};
+use super::condition::Branch;
 use super::fault::{Fault, Problem};
-use super::functions::Function;
 use super::heap::Heap;
 use super::names::{Form, Name};
-use super::program::{Constant, Node, Op, Operand, Program, Span, Var};
+use super::program::{Constant, Finish, Node, Op, Operand, Program, Register, Span, Target, Var};
 use super::value::{Subject, Value};
 
 /// What is left to do.
 #[derive(Clone, Copy)]
-enum Work<'s> {
-    /// Compile an expression that leaves its value on the stack.
-    Value(Term<'s>),
+pub(super) enum Work<'s> {
+    /// Compile an expression that leaves its value in a register.
+    Value(Term<'s>, Register),
     /// Compile an expression as a part of the innermost compound.
     Node(Term<'s>),
     /// Compile a list's tail as a leaf, and tell the node of the list.
     Tail(Term<'s>, usize),
     Emit(Op),
-    /// A jump to the end of the innermost `andalso` or `orelse`.
+    /// A jump to the end of the innermost `andalso` or `orelse` of values.
     Jump {
         otherwise: bool,
+        of: Register,
     },
     /// Its end.
     Land,
-    /// The innermost compound is complete.
-    Complete,
+    /// Compile a condition.
+    Branch(Branch<'s>),
+    /// A label of conditions.
+    Label(Target),
+    /// The innermost compound is complete, and goes to this register.
+    Complete(Register),
 }
 
 /// A compound while its parts are compiled.
@@ -45,13 +51,8 @@ struct Compound {
     nodes: Vec<Node>,
     leaves: u32,
     computed: bool,
-}
-
-/// What the last expression is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Context {
-    Guard,
-    Body,
+    /// The register of the first leaf.
+    first: Register,
 }
 
 /// Compiles the expressions of one clause.
@@ -61,9 +62,13 @@ pub(super) struct Compiler<'p, 's> {
     pub faults: &'p mut Vec<Fault<'s>>,
     /// Go on behind a fault, to find more of them.
     pub lint: bool,
-    works: Stack<Work<'s>, 8>,
+    pub works: Stack<Work<'s>, 8>,
+    /// Where the labels of conditions are.
+    pub labels: Vec<Target>,
+    /// The first register that the head does not need.
+    pub base: Register,
     compounds: Vec<Compound>,
-    /// For each open `andalso` or `orelse`, where its jumps are.
+    /// For each open `andalso` or `orelse` of values, where its jumps are.
     jumps: Vec<Vec<usize>>,
 }
 
@@ -76,31 +81,40 @@ impl<'p, 's> Compiler<'p, 's> {
         bound: &'p Bindings,
         faults: &'p mut Vec<Fault<'s>>,
         lint: bool,
+        base: Register,
     ) -> Self {
-        let (works, compounds, jumps) = (Stack::new(), Vec::new(), Vec::new());
-        Compiler { program, bound, faults, lint, works, compounds, jumps }
+        let (works, labels) = (Stack::new(), Vec::new());
+        let (compounds, jumps) = (Vec::new(), Vec::new());
+        Compiler { program, bound, faults, lint, works, labels, base, compounds, jumps }
     }
 
-    fn fault(&mut self, problem: Problem, term: Option<Term<'s>>) -> Result<(), Stop> {
+    pub(super) fn fault(&mut self, problem: Problem, term: Option<Term<'s>>) -> Result<(), Stop> {
         self.faults.push(Fault { problem, term });
         if self.lint { Ok(()) } else { Err(Stop) }
     }
 
-    /// Compiles a list of expressions: all guards, or the last expression of a body (the others
-    /// have no effect, but must be valid).
-    pub(super) fn list(&mut self, list: Term<'s>, context: Context) -> Result<Span, Stop> {
+    /// Looks for faults in all guards.
+    pub(super) fn lint_guards(&mut self, list: Term<'s>) -> Result<(), Stop> {
+        self.list(list).map(|_| ())
+    }
+
+    /// Compiles a body: its last expression (the others have no effect, but must be valid).
+    pub(super) fn body(&mut self, list: Term<'s>) -> Result<Finish, Stop> {
+        let start = self.list(list)?;
+        let code = Span { start, end: self.program.parts.code.len() as u32 };
+        Ok(Finish::Code(code, self.base))
+    }
+
+    /// Compiles a list of expressions; tells where the code of the last one begins.
+    fn list(&mut self, list: Term<'s>) -> Result<u32, Stop> {
         let mut start = self.program.parts.code.len();
         match list.view() {
             View::Nil => (),
             View::List { elements, tail } => {
                 for expression in elements {
-                    if context == Context::Body {
-                        start = self.program.parts.code.len();
-                    }
-                    match context {
-                        Context::Guard => self.guard(expression)?,
-                        Context::Body => self.expression(expression)?,
-                    }
+                    start = self.program.parts.code.len();
+                    self.works.push(Work::Value(expression, self.base));
+                    self.work()?;
                 }
                 if tail.root() != immediate::NIL {
                     self.fault(Problem::ImproperExpressions, None)?;
@@ -108,146 +122,123 @@ impl<'p, 's> Compiler<'p, 's> {
             }
             _ => self.fault(Problem::NotExpressions, None)?,
         }
-        Ok(Span { start: start as u32, end: self.program.parts.code.len() as u32 })
-    }
-
-    /// A guard must be true, and so must all that `and` and `andalso` join in it.
-    fn guard(&mut self, guard: Term<'s>) -> Result<(), Stop> {
-        let mut guards: Stack<Term, 8> = Stack::new();
-        guards.push(guard);
-        while let Some(guard) = guards.pop() {
-            let parts = match simple(guard) {
-                Simple::Call(Form::And | Form::AndAlso, parts) if parts.len() > 1 => parts,
-                _ => {
-                    self.condition(guard)?;
-                    continue;
-                }
-            };
-            if self.lint {
-                self.condition(guard)?;
-            } else {
-                guards.extend(parts.skip(1).rev());
-            }
-        }
-        Ok(())
-    }
-
-    /// Comparisons and type tests of what is there need no stack.
-    fn condition(&mut self, guard: Term<'s>) -> Result<(), Stop> {
-        if let Simple::Call(Form::Call(function), parts) = simple(guard) {
-            let operand = |i| self.operand(parts.get(i));
-            let op = match function {
-                Function::Compare(relation) => operand(1).zip(operand(2)).map(|(a, b)| Op::Holds {
-                    relation,
-                    a: a.intern(self),
-                    b: b.intern(self),
-                }),
-                Function::Is(test) => operand(1).map(|of| Op::Typed { test, of: of.intern(self) }),
-                _ => None,
-            };
-            if let Some(op) = op {
-                self.emit(op);
-                return Ok(());
-            }
-        }
-        self.expression(guard)?;
-        self.emit(Op::True);
-        Ok(())
+        Ok(start as u32)
     }
 
     /// What an expression is that needs no computing; none where it does, or is a fault.
-    fn operand(&self, term: Term<'s>) -> Option<Known<'s>> {
+    pub(super) fn operand(&self, term: Term<'s>) -> Option<Known<'s>> {
         match simple(term) {
             Simple::Constant => Some(Known::Constant(term)),
             Simple::Call(Form::Const, parts) if parts.len() == 2 => {
                 Some(Known::Constant(parts.get(1)))
             }
             Simple::Variable(number) => self.bound.get(number).map(Known::Var),
+            Simple::Object => Some(Known::Object),
             _ => None,
         }
     }
 
-    fn expression(&mut self, term: Term<'s>) -> Result<(), Stop> {
-        self.value(term)?;
+    /// Does all that is scheduled.
+    pub(super) fn work(&mut self) -> Result<(), Stop> {
         while let Some(work) = self.works.pop() {
             match work {
-                Work::Value(term) => self.value(term)?,
+                Work::Value(term, to) => self.value(term, to)?,
                 Work::Node(term) => self.node(term)?,
                 Work::Tail(term, node) => self.tail(term, node),
                 Work::Emit(op) => self.emit(op),
-                Work::Jump { otherwise } => self.jump(otherwise),
+                Work::Jump { otherwise, of } => self.jump(otherwise, of),
                 Work::Land => self.land(),
-                Work::Complete => self.complete(),
+                Work::Branch(branch) => self.branch(branch)?,
+                Work::Label(label) => {
+                    self.labels[label as usize] = self.program.parts.code.len() as Target;
+                }
+                Work::Complete(to) => self.complete(to),
             }
         }
         Ok(())
     }
 
-    fn emit(&mut self, op: Op) {
+    pub(super) fn emit(&mut self, op: Op) {
         self.program.parts.code.push(op);
     }
 
-    fn jump(&mut self, otherwise: bool) {
+    /// Tells the program of a register that is used.
+    fn uses(&mut self, register: Register) {
+        self.program.registers = self.program.registers.max(register as usize + 1);
+    }
+
+    fn jump(&mut self, decisive: bool, of: Register) {
         let at = self.program.parts.code.len();
         if let Some(jumps) = self.jumps.last_mut() {
             jumps.push(at);
         }
-        self.emit(if otherwise { Op::OrElse(0) } else { Op::AndAlso(0) });
+        self.emit(Op::Decide { decisive, of, to: 0 });
     }
 
     fn land(&mut self) {
-        let end = self.program.parts.code.len() as u32;
+        let end = self.program.parts.code.len() as Target;
         for at in self.jumps.pop().unwrap_or_default() {
-            match &mut self.program.parts.code[at] {
-                Op::OrElse(target) | Op::AndAlso(target) => *target = end,
-                _ => (),
+            if let Op::Decide { to, .. } = &mut self.program.parts.code[at] {
+                *to = end;
             }
         }
     }
 
-    /// An expression whose value goes to the stack.
-    fn value(&mut self, term: Term<'s>) -> Result<(), Stop> {
+    /// An expression whose value goes to a register. It may use those behind.
+    fn value(&mut self, term: Term<'s>, to: Register) -> Result<(), Stop> {
+        self.uses(to);
+        if let Some(known) = self.operand(term) {
+            let from = known.intern(self);
+            self.emit(Op::Move { from, to });
+            return Ok(());
+        }
         match simple(term) {
-            Simple::Constant => {
-                let constant = self.program.intern(term);
-                self.emit(Op::Constant(constant));
-            }
-            Simple::Object => self.emit(Op::Object),
-            Simple::Variable(number) => match self.bound.get(number) {
-                Some(var) => self.emit(Op::Var(var)),
-                None => return self.fault(Problem::Unbound(number), None),
-            },
-            Simple::Compound if matches!(term.view(), View::Atom(_)) => self.all_bindings(),
+            Simple::Constant | Simple::Object => (),
+            Simple::Variable(number) => return self.fault(Problem::Unbound(number), None),
+            Simple::Compound if matches!(term.view(), View::Atom(_)) => self.all_bindings(to),
             Simple::Compound => {
-                self.compounds.push(Compound::default());
-                self.works.push(Work::Complete);
+                self.compounds.push(Compound { first: to, ..Compound::default() });
+                self.works.push(Work::Complete(to));
                 self.works.push(Work::Node(term));
             }
-            Simple::Call(form, parts) => return self.call(term, form, parts),
+            Simple::Call(form, parts) => return self.call(term, form, parts, to),
             Simple::Nonsense => return self.fault(Problem::NotACall, Some(term)),
         }
         Ok(())
     }
 
-    fn call(&mut self, term: Term<'s>, form: Form, parts: Roots<'s>) -> Result<(), Stop> {
+    fn call(
+        &mut self,
+        term: Term<'s>,
+        form: Form,
+        parts: Roots<'s>,
+        to: Register,
+    ) -> Result<(), Stop> {
         let n = parts.len() - 1;
         let name = Some(parts.get(0));
         match form {
-            Form::Const if n == 1 => {
-                let constant = self.program.intern(parts.get(1));
-                self.emit(Op::Constant(constant));
-            }
             Form::Const => return self.fault(Problem::ConstArguments, Some(term)),
-            Form::SelfPid if n == 0 => self.emit(Op::SelfPid),
+            Form::SelfPid if n == 0 => self.emit(Op::SelfPid { to }),
             Form::SelfPid => return self.fault(Problem::SelfArguments, Some(term)),
             Form::And | Form::Or | Form::AndAlso | Form::OrElse if n == 0 => {
                 return self.fault(Problem::NoArguments(form_name(form)), Some(term));
             }
-            Form::And => self.arguments(parts, Op::And(n as u32)),
-            Form::Or => self.arguments(parts, Op::Or(n as u32)),
-            Form::AndAlso => self.chain(parts, false),
-            Form::OrElse => self.chain(parts, true),
-            Form::Call(function) => self.arguments(parts, Op::Call(function)),
+            Form::And | Form::Or => self.joined(parts, form == Form::Or, to),
+            Form::AndAlso | Form::OrElse => self.chain(parts, form == Form::OrElse, to),
+            Form::Call(function) if n > 2 => {
+                self.works.push(Work::Emit(Op::CallThree { function, to }));
+                self.schedule((1..=n).map(|i| Work::Value(parts.get(i), to + i as u32 - 1)));
+            }
+            Form::Call(function) => {
+                let argument = |i: usize| (i <= n).then(|| parts.get(i));
+                let mut operand = |i, register| match argument(i) {
+                    Some(term) => self.argument(term, register),
+                    None => Operand::Object,
+                };
+                let of = [operand(1, to), operand(2, to + 1)];
+                self.works.push(Work::Emit(Op::Call { function, of, to }));
+                self.compute(parts, to);
+            }
             Form::Trace(name) => return self.fault(Problem::TraceForm(name), None),
             Form::TraceFunction => return self.fault(Problem::TraceFunction(n), name),
             Form::Unknown => return self.fault(Problem::UnknownFunction(n), name),
@@ -255,10 +246,20 @@ impl<'p, 's> Compiler<'p, 's> {
         Ok(())
     }
 
-    /// The arguments, then the operation on them.
-    fn arguments(&mut self, parts: Roots<'s>, op: Op) {
-        self.works.push(Work::Emit(op));
-        self.schedule(parts.skip(1).map(Work::Value));
+    /// Where an argument will be: where it is, or in a register.
+    pub(super) fn argument(&mut self, term: Term<'s>, register: Register) -> Operand {
+        match self.operand(term) {
+            Some(known) => known.intern(self),
+            None => Operand::Register(register),
+        }
+    }
+
+    /// Computes those of at most two arguments that are not there yet, into registers from `to` on.
+    pub(super) fn compute(&mut self, parts: Roots<'s>, to: Register) {
+        let computed = |i| i < parts.len() && self.operand(parts.get(i)).is_none();
+        let work = |i| computed(i).then(|| Work::Value(parts.get(i), to + i as Register - 1));
+        let works = [work(1), work(2)];
+        self.schedule(works.into_iter().flatten());
     }
 
     /// Work to be done next, the first of it first. To look for faults it is done in ETS's order,
@@ -271,14 +272,34 @@ impl<'p, 's> Compiler<'p, 's> {
         }
     }
 
+    /// All of some booleans, or any of them: the first, joined with one after the other.
+    fn joined(&mut self, parts: Roots<'s>, any: bool, to: Register) {
+        if self.lint {
+            return self.schedule(parts.skip(1).map(|term| Work::Value(term, to)));
+        }
+        let so_far = Operand::Register(to);
+        let join = |of| Work::Emit(Op::Join { any, of: [so_far, of], to });
+        for term in parts.skip(2).rev() {
+            let of = self.argument(term, to + 1);
+            self.works.push(join(of));
+            if of == Operand::Register(to + 1) && self.operand(term).is_none() {
+                self.works.push(Work::Value(term, to + 1));
+            }
+        }
+        if parts.len() == 2 {
+            self.works.push(join(so_far));
+        }
+        self.works.push(Work::Value(parts.get(1), to));
+    }
+
     /// The arguments with jumps to the end between them.
-    fn chain(&mut self, parts: Roots<'s>, otherwise: bool) {
+    fn chain(&mut self, parts: Roots<'s>, otherwise: bool, to: Register) {
         self.jumps.push(Vec::new());
         self.works.push(Work::Land);
         for i in (1..parts.len()).rev() {
-            self.works.push(Work::Value(parts.get(i)));
+            self.works.push(Work::Value(parts.get(i), to));
             if i > 1 {
-                self.works.push(Work::Jump { otherwise });
+                self.works.push(Work::Jump { otherwise, of: to });
             }
         }
     }
@@ -293,15 +314,15 @@ impl<'s> Compiler<'_, 's> {
         }
     }
 
-    /// The value that comes next from the stack.
-    fn leaf(&mut self) -> u32 {
+    /// The number of the next leaf, and its register.
+    fn leaf(&mut self) -> (u32, Register) {
         match self.compounds.last_mut() {
             Some(compound) => {
                 compound.computed = true;
                 compound.leaves += 1;
-                compound.leaves - 1
+                (compound.leaves - 1, compound.first + compound.leaves - 1)
             }
-            None => 0,
+            None => (0, 0),
         }
     }
 
@@ -322,9 +343,9 @@ impl<'s> Compiler<'_, 's> {
                 self.push(Node::Constant(constant), false);
             }
             Simple::Call(..) | Simple::Nonsense => {
-                self.leaf();
+                let (_, register) = self.leaf();
                 self.push(Node::Leaf, true);
-                return self.value(term);
+                return self.value(term, register);
             }
             Simple::Compound => self.compound(term),
         }
@@ -360,11 +381,11 @@ impl<'s> Compiler<'_, 's> {
     }
 
     /// `'$$'` that is no part of a compound.
-    fn all_bindings(&mut self) {
+    fn all_bindings(&mut self, to: Register) {
         let bound = self.bound;
         let nil = Constant::Word(immediate::NIL);
         if bound.len() == 0 {
-            return self.emit(Op::Constant(nil));
+            return self.emit(Op::Move { from: nil.into(), to });
         }
         let nodes = &mut self.program.parts.nodes;
         let start = nodes.len() as u32;
@@ -372,7 +393,7 @@ impl<'s> Compiler<'_, 's> {
         nodes.extend(bound.values().map(Node::Var));
         nodes.push(Node::Constant(nil));
         let nodes = Span { start, end: nodes.len() as u32 };
-        self.emit(Op::Build { nodes, leaves: 0 });
+        self.emit(Op::Build { nodes, to });
     }
 
     fn map(&mut self, map: Map<'s>) {
@@ -400,16 +421,16 @@ impl<'s> Compiler<'_, 's> {
     }
 
     fn tail(&mut self, term: Term<'s>, node: usize) {
-        let number = self.leaf();
+        let (number, register) = self.leaf();
         if let Some(compound) = self.compounds.last_mut()
             && let Some(Node::ListTo { leaf, .. }) = compound.nodes.get_mut(node)
         {
             *leaf = number;
         }
-        self.works.push(Work::Value(term));
+        self.works.push(Work::Value(term, register));
     }
 
-    fn complete(&mut self) {
+    fn complete(&mut self, to: Register) {
         let Some(compound) = self.compounds.pop() else { return };
         if self.lint {
             return;
@@ -417,19 +438,19 @@ impl<'s> Compiler<'_, 's> {
         if !compound.computed
             && let Some(constant) = self.fold(&compound.nodes)
         {
-            return self.emit(Op::Constant(constant));
+            return self.emit(Op::Move { from: constant.into(), to });
         }
         let start = self.program.parts.nodes.len() as u32;
         self.program.parts.nodes.extend(compound.nodes);
         let nodes = Span { start, end: self.program.parts.nodes.len() as u32 };
-        self.emit(Op::Build { nodes, leaves: compound.leaves });
+        self.emit(Op::Build { nodes, to });
     }
 
     /// Builds a compound of constants.
     fn fold(&mut self, nodes: &[Node]) -> Option<Constant> {
         let heap = Heap::default();
         let constants = Constants(&self.program.parts.constants);
-        let built = heap.build(|buffer| build(buffer, 0, nodes, &[], &constants).map(|_| ()));
+        let built = heap.build(|buffer| build(buffer, 0, nodes, &constants).map(|_| ()));
         match built.ok()? {
             Value::Word(word) => Some(Constant::Word(word)),
             Value::Block(term) => Some(self.program.intern(term)),
@@ -450,22 +471,28 @@ impl<'p> Source<'p> for Constants<'p> {
     fn variable(&self, _: Var) -> Value<'p> {
         Value::Word(immediate::NIL)
     }
+    fn leaf(&self, _: usize) -> Value<'p> {
+        Value::Word(immediate::NIL)
+    }
     fn subject(&self) -> Option<Subject<'p>> {
         None
     }
 }
 
 /// An operand that is not a constant of the program yet.
-enum Known<'s> {
+#[derive(Clone, Copy)]
+pub(super) enum Known<'s> {
     Constant(Term<'s>),
     Var(Var),
+    Object,
 }
 
 impl<'s> Known<'s> {
-    fn intern(self, compiler: &mut Compiler<'_, 's>) -> Operand {
+    pub(super) fn intern(self, compiler: &mut Compiler<'_, 's>) -> Operand {
         match self {
-            Known::Constant(term) => Operand::Constant(compiler.program.intern(term)),
-            Known::Var(var) => Operand::Var(var),
+            Known::Constant(term) => compiler.program.intern(term).into(),
+            Known::Var(var) => var.into(),
+            Known::Object => Operand::Object,
         }
     }
 }

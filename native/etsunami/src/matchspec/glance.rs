@@ -11,7 +11,7 @@ use crate::term::view::Roots;
 
 use super::functions::Relation;
 use super::program::{
-    Clause, Constant, Fetch, HeadOp, Op, Operand, Parts, Program, Span, Test, Var,
+    Clause, Condition, Constant, Fetch, Guard, HeadOp, Op, Operand, Parts, Program, Span, Test,
 };
 use super::value::{Part, Subject};
 
@@ -35,12 +35,12 @@ pub(super) enum Need {
     Tuple { element: u32, arity: u32 },
 }
 
-/// What can be seen.
+/// What can be seen of a head and of the guards that a glance decides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Seen {
     /// The clause does not match.
     Mismatch,
-    /// It matches.
+    /// They match; other guards are left.
     Match,
     /// It has to be run.
     Unclear,
@@ -97,16 +97,17 @@ pub(super) struct Glance {
     /// The number of elements, if it tells one.
     pub arity: Option<u32>,
     pub needs: Span,
-    /// Nothing else is needed.
-    pub complete: bool,
+    /// The head needs nothing else.
+    pub head: bool,
 }
 
 impl Program {
     /// What can be seen at a glance of a clause's head and guards.
-    pub(super) fn glance(&mut self, head: Span, guard: Span) -> Glance {
+    pub(super) fn glance(&mut self, head: Span, guard: Guard) -> Glance {
         let Parts { heads, code, needs, .. } = &mut **self.parts;
         let start = needs.len() as u32;
-        let (ops, guards) = (head.of(heads), guard.of(code));
+        let glanced = Span { start: guard.glanced, end: guard.code.end };
+        let (ops, guards) = (head.of(heads), glanced.of(code));
         let Some((Fetch::Whole, Test::Tuple(arity))) = ops.first().map(|op| (op.fetch, op.test))
         else {
             return Glance::default();
@@ -122,10 +123,10 @@ impl Program {
                 Err(NotSeen) => break,
             }
         }
+        let head = needs.len() - start as usize == ops.len() - 1;
         needs.extend(guards.iter().filter_map(|&op| need_of(op)));
         let end = needs.len() as u32;
-        let complete = (end - start) as usize == ops.len() - 1 + guards.len();
-        Glance { arity: Some(arity), needs: Span { start, end }, complete }
+        Glance { arity: Some(arity), needs: Span { start, end }, head }
     }
 
     /// What can be seen of a clause and a subject.
@@ -137,7 +138,7 @@ impl Program {
         if elements.len() != arity as usize {
             return Seen::Mismatch;
         }
-        let mut seen = if clause.glance.complete { Seen::Match } else { Seen::Unclear };
+        let mut seen = if clause.glance.head { Seen::Match } else { Seen::Unclear };
         for need in clause.glance.needs.of(&self.parts.needs) {
             match need.of(subject, elements) {
                 Seen::Mismatch => return Seen::Mismatch,
@@ -172,21 +173,16 @@ fn need_of_step(op: &HeadOp, inside: &mut Option<u32>) -> Result<Option<Need>, N
 
 /// What a guard needs, if it compares an element with a small integer.
 fn need_of(op: Op) -> Option<Need> {
-    let Op::Holds { relation, a, b } = op else { return None };
-    let (var, relation, constant) = match (a, b) {
-        (Operand::Var(var), Operand::Constant(constant)) => (var, relation, constant),
-        (Operand::Constant(constant), Operand::Var(var)) => (var, relation.turned(), constant),
+    let Op::If { condition: Condition::Related(relation, a, b), .. } = op else { return None };
+    let (var, relation, word) = match (a, b) {
+        (var, Operand::Word(word)) => (var, relation, word),
+        (Operand::Word(word), var) => (var, relation.turned(), word),
         _ => return None,
     };
     let at = match var {
-        Var::Element(element) => Spot::Own(element),
-        Var::Inner(element, i) => Spot::Inner(element, i),
-        Var::Slot(_) => return None,
+        Operand::Element(element) => Spot::Own(element),
+        Operand::Inner(element, i) => Spot::Inner(element, i),
+        _ => return None,
     };
-    match constant {
-        Constant::Word(word) if immediate::is_small(word) => {
-            Some(Need::Small { at, relation, word })
-        }
-        _ => None,
-    }
+    immediate::is_small(word).then_some(Need::Small { at, relation, word })
 }

@@ -14,7 +14,7 @@ use crate::term::view::{Map, Roots, Term, View};
 use super::bindings::Bindings;
 use super::fault::Problem;
 use super::names::Name;
-use super::program::{Constant, Fetch, HeadOp, Program, Span, Test, Var};
+use super::program::{Constant, Fetch, HeadOp, Program, Register, Span, Test, Var};
 
 /// What is left to do, the next on top.
 type Works<'s> = Stack<Work<'s>, 12>;
@@ -58,8 +58,11 @@ impl Home {
     }
 }
 
-/// Compiles a head; gives its steps and its variables.
-pub(super) fn compile(program: &mut Program, head: Term) -> Result<(Span, Bindings), Problem> {
+/// Compiles a head; gives its steps, its variables, and the number of registers that it needs.
+pub(super) fn compile(
+    program: &mut Program,
+    head: Term,
+) -> Result<(Span, Bindings, Register), Problem> {
     let start = program.parts.heads.len() as u32;
     let mut compiler = Compiler {
         program,
@@ -72,8 +75,8 @@ pub(super) fn compile(program: &mut Program, head: Term) -> Result<(Span, Bindin
     };
     compiler.walk()?;
     let (bound, slots) = (compiler.bound, compiler.slots);
-    program.slots = program.slots.max(slots);
-    Ok((Span { start, end: program.parts.heads.len() as u32 }, bound))
+    program.registers = program.registers.max(slots as usize);
+    Ok((Span { start, end: program.parts.heads.len() as u32 }, bound, slots))
 }
 
 struct Compiler<'p, 's> {

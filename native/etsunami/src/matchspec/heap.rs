@@ -11,6 +11,7 @@ use crate::term::buffer::{Buffer, TooLarge};
 use crate::term::layout::MAX_WORDS;
 use crate::term::view::Term;
 
+use super::packed::Rest;
 use super::value::{Part, Value};
 
 /// A run wants to build more than fits.
@@ -99,6 +100,19 @@ impl Heap {
         // SAFETY: so many parts have been written; they stay until `reset` or `drop`, both of which
         // need `self` for themselves.
         Ok(unsafe { std::slice::from_raw_parts(row.as_ptr(), len) })
+    }
+
+    /// Keeps the rest of a list.
+    pub(super) fn rest<'h>(&'h self, rest: Rest<'h>) -> Result<&'h Rest<'h>, SystemLimit> {
+        const WORDS: usize = size_of::<Rest>().div_ceil(8);
+        const { assert!(align_of::<Rest>() <= 8) };
+        let at: NonNull<Rest<'h>> = self.allocate(WORDS)?.cast();
+        // SAFETY: `allocate` gives room for it that nobody else was given, and words are aligned as
+        // it has to be. It stays until `reset` or `drop`, both of which need `self` for themselves.
+        unsafe {
+            at.write(rest);
+            Ok(at.as_ref())
+        }
     }
 
     fn keep(&self, words: &[u64]) -> Result<Value<'_>, SystemLimit> {

@@ -1,7 +1,8 @@
 //! Match specifications: `[{Head, Guards, Body}]`, compiled once and run over encoded objects.
 //!
-//! A head becomes a list of steps from compound to compound; guards and bodies become instructions
-//! of a stack machine with short-circuit jumps. Values are views of the object, of the program's
+//! A head becomes a list of steps from compound to compound; guards become jumps between conditions,
+//! and guards and bodies compute with the instructions of a register machine. Values are views of
+//! the object, of the program's
 //! constants, or of terms in the run's own heap; nothing is copied to be looked at. Neither
 //! compiling nor running recurses, so specifications may be nested as deeply as terms.
 //!
@@ -18,12 +19,13 @@
 //! | file | what |
 //! | --- | --- |
 //! | `names` | the atoms that mean something |
-//! | `compile`, `head`, `bindings`, `expr` | from terms to instructions |
+//! | `compile`, `head`, `bindings`, `condition`, `expr` | from terms to instructions |
 //! | `fault` | what is wrong with a specification |
 //! | `program` | the instructions |
 //! | `glance`, `run` | what shows without running, and the machine |
 //! | `functions`, `call`, `arith` | the functions that guards and bodies may call |
-//! | `build`, `heap`, `operands`, `value` | values, and how terms are built |
+//! | `set` | constants and clauses that are found by a search |
+//! | `build`, `heap`, `packed`, `value` | values, and how terms are built |
 //! | `plan`, `bound`, `few` | where the objects that can match are |
 //! | `plain` | patterns that run without being compiled |
 //! | `replace` | whether a specification keeps keys |
@@ -34,6 +36,7 @@ mod bound;
 mod build;
 mod call;
 mod compile;
+mod condition;
 mod expr;
 mod fault;
 mod few;
@@ -42,12 +45,13 @@ mod glance;
 mod head;
 mod heap;
 mod names;
-mod operands;
+mod packed;
 mod plain;
 mod plan;
 mod program;
 mod replace;
 mod run;
+mod set;
 mod value;
 
 pub use bound::{Bound, Interval};

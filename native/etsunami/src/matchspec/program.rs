@@ -12,6 +12,7 @@ use crate::term::view::Term;
 
 use super::functions::{Function, Relation, Type};
 use super::glance::{Glance, Need};
+use super::set::{Set, Switch};
 
 /// Where a variable's value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,8 +21,8 @@ pub(super) enum Var {
     Element(u32),
     /// It is this element of the tuple that is this element of the object.
     Inner(u32, u32),
-    /// The head stored it in this slot.
-    Slot(u32),
+    /// The head stored it in this register.
+    Slot(Register),
 }
 
 /// A constant, by its place in [`Program::constants`].
@@ -81,56 +82,104 @@ pub(super) enum Constant {
     Term(ConstId),
 }
 
-/// One instruction of a guard or a body, for a stack machine.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Op {
-    /// Pushes a constant.
-    Constant(Constant),
-    /// Pushes a variable's value.
-    Var(Var),
-    /// Pushes the object.
-    Object,
-    /// Pushes the pid of the calling process.
-    SelfPid,
-    /// Takes the arguments, the last on top, and pushes the result.
-    Call(Function),
-    /// Takes so many booleans, pushes their conjunction.
-    And(u32),
-    /// Takes so many booleans, pushes their disjunction.
-    Or(u32),
-    /// Goes there if the top is false, else drops it: it must be true.
-    AndAlso(u32),
-    /// Goes there if the top is true, else drops it: it must be false.
-    OrElse(u32),
-    /// Builds a compound from these nodes; takes so many leaves from the stack.
-    Build { nodes: Span, leaves: u32 },
-    /// Takes a guard's value, which must be true.
-    True,
-    /// A comparison that must hold.
-    Holds { relation: Relation, a: Operand, b: Operand },
-    /// A type test that must hold.
-    Typed { test: Type, of: Operand },
-}
+/// A register, by its number. The first of them hold what the head has stored.
+pub(super) type Register = u32;
 
-/// Something that a guard looks at without computing.
+/// Where an instruction goes on, as an index into [`Parts::code`].
+pub(super) type Target = u32;
+
+/// A guard that goes on here has failed.
+pub(super) const FAIL: Target = Target::MAX;
+
+/// What an instruction reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Operand {
-    Constant(Constant),
-    Var(Var),
+    /// An immediate.
+    Word(u64),
+    /// Another constant.
+    Term(ConstId),
+    /// An element of the object.
+    Element(u32),
+    /// An element of a tuple that is an element of the object.
+    Inner(u32, u32),
+    Register(Register),
+    /// The object.
+    Object,
 }
 
-impl Op {
-    /// How many values more there are on the stack behind the instruction.
-    pub(super) fn effect(self) -> i64 {
-        match self {
-            Op::Constant(_) | Op::Var(_) | Op::Object | Op::SelfPid => 1,
-            Op::Call(function) => 1 - function.arity() as i64,
-            Op::And(n) | Op::Or(n) | Op::Build { leaves: n, .. } => 1 - i64::from(n),
-            Op::AndAlso(_) | Op::OrElse(_) | Op::True => -1,
-            Op::Holds { .. } | Op::Typed { .. } => 0,
+impl From<Constant> for Operand {
+    fn from(constant: Constant) -> Operand {
+        match constant {
+            Constant::Word(word) => Operand::Word(word),
+            Constant::Term(id) => Operand::Term(id),
         }
     }
 }
+
+impl From<Var> for Operand {
+    #[inline(always)]
+    fn from(var: Var) -> Operand {
+        match var {
+            Var::Element(i) => Operand::Element(i),
+            Var::Inner(element, i) => Operand::Inner(element, i),
+            Var::Slot(register) => Operand::Register(register),
+        }
+    }
+}
+
+/// One instruction of a guard or a body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Op {
+    /// Goes on at `to` if a condition is as `sense` says.
+    If { condition: Condition, sense: bool, to: Target },
+    /// Copies a value.
+    Move { from: Operand, to: Register },
+    /// The pid of the calling process.
+    SelfPid { to: Register },
+    /// Calls a function of at most two arguments.
+    Call { function: Function, of: [Operand; 2], to: Register },
+    /// Calls a function of three arguments, which are in `to` and the registers behind.
+    CallThree { function: Function, to: Register },
+    /// The disjunction of two booleans, or their conjunction.
+    Join { any: bool, of: [Operand; 2], to: Register },
+    /// Goes on at `to` if the register holds `decisive`; else it must hold the other boolean.
+    Decide { decisive: bool, of: Register, to: Target },
+    /// Builds a compound from these nodes; its leaves are in `to` and the registers behind.
+    Build { nodes: Span, to: Register },
+}
+
+impl Op {
+    /// The register that it changes, or that it reads if it only decides.
+    #[inline]
+    pub(super) fn register(self) -> Register {
+        match self {
+            Op::Move { to, .. }
+            | Op::SelfPid { to }
+            | Op::Call { to, .. }
+            | Op::CallThree { to, .. }
+            | Op::Join { to, .. }
+            | Op::Build { to, .. } => to,
+            Op::Decide { of, .. } => of,
+            Op::If { .. } => 0,
+        }
+    }
+}
+
+/// What a guard asks. It has no value but true and false.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Condition {
+    /// Two values have a relation.
+    Related(Relation, Operand, Operand),
+    /// A value is of a type.
+    Typed(Type, Operand),
+    /// A value is one of a set.
+    In(SetId, Operand),
+    /// A value is `true`; else it must be `false`.
+    True(Operand),
+}
+
+/// A set of constants, by its place in [`Parts::sets`].
+pub(super) type SetId = u32;
 
 /// A piece of a vector.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -170,25 +219,29 @@ pub(super) enum Node {
 /// What a matching clause gives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Finish {
-    /// The object.
-    Object,
-    /// A variable's value.
-    Var(Var),
-    /// A constant.
-    Constant(Constant),
+    /// What is there.
+    Operand(Operand),
     /// A tuple of a few simple nodes.
     TupleOf(Span),
     /// A proper list of a few simple nodes.
     ListOf(Span),
-    /// What these instructions leave on the stack.
-    Code(Span),
+    /// What these instructions leave in a register.
+    Code(Span, Register),
+}
+
+/// The instructions of a clause's guards. Those that a glance decides come last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Guard {
+    pub code: Span,
+    /// Where those begin that a glance decides.
+    pub glanced: u32,
 }
 
 /// One clause: `{Head, Guards, Body}`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Clause {
     pub head: Span,
-    pub guard: Span,
+    pub guard: Guard,
     pub glance: Glance,
     pub finish: Finish,
 }
@@ -228,6 +281,7 @@ pub(super) struct Parts {
     pub code: Vec<Op>,
     pub nodes: Vec<Node>,
     pub needs: Vec<Need>,
+    pub sets: Vec<Set>,
 }
 
 thread_local! {
@@ -266,6 +320,7 @@ impl Parts {
         self.code.clear();
         self.nodes.clear();
         self.needs.clear();
+        self.sets.clear();
     }
 
     fn is_small(&self) -> bool {
@@ -277,6 +332,7 @@ impl Parts {
             self.code.capacity(),
             self.nodes.capacity(),
             self.needs.capacity(),
+            self.sets.capacity(),
         ];
         room.into_iter().all(|room| room <= Parts::SPARE_ROOM)
     }
@@ -298,9 +354,9 @@ impl Drop for Program {
 #[derive(Debug)]
 pub struct Program {
     pub(super) parts: ManuallyDrop<Box<Parts>>,
-    pub(super) slots: u32,
-    /// The most values that are on the stack at once.
-    pub(super) depth: usize,
+    /// How many registers it needs.
+    pub(super) registers: usize,
+    pub(super) switch: Option<Switch>,
     pub(super) atoms: Atoms,
 }
 
@@ -314,20 +370,22 @@ impl Program {
     pub fn words(&self) -> usize {
         let constants: usize = self.parts.constants.iter().map(|key| key.term().words()).sum();
         let parts =
-            2 * self.parts.heads.len() + 3 * self.parts.code.len() + 2 * self.parts.nodes.len();
-        self.spec().words() + constants + parts + 5 * self.parts.clauses.len()
+            2 * self.parts.heads.len() + 5 * self.parts.code.len() + 2 * self.parts.nodes.len();
+        let sets: usize = self.parts.sets.iter().map(Set::size).sum();
+        self.spec().words() + sets + constants + parts + 5 * self.parts.clauses.len()
     }
 
     /// True if [`Caller::node`](super::Caller::node) has to be known.
     pub fn asks_for_node(&self) -> bool {
         // What is local is of the caller's node.
-        let asks = |op: &Op| matches!(op, Op::Call(Function::Node | Function::NodeOf));
+        let asks =
+            |op: &Op| matches!(op, Op::Call { function: Function::Node | Function::NodeOf, .. });
         self.parts.code.iter().any(asks)
     }
 
     /// True if [`Caller::pid`](super::Caller::pid) has to be known.
     pub fn asks_for_self(&self) -> bool {
-        self.parts.code.contains(&Op::SelfPid)
+        self.parts.code.iter().any(|op| matches!(op, Op::SelfPid { .. }))
     }
 
     /// A constant's term; none for an immediate.

@@ -1,10 +1,15 @@
 //! Runs programs.
 //!
-//! For each clause the head's steps are walked, then the guards, and then the result is told: as the
-//! object, a variable or a constant wherever it is no more than that, as a row of such parts, or as
-//! a term that is built. Nothing is built for what does not match, unless a guard computes it.
+//! For each clause that a glance does not rule out, the machine walks the head's steps, runs the
+//! guards, and then gives the result: the object, a variable or a constant wherever it is no more
+//! than that, a row of such parts, or a term that is built. It builds nothing for what does not
+//! match, unless a guard computes it.
+//!
+//! Registers hold values in one word each ([`Packed`]). Small integers are compared and computed
+//! with in that form; everything else goes through [`Run::call`].
 
 use crate::term::equal::equal;
+use crate::term::layout::{self, immediate};
 use crate::term::stack::Stack;
 use crate::term::view::{Map, Roots, Term, View};
 
@@ -13,10 +18,12 @@ use super::call::{self, Failure};
 use super::functions::Function;
 use super::glance::Seen;
 use super::heap::{Heap, SystemLimit};
-use super::operands::Operands;
+use super::packed::{Packed, Registers, Rest};
 use super::program::{
-    Clause, Constant, Fetch, Finish, HeadOp, Node, Op, Operand, Program, Span, Test, Var,
+    Clause, Condition, Constant, FAIL, Fetch, Finish, HeadOp, Node, Op, Operand, Program, Register,
+    Span, Target, Test, Var,
 };
+use super::set::Switch;
 use super::value::{ListView, Part, Subject, Value};
 
 /// Who runs a program: what `self()` and `node()` give.
@@ -75,8 +82,11 @@ pub(super) struct Run<'r> {
     pub subject: Subject<'r>,
     pub heap: &'r Heap,
     pub caller: Caller,
-    stack: Operands<'r>,
-    slots: Operands<'r>,
+    registers: Registers<'r>,
+}
+
+/// A run's way through a head.
+struct Walk<'r> {
     /// The compound that the head looks into now, and those around it.
     inner: Compound<'r>,
     outer: Stack<Compound<'r>, 4>,
@@ -90,15 +100,57 @@ impl Program {
         subject: Subject<'r>,
         machine: &'r mut Machine,
     ) -> Result<Option<Outcome<'r>>, SystemLimit> {
-        for (at, clause) in self.parts.clauses.iter().enumerate() {
-            match self.look(clause, &subject) {
-                Seen::Mismatch => (),
-                Seen::Match => match self.simple_result(clause.finish, &subject) {
-                    Some(part) => return Ok(Some(Outcome::Part(part))),
-                    None => return self.run_from(at, &subject, machine),
-                },
-                Seen::Unclear => return self.run_from(at, &subject, machine),
+        if let Some(switch) = &self.switch
+            && let Some(elements) = subject.stored()
+        {
+            return self.run_switch(switch, elements, subject, machine);
+        }
+        self.run_some(self.parts.clauses.iter(), subject, machine)
+    }
+
+    /// Runs the clauses that the object's element leaves.
+    #[inline(never)]
+    fn run_switch<'r>(
+        &'r self,
+        switch: &'r Switch,
+        elements: Roots<'r>,
+        subject: Subject<'r>,
+        machine: &'r mut Machine,
+    ) -> Result<Option<Outcome<'r>>, SystemLimit> {
+        let element = switch.element as usize;
+        if element >= elements.len() {
+            return Ok(None);
+        }
+        let clauses = switch.clauses(subject.root(elements, element));
+        let clauses = clauses.map(|clause| &self.parts.clauses[clause as usize]);
+        self.run_some(clauses, subject, machine)
+    }
+
+    #[inline(always)]
+    fn run_some<'r>(
+        &'r self,
+        mut clauses: impl Iterator<Item = &'r Clause>,
+        subject: Subject<'r>,
+        machine: &'r mut Machine,
+    ) -> Result<Option<Outcome<'r>>, SystemLimit> {
+        while let Some(clause) = clauses.next() {
+            let seen = self.look(clause, &subject);
+            if seen == Seen::Mismatch {
+                continue;
             }
+            if seen == Seen::Match && clause.guard.code.start == clause.guard.glanced {
+                if let Some(part) = self.simple_result(clause.finish, &subject) {
+                    return Ok(Some(Outcome::Part(part)));
+                }
+                if let Finish::TupleOf(nodes) | Finish::ListOf(nodes) = clause.finish {
+                    let row = self.simple_row(nodes, &subject, machine)?;
+                    return Ok(Some(match clause.finish {
+                        Finish::TupleOf(_) => Outcome::Tuple(row),
+                        _ => Outcome::List(row),
+                    }));
+                }
+            }
+            return self.run_from(clause, seen, clauses, &subject, machine);
         }
         Ok(None)
     }
@@ -107,20 +159,45 @@ impl Program {
     #[inline(always)]
     fn simple_result<'r>(&'r self, finish: Finish, subject: &Subject<'r>) -> Option<Part<'r>> {
         match finish {
-            Finish::Object => Some(Part::Object),
-            Finish::Var(Var::Element(i)) => Some(subject.element(i as usize)),
-            Finish::Var(Var::Inner(element, i)) => {
+            Finish::Operand(Operand::Object) => Some(Part::Object),
+            Finish::Operand(Operand::Element(i)) => Some(subject.element(i as usize)),
+            Finish::Operand(Operand::Inner(element, i)) => {
                 Some(subject.inner(element as usize, i as usize))
             }
-            Finish::Constant(Constant::Word(word)) => Some(Part::Word(word)),
+            Finish::Operand(Operand::Word(word)) => Some(Part::Word(word)),
             _ => None,
         }
     }
 
+    /// A row of parts of a stored object and of constants.
+    #[inline(never)]
+    fn simple_row<'r>(
+        &'r self,
+        nodes: Span,
+        subject: &Subject<'r>,
+        machine: &'r mut Machine,
+    ) -> Result<&'r [Part<'r>], SystemLimit> {
+        machine.heap.reset();
+        let machine: &'r Machine = machine;
+        machine.heap.row(nodes.of(&self.parts.nodes).iter().map(|node| {
+            Ok(match *node {
+                Node::Var(Var::Element(i)) => subject.element(i as usize),
+                Node::Var(Var::Inner(element, i)) => subject.inner(element as usize, i as usize),
+                Node::Constant(Constant::Word(word)) => Part::Word(word),
+                Node::Constant(Constant::Term(id)) => Part::Term(self.constant(id)),
+                // A head that stores something is more than a glance decides.
+                _ => Part::Object,
+            })
+        }))
+    }
+
+    /// Runs a clause of which something has been seen, then others.
     #[inline(never)]
     fn run_from<'r>(
         &'r self,
-        first: usize,
+        first: &Clause,
+        seen: Seen,
+        clauses: impl Iterator<Item = &'r Clause>,
         subject: &Subject<'r>,
         machine: &'r mut Machine,
     ) -> Result<Option<Outcome<'r>>, SystemLimit> {
@@ -131,12 +208,18 @@ impl Program {
             subject: *subject,
             heap: &machine.heap,
             caller: machine.caller,
-            stack: Operands::new(self.depth),
-            slots: Operands::new(self.slots as usize),
-            inner: Compound::Subject,
-            outer: Stack::new(),
+            registers: Registers::new(self.registers),
         };
-        run.first_match(&self.parts.clauses[first..])
+        if run.matches(first, seen)? {
+            return run.finish(first.finish).map(Some);
+        }
+        for clause in clauses {
+            let seen = self.look(clause, &run.subject);
+            if seen != Seen::Mismatch && run.matches(clause, seen)? {
+                return run.finish(clause.finish).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// Runs over one object: true if the first clause that matches gives `true`.
@@ -152,28 +235,28 @@ impl Program {
 }
 
 impl<'r> Run<'r> {
-    fn first_match(&mut self, clauses: &[Clause]) -> Result<Option<Outcome<'r>>, SystemLimit> {
-        for clause in clauses {
-            let seen = self.program.look(clause, &self.subject);
-            if seen != Seen::Mismatch && self.matches(clause)? {
-                return self.finish(clause.finish).map(Some);
-            }
+    /// True if the head and the guards of a clause hold, as far as a glance has not decided that.
+    #[inline]
+    fn matches(&mut self, clause: &Clause, seen: Seen) -> Result<bool, SystemLimit> {
+        let mut code = clause.guard.code;
+        if seen == Seen::Match {
+            code.end = clause.guard.glanced;
+        } else if !self.enters(clause.head)? {
+            return Ok(false);
         }
-        Ok(None)
+        self.execute::<false>(code)
     }
 
-    #[inline]
-    fn matches(&mut self, clause: &Clause) -> Result<bool, SystemLimit> {
-        // What a clause has entered before it failed.
-        while self.outer.pop().is_some() {}
-        self.inner = Compound::Subject;
-        for op in clause.head.of(&self.program.parts.heads) {
-            if !self.step(op)? {
+    /// True if a head matches.
+    #[inline(never)]
+    fn enters(&mut self, head: Span) -> Result<bool, SystemLimit> {
+        let mut walk = Walk { inner: Compound::Subject, outer: Stack::new() };
+        for op in head.of(&self.program.parts.heads) {
+            if !self.step(op, &mut walk)? {
                 return Ok(false);
             }
         }
-        self.stack.truncate(0);
-        self.execute::<false>(clause.guard)
+        Ok(true)
     }
 
     pub(super) fn constant(&self, constant: Constant) -> Value<'r> {
@@ -188,7 +271,7 @@ impl<'r> Run<'r> {
         match var {
             Var::Element(i) => self.subject.element(i as usize).into(),
             Var::Inner(element, i) => self.subject.inner(element as usize, i as usize).into(),
-            Var::Slot(slot) => self.slots.all()[slot as usize],
+            Var::Slot(register) => self.registers.get(register).value(),
         }
     }
 
@@ -231,11 +314,22 @@ impl<'r> Run<'r> {
     }
 
     /// A value as a part of a result.
-    fn part(&self, value: Value<'r>) -> Result<Part<'r>, SystemLimit> {
-        match value {
+    fn part(&self, value: Packed<'r>) -> Result<Part<'r>, SystemLimit> {
+        match value.value() {
             Value::Object => Ok(Part::Object),
             value => self.solid(value),
         }
+    }
+
+    /// A value in one word.
+    #[inline(always)]
+    fn pack(&self, value: Value<'r>) -> Result<Packed<'r>, SystemLimit> {
+        Ok(match value {
+            Value::Word(word) => Packed::word(word),
+            Value::Block(term) => Packed::of(Part::Term(term)),
+            Value::Object => Packed::OBJECT,
+            Value::Rest(list, skip) => Packed::rest(self.heap.rest(Rest { list, skip })?),
+        })
     }
 }
 
@@ -243,11 +337,11 @@ impl<'r> Run<'r> {
 impl<'r> Run<'r> {
     /// One step; false if the object does not match.
     #[inline]
-    fn step(&mut self, op: &HeadOp) -> Result<bool, SystemLimit> {
+    fn step(&mut self, op: &HeadOp, walk: &mut Walk<'r>) -> Result<bool, SystemLimit> {
         for _ in 0..op.leave {
-            self.inner = self.outer.pop().unwrap_or(Compound::Subject);
+            walk.inner = walk.outer.pop().unwrap_or(Compound::Subject);
         }
-        let Some(value) = self.fetch(op.fetch) else { return Ok(false) };
+        let Some(value) = self.fetch(op.fetch, &walk.inner) else { return Ok(false) };
         Ok(match op.test {
             Test::Any => true,
             Test::Equal(Constant::Word(word)) => matches!(value, Value::Word(x) if x == word),
@@ -256,17 +350,18 @@ impl<'r> Run<'r> {
             }
             Test::Float(bits) => is_float(value, bits),
             Test::Bind(slot) => {
-                self.slots.set(slot as usize, value);
+                let value = self.pack(value)?;
+                self.registers.set(slot, value);
                 true
             }
             Test::Same(var) => return self.same(self.var(var), value),
-            test => self.enter(test, value),
+            test => self.enter(test, value, walk),
         })
     }
 
     #[inline]
-    fn fetch(&self, fetch: Fetch) -> Option<Value<'r>> {
-        match (fetch, &self.inner) {
+    fn fetch(&self, fetch: Fetch, inner: &Compound<'r>) -> Option<Value<'r>> {
+        match (fetch, inner) {
             (Fetch::Whole, _) => Some(self.subject.whole()),
             (Fetch::Nth(i), Compound::Subject) => Some(self.subject.element(i as usize).into()),
             (Fetch::Nth(i), Compound::Tuple(elements)) => Some(Value::of(elements.get(i as usize))),
@@ -282,7 +377,7 @@ impl<'r> Run<'r> {
     }
 
     /// Looks into a compound; false if it is not the one that is expected.
-    fn enter(&mut self, test: Test, value: Value<'r>) -> bool {
+    fn enter(&self, test: Test, value: Value<'r>, walk: &mut Walk<'r>) -> bool {
         let compound = match (test, value) {
             (Test::Tuple(n), Value::Object) => {
                 (self.subject.arity() == Some(n as usize)).then_some(Compound::Subject)
@@ -306,8 +401,8 @@ impl<'r> Run<'r> {
             _ => None,
         };
         let Some(compound) = compound else { return false };
-        self.outer.push(self.inner);
-        self.inner = compound;
+        walk.outer.push(walk.inner);
+        walk.inner = compound;
         true
     }
 }
@@ -319,31 +414,36 @@ fn is_float(value: Value, bits: u64) -> bool {
 
 /// Guards and bodies.
 impl<'r> Run<'r> {
-    /// Runs instructions. In a guard an exception, or a value that is not `true`, gives false; in a
-    /// body an exception is the value `'EXIT'`.
+    #[inline(always)]
+    fn load(&self, operand: Operand) -> Packed<'r> {
+        match operand {
+            Operand::Word(word) => Packed::word(word),
+            Operand::Element(i) => Packed::of(self.subject.element(i as usize)),
+            Operand::Register(register) => self.registers.get(register),
+            Operand::Inner(element, i) => {
+                Packed::of(self.subject.inner(element as usize, i as usize))
+            }
+            Operand::Term(id) => Packed::of(Part::Term(self.program.constant(id))),
+            Operand::Object => Packed::of(self.subject.as_part()),
+        }
+    }
+
+    /// Runs instructions. In a guard an exception gives false; in a body it is the value `'EXIT'`.
     #[inline]
     fn execute<const BODY: bool>(&mut self, span: Span) -> Result<bool, SystemLimit> {
-        let program = self.program;
-        let (mut at, end) = (span.start as usize, span.end as usize);
-        while at < end {
-            let op = program.parts.code[at];
+        let code = &self.program.parts.code[..span.end as usize];
+        let mut at = span.start as usize;
+        while let Some(op) = code.get(at) {
             at += 1;
-            let done = match op {
-                Op::AndAlso(to) => {
-                    self.branch(false).map(|jump| at = if jump { to as usize } else { at })
-                }
-                Op::OrElse(to) => {
-                    self.branch(true).map(|jump| at = if jump { to as usize } else { at })
-                }
-                op => self.operate(op),
-            };
-            match done {
-                Ok(()) => (),
+            match self.operate(op) {
+                Ok(None) => (),
+                Ok(Some(FAIL)) | Err(Failure::Exit) if !BODY => return Ok(false),
+                Ok(Some(to)) => at = to as usize,
                 Err(Failure::Limit) => return Err(SystemLimit),
-                Err(Failure::Exit) if !BODY => return Ok(false),
                 Err(Failure::Exit) => {
-                    self.stack.push(Value::Word(program.atoms.exit));
-                    if let Op::AndAlso(to) | Op::OrElse(to) = op {
+                    let to = op.register();
+                    self.registers.set(to, Packed::word(self.program.atoms.exit));
+                    if let Op::Decide { to, .. } = *op {
                         at = to as usize;
                     }
                 }
@@ -352,99 +452,104 @@ impl<'r> Run<'r> {
         Ok(true)
     }
 
-    #[inline]
-    fn operand(&self, operand: Operand) -> Value<'r> {
-        match operand {
-            Operand::Constant(constant) => self.constant(constant),
-            Operand::Var(var) => self.var(var),
+    /// Runs one instruction; tells where the next one is, if not behind it.
+    // A debug build would need the stack of all instructions for each of them.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn operate(&mut self, op: &Op) -> Result<Option<Target>, Failure> {
+        match *op {
+            Op::If { condition, sense, to } => {
+                return Ok((self.holds(condition)? == sense).then_some(to));
+            }
+            Op::Decide { decisive, of, to } => {
+                let truth = self.truth(self.registers.get(of).value())?;
+                return Ok((truth == decisive).then_some(to));
+            }
+            Op::Move { from, to } => {
+                let value = self.load(from);
+                self.registers.set(to, value);
+            }
+            Op::Call { function, of: [a, b], to } => {
+                let (a, b) = (self.load(a), self.load(b));
+                let value = match self.quick(function, a, b) {
+                    Some(value) => value,
+                    None => self.apply(function, &[a, b])?,
+                };
+                self.registers.set(to, value);
+            }
+            Op::CallThree { function, to } => {
+                let argument = |i| self.registers.get(to + i);
+                let value = self.apply(function, &[argument(0), argument(1), argument(2)])?;
+                self.registers.set(to, value);
+            }
+            Op::Join { any, of: [a, b], to } => {
+                let (a, b) = (self.truth(self.load(a).value())?, self.truth(self.load(b).value())?);
+                let joined = if any { a | b } else { a & b };
+                self.registers.set(to, Packed::word(self.program.atoms.boolean(joined)));
+            }
+            Op::SelfPid { to } => self.registers.set(to, Packed::word(self.caller.pid)),
+            Op::Build { nodes, to } => {
+                let value = self.compound(nodes, to)?;
+                self.registers.set(to, value);
+            }
+        }
+        Ok(None)
+    }
+
+    #[inline(always)]
+    fn holds(&self, condition: Condition) -> Result<bool, Failure> {
+        match condition {
+            Condition::Related(relation, a, b) => {
+                let (a, b) = (self.load(a), self.load(b));
+                let (x, y) = (a.root(), b.root());
+                if immediate::is_small(x & y) {
+                    return Ok(relation.of((x as i64).cmp(&(y as i64))));
+                }
+                Ok(self.related(relation, a.value(), b.value())?)
+            }
+            Condition::Typed(test, of) => Ok(self.is(test, self.load(of).value())),
+            Condition::True(of) => self.truth(self.load(of).value()),
+            Condition::In(set, of) => {
+                let (set, value) = (&self.program.parts.sets[set as usize], self.load(of));
+                if layout::is_immediate(value.root())
+                    && let Some(has) = set.has_word(value.root())
+                {
+                    return Ok(has);
+                }
+                let mut home = 0;
+                Ok(set.has(self.term(value.value(), &mut home)?))
+            }
         }
     }
 
-    fn pop(&mut self) -> Result<Value<'r>, Failure> {
-        self.stack.pop().ok_or(Failure::Limit)
+    /// Calls a function.
+    #[inline(never)]
+    fn apply<const N: usize>(
+        &self,
+        function: Function,
+        arguments: &[Packed<'r>; N],
+    ) -> Result<Packed<'r>, Failure> {
+        let arguments = arguments.map(Packed::value);
+        let value = self.call(function, &arguments[..function.arity()])?;
+        Ok(self.pack(value)?)
     }
 
-    /// Takes the top; true, and it is put back, if it decides already.
-    fn branch(&mut self, decisive: bool) -> Result<bool, Failure> {
-        let value = self.pop()?;
-        let truth = self.truth(value)?;
-        if truth == decisive {
-            self.stack.push(value);
-        }
-        Ok(truth == decisive)
-    }
-
-    /// Takes all operands, even if it fails.
-    fn operate(&mut self, op: Op) -> Result<(), Failure> {
-        let value = match op {
-            Op::Constant(constant) => self.constant(constant),
-            Op::Var(var) => self.var(var),
-            Op::Object => self.subject.whole(),
-            Op::SelfPid => Value::Word(self.caller.pid),
-            Op::Call(function) => self.apply(function)?,
-            Op::And(n) => self.all_or_any(n, false)?,
-            Op::Or(n) => self.all_or_any(n, true)?,
-            Op::Build { nodes, leaves } => {
-                let first = self.stack.all().len() - leaves as usize;
-                let value = self.compound(nodes, &self.stack.all()[first..]);
-                self.stack.truncate(first);
-                value?
-            }
-            Op::True => {
-                let value = self.pop()?;
-                let holds = matches!(value, Value::Word(word) if word == self.program.atoms.yes);
-                return if holds { Ok(()) } else { Err(Failure::Exit) };
-            }
-            Op::Holds { relation, a, b } => {
-                let holds = self.related(relation, self.operand(a), self.operand(b))?;
-                return if holds { Ok(()) } else { Err(Failure::Exit) };
-            }
-            Op::Typed { test, of } => {
-                let holds = self.is(test, self.operand(of));
-                return if holds { Ok(()) } else { Err(Failure::Exit) };
-            }
-            Op::AndAlso(_) | Op::OrElse(_) => return Ok(()),
-        };
-        self.stack.push(value);
-        Ok(())
-    }
-
-    #[inline]
-    fn apply(&mut self, function: Function) -> Result<Value<'r>, Failure> {
-        let first = self.stack.all().len() - function.arity();
-        let value = self.call(function, &self.stack.all()[first..]);
-        self.stack.truncate(first);
-        value
-    }
-
-    /// The conjunction or disjunction of so many booleans.
-    fn all_or_any(&mut self, n: u32, any: bool) -> Result<Value<'r>, Failure> {
-        let first = self.stack.all().len() - n as usize;
-        let mut truths = self.stack.all()[first..].iter().map(|&value| self.truth(value));
-        // Every one has to be a boolean, even where the result is known.
-        let result = truths.try_fold(!any, |result, truth| {
-            truth.map(|truth| if truth == any { any } else { result })
-        });
-        self.stack.truncate(first);
-        Ok(Value::Word(self.program.atoms.boolean(result?)))
-    }
-
-    fn compound(&self, nodes: Span, leaves: &[Value<'r>]) -> Result<Value<'r>, Failure> {
+    #[inline(never)]
+    fn compound(&self, nodes: Span, first: Register) -> Result<Packed<'r>, Failure> {
         let nodes = nodes.of(&self.program.parts.nodes);
-        Ok(self.heap.build(|buffer| build(buffer, 0, nodes, leaves, self).map(|_| ()))?)
+        let source = Leaves { run: self, first };
+        let built = self.heap.build(|buffer| build(buffer, 0, nodes, &source).map(|_| ()))?;
+        Ok(self.pack(built)?)
     }
 
+    #[inline]
     fn finish(&mut self, finish: Finish) -> Result<Outcome<'r>, SystemLimit> {
         let value = match finish {
-            Finish::Object => self.subject.whole(),
-            Finish::Var(var) => self.var(var),
-            Finish::Constant(constant) => self.constant(constant),
+            Finish::Operand(operand) => self.load(operand),
             Finish::TupleOf(nodes) => return self.row(nodes).map(Outcome::Tuple),
             Finish::ListOf(nodes) => return self.row(nodes).map(Outcome::List),
-            Finish::Code(span) => {
-                self.stack.truncate(0);
+            Finish::Code(span, register) => {
                 self.execute::<true>(span)?;
-                self.stack.pop().ok_or(SystemLimit)?
+                self.registers.get(register)
             }
         };
         self.part(value).map(Outcome::Part)
@@ -453,23 +558,33 @@ impl<'r> Run<'r> {
     fn row(&self, nodes: Span) -> Result<&'r [Part<'r>], SystemLimit> {
         let nodes = nodes.of(&self.program.parts.nodes);
         self.heap.row(nodes.iter().map(|node| {
-            self.part(match *node {
-                Node::Var(var) => self.var(var),
-                Node::Constant(constant) => self.constant(constant),
-                _ => self.subject.whole(),
-            })
+            self.part(self.load(match *node {
+                Node::Var(var) => var.into(),
+                Node::Constant(constant) => constant.into(),
+                _ => Operand::Object,
+            }))
         }))
     }
 }
 
-impl<'r> Source<'r> for Run<'r> {
+/// What a compound is built from.
+struct Leaves<'a, 'r> {
+    run: &'a Run<'r>,
+    /// The register of the first leaf.
+    first: Register,
+}
+
+impl<'r> Source<'r> for Leaves<'_, 'r> {
     fn constant(&self, constant: Constant) -> Value<'r> {
-        self.constant(constant)
+        self.run.constant(constant)
     }
     fn variable(&self, var: Var) -> Value<'r> {
-        self.var(var)
+        self.run.var(var)
+    }
+    fn leaf(&self, number: usize) -> Value<'r> {
+        self.run.registers.get(self.first + number as u32).value()
     }
     fn subject(&self) -> Option<Subject<'r>> {
-        Some(self.subject)
+        Some(self.run.subject)
     }
 }

@@ -102,6 +102,15 @@ impl<'r> Subject<'r> {
         self.tuple().map(|elements| elements.len())
     }
 
+    /// The subject as a part.
+    #[inline(always)]
+    pub(super) fn as_part(&self) -> Part<'r> {
+        match self.0 {
+            Shape::Object { .. } => Part::Object,
+            Shape::Term(term) => Part::of(term),
+        }
+    }
+
     /// The subject as a value.
     #[inline(always)]
     pub(super) fn whole(&self) -> Value<'r> {

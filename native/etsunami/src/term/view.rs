@@ -182,6 +182,15 @@ impl<'a> Term<'a> {
         Some(block.roots(0, layout::count(block.head())))
     }
 
+    /// The map that the term is; none for other terms.
+    #[inline(always)]
+    pub fn map(self) -> Option<Map<'a>> {
+        let root = self.root();
+        let is_map =
+            !layout::is_immediate(root) && matches!(Kind::of(root), Kind::Map | Kind::Shaped);
+        is_map.then(|| self.block(root).map())
+    }
+
     /// What the term is.
     #[inline]
     pub fn view(self) -> View<'a> {

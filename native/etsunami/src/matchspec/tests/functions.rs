@@ -40,6 +40,81 @@ fn functions_of_newer_releases() {
     }
 }
 
+/// What is no tuple is its own `'$_'`, in every place where that may be.
+#[test]
+fn any_term_is_its_object() {
+    for object in ["a", "7", "[]", "[x|y]", "#{a => 1}", "<<1,2>>", "{}", "{a}"] {
+        for (clause, expected) in [
+            ("{'_',[],['$_']}", object.to_string()),
+            ("{'$1',[],['$_']}", object.to_string()),
+            ("{'$1',[{'=:=','$1','$_'}],['$_']}", object.to_string()),
+            ("{'_',[{'not',{'==','$_',b}}],[['$_','$_']]}", format!("[{object},{object}]")),
+            ("{'_',[],[{{'$_'}}]}", format!("{{{object}}}")),
+            ("{'_',[],[{'andalso',true,'$_'}]}", object.to_string()),
+        ] {
+            check(&format!("[{clause}]"), object, &expected);
+        }
+    }
+}
+
+/// Rows of comparisons are looked up in a set, which knows what is equal.
+#[test]
+fn rows_of_comparisons() {
+    let row = |form: &str, relation: &str, constants: &[&str]| {
+        let comparisons: Vec<String> =
+            constants.iter().map(|it| format!("{{'{relation}','$1',{it}}}")).collect();
+        format!("[{{{{'$1'}},[{{'{form}',{}}}],[true]}}]", comparisons.join(","))
+    };
+    let constants = ["1", "{const,{x}}", "2.0", "b", "<<1>>", "{const,[1]}", "1152921504606846976"];
+    for (form, relation, negated) in [
+        ("orelse", "=:=", false),
+        ("or", "==", false),
+        ("andalso", "=/=", true),
+        ("and", "/=", true),
+    ] {
+        let by_value = relation == "==" || relation == "/=";
+        for (value, exact, equal) in [
+            ("1", true, true),
+            ("1.0", false, true),
+            ("2", false, true),
+            ("2.0", true, true),
+            ("{x}", true, true),
+            ("{y}", false, false),
+            ("b", true, true),
+            ("c", false, false),
+            ("[1]", true, true),
+            ("[1.0]", false, true),
+            ("<<1>>", true, true),
+            ("<<>>", false, false),
+            ("1152921504606846976.0", false, true),
+            ("1152921504606846976", true, true),
+        ] {
+            let found = if by_value { equal } else { exact };
+            let expected = if found != negated { "true" } else { "false" };
+            check(&row(form, relation, &constants), &format!("{{{value}}}"), expected);
+        }
+    }
+}
+
+/// Of clauses that want different constants of one element the first that matches counts.
+#[test]
+fn clauses_by_constant() {
+    let spec = "[{{1,'$1'},[],['$1']},{{2,'_'},[],[two]},{{'$1',a},[{'=:=','$1',3}],[three]},
+        {{1,'_'},[],[other]},{{b,'_','_'},[],[b]}]";
+    for (object, expected) in [
+        ("{1,x}", "x"),
+        ("{2,x}", "two"),
+        ("{3,a}", "three"),
+        ("{3,b}", "false"),
+        ("{1.0,x}", "false"),
+        ("{b,x}", "false"),
+        ("{b,x,y}", "b"),
+        ("{}", "false"),
+    ] {
+        check(spec, object, expected);
+    }
+}
+
 #[test]
 fn numbers_have_limits() {
     for (expression, expected) in [
