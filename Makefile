@@ -17,7 +17,6 @@ demo: setup
 test: setup
 	@ci/fmt.sh
 	@ci/clippy.sh
-	@ci/doc.sh
 	@ci/rust-test.sh
 	@ci/loom.sh
 	@ci/elixir.sh

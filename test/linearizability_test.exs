@@ -1,7 +1,7 @@
 defmodule Etsunami.LinearizabilityTest do
   use ExUnit.Case, async: true
 
-  alias Linearizability.{Checker, Event, Program, Recorder, Torn}
+  alias Linearizability.{Checker, Event, Names, Program, Recorder, Torn}
 
   # Of each kind of table; `make stress` takes more.
   @histories String.to_integer(System.get_env("HISTORIES", "100"))
@@ -30,6 +30,21 @@ defmodule Etsunami.LinearizabilityTest do
     test "#{inspect(module)}, #{kind}: every history is linearizable" do
       overlaps = checked(unquote(module), unquote(options))
       tell_overlaps(unquote(inspect(module) <> ", " <> to_string(kind)), overlaps)
+    end
+  end
+
+  for module <- [:ets, Etsunami], type <- [:set, :ordered_set] do
+    @tag subject: module
+    test "#{inspect(module)}, #{type}: names, rights and owners change at one moment" do
+      model = {Names, Names.new(unquote(type))}
+
+      for round <- 1..(5 * @histories) do
+        program = Names.random(1_000_000 * ExUnit.configuration()[:seed] + round)
+        history = Recorder.record(unquote(module), nil, program, [unquote(type)])
+        # Owners have ended, but that may not have reached all of their tables.
+        for name <- Names.names(), do: wait_until_free(unquote(module), name)
+        assert_linearizable(history, model)
+      end
     end
   end
 
@@ -171,6 +186,32 @@ defmodule Etsunami.LinearizabilityTest do
              ])
     end
 
+    test "an insert by a name that the table has no more" do
+      assert {:illegal, _} =
+               check(
+                 [
+                   {:a, {:by, 1, :a, {:new}}, :a, 1..2},
+                   {:a, {:by, 1, :a, {:rename, :b}}, :b, 3..6},
+                   {:b, {:by, 2, :a, {:insert, [{1, 10}]}}, true, 4..12},
+                   {:c, {:by, 3, :b, {:lookup, 1}}, [], 7..8},
+                   {:c, {:by, 3, :b, {:lookup, 1}}, [{1, 10}], 13..14}
+                 ],
+                 {Names, Names.new(:set)}
+               )
+    end
+
+    test "an insert into a table that is protected by then" do
+      assert {:illegal, _} =
+               check(
+                 [
+                   {:a, {:by, 1, :a, {:new}}, :a, 1..2},
+                   {:a, {:by, 1, :a, {:protect, :protected}}, true, 3..6},
+                   {:b, {:by, 2, :a, {:insert, [{1, 10}]}}, true, 7..8}
+                 ],
+                 {Names, Names.new(:set)}
+               )
+    end
+
     test "a default that replaces a counter" do
       assert illegal?([
                {:a, {:update_counter, 1, 1, 0}, 1, 1..6},
@@ -187,6 +228,10 @@ defmodule Etsunami.LinearizabilityTest do
     history = Recorder.record(module, table, program)
     module.delete(table)
     history
+  end
+
+  defp wait_until_free(module, name) do
+    if module.whereis(name) != :undefined, do: wait_until_free(module, name)
   end
 
   # Checks histories one after the other; how many of their events overlap, and how many they have.
@@ -214,8 +259,8 @@ defmodule Etsunami.LinearizabilityTest do
     end)
   end
 
-  defp assert_linearizable(history, type) do
-    case Checker.check(history, type) do
+  defp assert_linearizable(history, model) do
+    case Checker.check(history, model) do
       {:ok, _order} ->
         :ok
 
@@ -241,7 +286,7 @@ defmodule Etsunami.LinearizabilityTest do
   defp legal?(events), do: match?({:ok, _}, check(events))
   defp illegal?(events), do: match?({:illegal, _}, check(events))
 
-  defp check(events) do
+  defp check(events, model \\ :set) do
     events
     |> Enum.map(fn {process, operation, result, invoked..responded//_} ->
       %Event{
@@ -252,6 +297,6 @@ defmodule Etsunami.LinearizabilityTest do
         responded: responded
       }
     end)
-    |> Checker.check()
+    |> Checker.check(model)
   end
 end

@@ -112,9 +112,9 @@ raw_nif! {
         foreign::close_idle();
         // Garbage that it could not free is told below.
         let _ = reclaim::flush();
-        let (mut tables, mut names) = (0, 0);
+        let mut tables = 0;
         TABLES.for_each(|_| tables += 1);
-        NAMES.for_each(|_| names += 1);
+        let names = NAMES.count();
         let sum = |count: fn(&Stripe) -> &AtomicI64| {
             COUNTS.iter().map(|stripe| count(stripe).load(Ordering::Relaxed)).sum::<i64>()
         };

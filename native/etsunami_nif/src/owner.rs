@@ -2,13 +2,19 @@
 //!
 //! A monitor's `down` callback comes after the exit signals of the owner's links and may come
 //! after the `DOWN` messages of other monitors. So every access also checks that the owner lives
-//! (see `resource`), and whoever finds it dead first does here what `down` would have done.
+//! (see `resource`). The first access that finds it dead does here what `down` would have done.
+//!
+//! A rename, and `setopts` that narrows the access, must not overlap operations by the old name or
+//! right. `change` marks the name or the access, so that new operations begin again later, drains those
+//! that began before, and then makes the change. Nothing stays marked while a call waits for its next
+//! turn: if the drain takes too long, the mark is taken back and the whole call begins again.
 
 use std::mem::MaybeUninit;
 use std::sync::MutexGuard;
+use std::time::Duration;
 
-use etsunami::catalog::names::Taken;
-use etsunami::reclaim::{self, Guard};
+use etsunami::catalog::slot::{Meaning, NameSlot, Taken};
+use etsunami::reclaim::{self, Drained, Guard};
 use etsunami::table::options::Access;
 use etsunami::term::probe::OwnedKey;
 use rustler::sys::{
@@ -18,9 +24,10 @@ use rustler::sys::{
 
 use crate::atoms::atoms;
 use crate::belongings;
+use crate::budget;
 use crate::codec;
 use crate::error::{BADARG, Cause, Raise, SYSTEM_LIMIT};
-use crate::resource::{Control, Handle, Heir, NAMES, TABLES};
+use crate::resource::{Change, Control, Handle, Heir, NAMES, TABLES};
 use crate::vm::{Env, OwnEnv, VmTerm, pid_of, pid_word};
 use crate::vm_terms::tags;
 
@@ -74,6 +81,7 @@ pub fn settle(env: Env, guard: &Guard, handle: &Handle, dead: u64) -> Result<(),
     if handle.owner() != dead {
         return Ok(());
     }
+    abandon(env, handle, &mut control);
     let heir = match &control.heir {
         Heir::Process { pid, .. } if *pid != dead => *pid,
         _ => 0,
@@ -160,6 +168,7 @@ pub fn give_away(
     if to == from {
         return Err(Cause::Owner);
     }
+    abandon(env, handle, &mut control);
     if !own(env, handle, &mut control, to) {
         return Err(Cause::None);
     }
@@ -189,19 +198,25 @@ pub fn enter(env: Env, guard: &Guard, handle: &Handle) -> Result<(), Raise<'stat
 
 fn claim(env: Env, handle: &Handle, name: VmTerm) -> Result<(), Raise<'static>> {
     let number = tags::atom_number(env, name).ok_or(BADARG)?;
-    match NAMES.claim(number, handle.as_ptr()) {
-        Ok(()) => Ok(()),
-        Err(Taken::InUse) => Err(Raise::badarg(Cause::AlreadyExists)),
-        Err(Taken::TooMany) => Err(SYSTEM_LIMIT),
+    NAMES.claim(number, handle.as_ptr()).map_err(not_free)
+}
+
+/// Why a name cannot be taken.
+fn not_free(taken: Taken) -> Raise<'static> {
+    match taken {
+        Taken::InUse => Raise::badarg(Cause::AlreadyExists),
+        Taken::Changing => Raise::Again,
+        Taken::TooMany => SYSTEM_LIMIT,
     }
 }
 
 /// A name whose table has a dead owner is free, or belongs to the heir: sees to it. Before any
 /// control lock is taken, because this takes that of the other table.
-fn settle_name(env: Env, guard: &Guard, name: VmTerm) {
+pub fn settle_name(env: Env, guard: &Guard, name: VmTerm) {
     let known = tags::atom_number(env, name).map(|number| NAMES.get(guard, number));
+    let Some(Meaning::Table(known)) = known else { return };
     // SAFETY: `NAMES` holds handles whose release waits for the guard.
-    let Some(known) = known.and_then(|known| unsafe { known.as_ref() }) else { return };
+    let known = unsafe { &*known };
     let owner = known.owner();
     if !env.is_alive(owner) {
         // An error only says that the table is gone.
@@ -209,57 +224,159 @@ fn settle_name(env: Env, guard: &Guard, name: VmTerm) {
     }
 }
 
-fn release_name(env: Env, handle: &Handle) {
-    if let Some(number) = tags::atom_number(env, handle.name_term()) {
-        NAMES.release(number, handle.as_ptr());
+/// How long a change of a name or an access waits for operations that began before, on a normal and on
+/// a dirty scheduler: longer than a chunk of a search takes there. Then it gives way, and the call
+/// begins again on the other kind of scheduler.
+const PATIENCE: [Duration; 2] = [Duration::from_micros(400), Duration::from_millis(20)];
+
+/// Makes a change that no operation may overlap: marks it, waits for the operations that began
+/// before the mark, and settles it. The caller is not pinned, so that such changes do not wait for
+/// each other. It does not return to the VM in between: nothing is marked while a process waits.
+///
+/// `settle` makes the change, or takes the mark back if it is told so.
+fn change(
+    handle: &Handle,
+    mut control: MutexGuard<'_, Control>,
+    change: Change,
+    settle: impl FnOnce(&mut Control, bool),
+) -> Result<(), Raise<'static>> {
+    control.change = Some(change);
+    drop(control);
+    let normal = budget::on_normal_scheduler();
+    let drained = reclaim::drain(PATIENCE[usize::from(!normal)]);
+    let mut control = handle.control();
+    // A table that was deleted or inherited meanwhile has abandoned the change.
+    if control.change != Some(change) {
+        return Err(if handle.table.is_dropped() { Cause::Id.into() } else { Raise::Again });
+    }
+    control.change = None;
+    // Without a barrier nothing can be proved about others; the change is made all the same.
+    let done = drained != Drained::Impatient;
+    settle(&mut control, done);
+    match (done, normal) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Raise::Dirty),
+        (false, false) => Err(Raise::Again),
     }
 }
 
-/// Gives a table another name; its own counts as taken, as in ETS.
+/// Takes the mark of a change back that another call is waiting to make. The control lock is held.
+fn abandon(env: Env, handle: &Handle, control: &mut Control) {
+    match control.change.take() {
+        Some(Change::Name(name)) => settle_names(env, handle, name, false),
+        Some(Change::Access) => handle.set_access(control, handle.access()),
+        None => {}
+    }
+}
+
+fn slot(env: Env, name: u64) -> Option<&'static NameSlot<Handle>> {
+    // SAFETY: an atom's word, valid in every environment.
+    NAMES.slot(tags::atom_number(env, unsafe { VmTerm::from_word(name) })?)
+}
+
+/// Settles the marked names of a table: it gets the new one, or keeps its own. Of the two the one
+/// that becomes free is settled first: the other one answers only when that is over.
+fn settle_names(env: Env, handle: &Handle, new: u64, done: bool) {
+    let (Some(own), Some(new_slot)) = (slot(env, handle.name()), slot(env, new)) else { return };
+    let table = handle.as_ptr();
+    if done {
+        handle.set_name(new);
+        own.settle(table, false);
+        new_slot.settle(table, true);
+    } else {
+        new_slot.settle(table, false);
+        own.settle(table, true);
+    }
+}
+
+/// True if `table`, by which a caller has found the handle, still means it: the handle may have got
+/// another name since. The control lock is held.
+fn is_meant(env: Env, handle: &Handle, table: VmTerm) -> bool {
+    !env.is_atom(table) || table.word() == handle.name_term().word()
+}
+
+/// The control lock of a table in which no change is under way. `table` is what the caller called it.
+fn control_for_change<'h>(
+    env: Env,
+    handle: &'h Handle,
+    table: VmTerm,
+) -> Result<MutexGuard<'h, Control>, Raise<'static>> {
+    let control = handle.control();
+    if handle.table.is_dropped() {
+        return Err(Cause::Id.into());
+    }
+    if control.change.is_some() || !is_meant(env, handle, table) {
+        return Err(Raise::Again);
+    }
+    Ok(control)
+}
+
+/// Gives a table another name; its own counts as taken, as in ETS. The caller is not pinned.
+/// `table` is what it called the table.
 pub fn rename(
     env: Env,
-    guard: &Guard,
     handle: &Handle,
+    table: VmTerm,
     name: VmTerm,
 ) -> Result<(), Raise<'static>> {
-    if handle.named {
-        settle_name(env, guard, name);
+    let control = control_for_change(env, handle, table)?;
+    let new = name.word();
+    if !handle.named {
+        handle.set_name(new);
+        return Ok(());
     }
-    let _control = handle.control();
-    if handle.table.is_dropped() {
-        return Err(Raise::badarg(Cause::Id));
+    let number = tags::atom_number(env, name).ok_or(BADARG)?;
+    let slot = NAMES.slot(number).ok_or(SYSTEM_LIMIT)?;
+    slot.reserve(handle.as_ptr()).map_err(not_free)?;
+    if let Some(own) = self::slot(env, handle.name()) {
+        own.mark(handle.as_ptr());
     }
-    if handle.named {
-        claim(env, handle, name)?;
-        release_name(env, handle);
-    }
-    handle.set_name(name.word());
-    Ok(())
+    change(handle, control, Change::Name(new), |_control, done| {
+        settle_names(env, handle, new, done);
+    })
 }
 
-/// Changes heir and access, for the owner.
+/// Changes heir and access, for the owner. The caller is not pinned. `table` is what it called the
+/// table.
 pub fn set_options(
     env: Env,
     handle: &Handle,
+    table: VmTerm,
     caller: u64,
     heir: Option<Heir>,
     access: Option<Access>,
-) -> Result<(), Cause> {
-    let mut control = handle.control();
-    if handle.table.is_dropped() {
-        return Err(Cause::Id);
-    }
+) -> Result<(), Raise<'static>> {
+    let mut control = control_for_change(env, handle, table)?;
     if handle.owner() != caller {
-        return Err(Cause::NotOwner);
+        return Err(Cause::NotOwner.into());
     }
-    if let Some(heir) = heir {
-        control.heir = heir;
-        watch_heir(env, handle, &mut control);
+    let set_heir = |control: &mut Control| {
+        if let Some(heir) = heir {
+            control.heir = heir;
+            watch_heir(env, handle, control);
+        }
+    };
+    match access {
+        // Those who may do less must have done what they are about to do.
+        Some(access) if access as u8 > handle.access() as u8 => {
+            handle.mark_access(&control);
+            change(handle, control, Change::Access, |control, done| {
+                handle.set_access(control, if done { access } else { handle.access() });
+                if done {
+                    set_heir(control);
+                }
+            })
+        }
+        Some(access) => {
+            handle.set_access(&control, access);
+            set_heir(&mut control);
+            Ok(())
+        }
+        None => {
+            set_heir(&mut control);
+            Ok(())
+        }
     }
-    if let Some(access) = access {
-        handle.set_access(access);
-    }
-    Ok(())
 }
 
 /// Removes all objects, unless the table is gone.
@@ -275,12 +392,23 @@ pub fn delete(env: Env, guard: &Guard, handle: &Handle) -> bool {
     remove(env, guard, handle, handle.control())
 }
 
+/// Takes a table away: its name is marked meanwhile, so that it stops being taken in the moment in
+/// which the table stops being there.
 fn remove(env: Env, guard: &Guard, handle: &Handle, mut control: MutexGuard<'_, Control>) -> bool {
-    if !handle.table.drop_contents(guard) {
+    if handle.table.is_dropped() {
         return false;
     }
-    if handle.named {
-        release_name(env, handle);
+    abandon(env, handle, &mut control);
+    let name = if handle.named { slot(env, handle.name()) } else { None };
+    if let Some(name) = name {
+        name.mark(handle.as_ptr());
+    }
+    let dropped = handle.table.drop_contents(guard);
+    if let Some(name) = name {
+        name.settle(handle.as_ptr(), false);
+    }
+    if !dropped {
+        return false;
     }
     if let Some(ticket) = control.ticket.take() {
         TABLES.leave(ticket);

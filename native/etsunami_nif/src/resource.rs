@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use etsunami::catalog::names::Names;
 use etsunami::catalog::registry::{Registry, Ticket};
+use etsunami::catalog::slot::Meaning;
 use etsunami::reclaim::Guard;
 use etsunami::table::Table;
 use etsunami::table::options::{Access, Need};
@@ -22,7 +23,7 @@ use rustler::sys::{
 };
 
 use crate::belongings::Place;
-use crate::error::Cause;
+use crate::error::{Cause, Raise};
 use crate::owner;
 use crate::vm::{Env, VmTerm};
 use crate::vm_terms::tags;
@@ -60,6 +61,17 @@ pub struct Control {
     pub fixers: Vec<(u64, ErlNifMonitor)>,
     /// The place in the list of all tables.
     pub ticket: Option<Ticket>,
+    /// What is about to change: at most one thing at a time.
+    pub change: Option<Change>,
+}
+
+/// What a call is about to change, while it waits for operations that began before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// The table gets the name of this atom.
+    Name(u64),
+    /// Fewer processes may use it.
+    Access,
 }
 
 /// Who inherits a table when its owner dies.
@@ -140,6 +152,7 @@ impl Handle {
             heir_monitor: None,
             fixers: Vec::new(),
             ticket: None,
+            change: None,
         };
         let handle = Handle {
             table: parts.table,
@@ -224,19 +237,23 @@ impl Handle {
     }
 
     /// Who may use the table.
-    #[inline(always)]
     pub fn access(&self) -> Access {
         // Relaxed: the byte carries its whole meaning itself.
-        match self.access.load(Ordering::Relaxed) {
-            0 => Access::Public,
-            1 => Access::Protected,
-            _ => Access::Private,
-        }
+        access_of(self.access.load(Ordering::Relaxed) & !NARROWING)
     }
 
-    /// Changes who may use the table.
-    pub fn set_access(&self, access: Access) {
-        self.access.store(access as u8, Ordering::Relaxed);
+    /// Changes who may use the table; the control lock is held.
+    pub fn set_access(&self, _control: &Control, access: Access) {
+        // Release: pairs with the load in `admit`; what was done under the old access is seen by
+        // those who are admitted under the new one.
+        self.access.store(access as u8, Ordering::Release);
+    }
+
+    /// Marks the access as one that is about to be narrowed; the control lock is held. Until
+    /// [`Handle::set_access`] operations of other processes than the owner begin again later.
+    pub fn mark_access(&self, _control: &Control) {
+        // Relaxed: the caller passes a barrier before it relies on the mark.
+        self.access.fetch_or(NARROWING, Ordering::Relaxed);
     }
 
     /// Locks the rarely used part.
@@ -247,20 +264,36 @@ impl Handle {
     /// Checks that the table is there and that the calling process may use it so. An owner that
     /// is found dead is followed by its heir, or the table deleted, on the spot.
     #[inline(always)]
-    fn admit(&self, env: Env, guard: &Guard, need: Need) -> Result<(), Cause> {
+    fn admit(&self, env: Env, guard: &Guard, need: Need) -> Result<(), Raise<'static>> {
         if self.table.is_dropped() {
-            return Err(Cause::Id);
+            return Err(Cause::Id.into());
         }
         let mut owner = self.owner();
         if !env.is_alive(owner) {
             owner = self.next_owner(env, guard, owner)?;
         }
-        let open = match self.access() {
-            Access::Public => true,
-            Access::Protected => need != Need::Write,
-            Access::Private => need == Need::Info,
+        // Acquire: pairs with the store in `set_access`.
+        let access = self.access.load(Ordering::Acquire);
+        let open = match access {
+            PUBLIC => true,
+            PROTECTED => need != Need::Write,
+            PRIVATE => need == Need::Info,
+            _ => return self.admit_while_narrowing(env, owner, need),
         };
-        if open || env.is_self(owner) { Ok(()) } else { Err(Cause::Access) }
+        if open || env.is_self(owner) { Ok(()) } else { Err(Cause::Access.into()) }
+    }
+
+    /// [`Handle::admit`] while the access is about to be narrowed: the owner may do everything, and
+    /// others do not know yet what they may do.
+    #[cold]
+    #[inline(never)]
+    fn admit_while_narrowing(
+        &self,
+        env: Env,
+        owner: u64,
+        need: Need,
+    ) -> Result<(), Raise<'static>> {
+        if need == Need::Info || env.is_self(owner) { Ok(()) } else { Err(Raise::Again) }
     }
 
     /// Who owns the table after the dead.
@@ -279,11 +312,28 @@ impl Handle {
     }
 }
 
+const PUBLIC: u8 = Access::Public as u8;
+const PROTECTED: u8 = Access::Protected as u8;
+const PRIVATE: u8 = Access::Private as u8;
+
+/// Beside the access: it is about to be narrowed.
+const NARROWING: u8 = 4;
+
+fn access_of(byte: u8) -> Access {
+    match byte {
+        PUBLIC => Access::Public,
+        PROTECTED => Access::Protected,
+        _ => Access::Private,
+    }
+}
+
 /// A handle that is kept alive without a guard.
 pub struct Kept(*mut Handle);
 
 // SAFETY: handles are `Sync`, and the reference may be given up on any thread.
 unsafe impl Send for Kept {}
+// SAFETY: as above; a shared reference gives a shared handle.
+unsafe impl Sync for Kept {}
 
 impl std::ops::Deref for Kept {
     type Target = Handle;
@@ -301,39 +351,69 @@ impl Drop for Kept {
     }
 }
 
-/// The table of a term, checked: an identifier, or the atom of a named table.
+/// The table of a term, checked: an identifier, or the atom of a named table. [`Raise::Again`]
+/// while the name or the access is about to change.
+///
+/// What the caller does under the same guard takes effect before any later change of the name or
+/// the access: such a change waits for the guard.
 #[inline(always)]
 pub fn table<'g>(
     env: Env,
     guard: &'g Guard,
     term: VmTerm,
     need: Need,
-) -> Result<&'g Handle, Cause> {
-    let Some(handle) = find(env, guard, term) else { return Err(no_table(env, term)) };
+) -> Result<&'g Handle, Raise<'static>> {
+    let handle = find(env, guard, term)?;
     handle.admit(env, guard, need)?;
     Ok(handle)
 }
 
-#[cold]
-fn no_table(env: Env, term: VmTerm) -> Cause {
-    if env.is_atom(term) { Cause::Id } else { Cause::Type }
+/// What a caller was admitted for: to write to a table, which it called so.
+pub struct Admitted {
+    handle: Kept,
+    /// The number of the atom that it called the table; none for an identifier.
+    name: Option<usize>,
+    /// Its pid word.
+    caller: u64,
+}
+
+impl Admitted {
+    /// What the calling process may write to, as [`table`] has just said.
+    pub fn new(env: Env, handle: &Handle, table: VmTerm) -> Admitted {
+        let caller = env.self_pid().map_or(0, VmTerm::word);
+        Admitted { handle: handle.keep(), name: tags::atom_number(env, table), caller }
+    }
+
+    /// Whether it would be admitted under this guard as well, on any thread.
+    pub fn still_holds(&self, guard: &Guard) -> bool {
+        let is_named = |name| matches!(NAMES.get(guard, name), Meaning::Table(table) if table == self.handle.as_ptr());
+        // Acquire: pairs with the store in `set_access`.
+        let is_public = || self.handle.access.load(Ordering::Acquire) == PUBLIC;
+        self.name.is_none_or(is_named) && (is_public() || self.handle.owner() == self.caller)
+    }
 }
 
 /// The handle of a term, unchecked.
 #[inline(always)]
-pub fn find<'g>(env: Env, guard: &'g Guard, term: VmTerm) -> Option<&'g Handle> {
+fn find<'g>(env: Env, guard: &'g Guard, term: VmTerm) -> Result<&'g Handle, Raise<'static>> {
     if let Some(atom) = tags::atom_number(env, term) {
-        let handle = NAMES.get(guard, atom);
-        // SAFETY: `NAMES` holds handles whose release waits for the guard.
-        return unsafe { handle.as_ref() };
+        return match NAMES.get(guard, atom) {
+            // SAFETY: `NAMES` holds handles whose release waits for the guard.
+            Meaning::Table(handle) => Ok(unsafe { &*handle }),
+            Meaning::Nothing => Err(Cause::Id.into()),
+            Meaning::Changing => Err(Raise::Again),
+        };
     }
     let mut object: *mut c_void = null_mut();
     let out = (&raw mut object).cast();
     // SAFETY: an out pointer of the right type; the type was registered at load; the term keeps
     // the resource for the call, which outlives the guard.
     unsafe {
-        let found = enif_get_resource(env.raw(), term.raw(), resource_type(), out) != 0;
-        found.then(|| &*object.cast::<Handle>())
+        if enif_get_resource(env.raw(), term.raw(), resource_type(), out) != 0 {
+            Ok(&*object.cast::<Handle>())
+        } else {
+            Err(Cause::Type.into())
+        }
     }
 }
 

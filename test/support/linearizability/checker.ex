@@ -14,28 +14,35 @@ defmodule Linearizability.Checker do
 
   alias Linearizability.{Event, Model}
 
-  @doc "An order that explains the history, or the longest beginning of one that was found."
-  @spec check([Event.t()], atom) :: {:ok, [Event.t()]} | {:illegal, [Event.t()]}
-  def check(history, type \\ :set) do
+  @doc """
+  An order that explains the history, or the longest beginning of one that was found. The model is a
+  type of table, or a module like `Linearizability.Model` with the state to begin with.
+  """
+  @spec check([Event.t()], atom | {module, term}) :: {:ok, [Event.t()]} | {:illegal, [Event.t()]}
+  def check(history, model \\ :set)
+
+  def check(history, type) when is_atom(type), do: check(history, {Model, Model.new(type)})
+
+  def check(history, model) do
     rests =
       history
       |> Enum.group_by(& &1.process)
       |> Map.values()
       |> Enum.map(&Enum.sort_by(&1, fn event -> {event.invoked, event.responded} end))
 
-    case search(rests, Model.new(type), [], %{tried: MapSet.new(), longest: []}) do
+    case search(rests, model, [], %{tried: MapSet.new(), longest: []}) do
       {:ok, order} -> {:ok, Enum.reverse(order)}
       {:none, %{longest: longest}} -> {:illegal, Enum.reverse(longest)}
     end
   end
 
-  defp search(rests, state, order, memory) do
-    configuration = {Enum.map(rests, &length/1), state}
+  defp search(rests, model, order, memory) do
+    configuration = {Enum.map(rests, &length/1), model}
 
     cond do
       Enum.all?(rests, &(&1 == [])) -> {:ok, order}
       MapSet.member?(memory.tried, configuration) -> {:none, memory}
-      true -> try_each(next(rests), state, order, remember(memory, configuration, order))
+      true -> try_each(next(rests), model, order, remember(memory, configuration, order))
     end
   end
 
@@ -53,15 +60,15 @@ defmodule Linearizability.Checker do
         do: {event, List.replace_at(rests, index, rest)}
   end
 
-  defp try_each([], _state, _order, memory), do: {:none, memory}
+  defp try_each([], _model, _order, memory), do: {:none, memory}
 
-  defp try_each([{event, rests} | others], state, order, memory) do
-    with {:ok, new_state} <- Model.step(state, event.operation, event.result),
-         {:none, memory} <- search(rests, new_state, [event | order], memory) do
-      try_each(others, state, order, memory)
+  defp try_each([{event, rests} | others], {module, state} = model, order, memory) do
+    with {:ok, new_state} <- module.step(state, event.operation, event.result),
+         {:none, memory} <- search(rests, {module, new_state}, [event | order], memory) do
+      try_each(others, model, order, memory)
     else
       {:ok, order} -> {:ok, order}
-      :impossible -> try_each(others, state, order, memory)
+      :impossible -> try_each(others, model, order, memory)
     end
   end
 end

@@ -13,10 +13,13 @@ defmodule Linearizability.Recorder do
   # Before an operation, in microseconds; what a history draws from.
   @pauses [[0], [0, 0, 5, 20], [0, 0, 0, 1, 5, 20, 100]]
 
-  @doc "Runs a list of operations for each process at once on an empty table of `module`."
-  @spec record(module, :ets.table(), [[Event.operation()]]) :: [Event.t()]
-  def record(module, table, programs) do
-    gate = :atomics.new(1, [])
+  @doc """
+  Runs a list of operations for each process at once, on an empty table of `module`, or on tables that
+  the operations name (`Linearizability.Names`) and make with the options.
+  """
+  @spec record(module, :ets.table() | nil, [[Event.operation()]], list) :: [Event.t()]
+  def record(module, table, programs, options \\ []) do
+    gate = :atomics.new(2, [])
     pauses = Enum.random(@pauses)
 
     tasks =
@@ -24,18 +27,32 @@ defmodule Linearizability.Recorder do
         padded = Enum.map(program, &{&1, Enum.random(@paddings), Enum.random(pauses)})
 
         Task.async(fn ->
+          peers = receive do: ({:peers, peers} -> peers)
           # Outside of the measured time: a list is made before it is inserted.
           calls =
             for {operation, padding, pause} <- padded,
-                do: {operation, call(operation, padding), 1000 * pause}
+                do: {operation, call(operation, padding, table, options, peers), 1000 * pause}
 
           :atomics.add(gate, 1, 1)
           wait(gate, length(programs))
-          Enum.map(calls, &event(&1, process, module, table))
+          events = Enum.map(calls, &event(&1, process, module))
+          # Those that own tables outlive all operations.
+          :atomics.add(gate, 2, 1)
+          rest(gate, length(programs))
+          events
         end)
       end
 
+    peers = tasks |> Enum.map(& &1.pid) |> List.to_tuple()
+    for task <- tasks, do: send(task.pid, {:peers, peers})
     tasks |> Task.await_many(:infinity) |> Enum.concat()
+  end
+
+  defp rest(gate, processes) do
+    if :atomics.get(gate, 2) < processes do
+      :erlang.yield()
+      rest(gate, processes)
+    end
   end
 
   # Awake and without yielding, so that the processes spread over the schedulers and go on in
@@ -48,10 +65,10 @@ defmodule Linearizability.Recorder do
 
   defp spin_until(time), do: if(System.monotonic_time(:nanosecond) < time, do: spin_until(time))
 
-  defp event({operation, {name, arguments}, pause}, process, module, table) do
+  defp event({operation, {name, arguments}, pause}, process, module) do
     if pause > 0, do: pause(pause)
     invoked = System.monotonic_time()
-    result = result(module, name, [table | arguments])
+    result = result(module, name, arguments)
     responded = System.monotonic_time()
 
     %Event{
@@ -63,10 +80,30 @@ defmodule Linearizability.Recorder do
     }
   end
 
+  defp result(module, :whereis, arguments) do
+    if apply(module, :whereis, arguments) == :undefined, do: :undefined, else: :table
+  end
+
   defp result(module, name, arguments) do
     apply(module, name, arguments)
   rescue
     ArgumentError -> :badarg
+  end
+
+  # The function to call and all its arguments.
+  defp call({:by, _process, name, operation}, padding, _table, options, peers) do
+    case operation do
+      {:new} -> {:new, [name, [:named_table, :public | options]]}
+      {:delete_table} -> {:delete, [name]}
+      {:protect, access} -> {:setopts, [name, {:protection, access}]}
+      {:give, process} -> {:give_away, [name, elem(peers, process - 1), :gift]}
+      operation -> call(operation, padding, name, options, peers)
+    end
+  end
+
+  defp call(operation, padding, table, _options, _peers) do
+    {name, arguments} = call(operation, padding)
+    {name, [table | arguments]}
   end
 
   # The function to call and its arguments after the table.

@@ -6,6 +6,7 @@
 
 use std::ptr::null_mut;
 
+use super::slot::{Meaning, NameSlot, Taken};
 use crate::accounting::exempt;
 use crate::reclaim::Guard;
 use crate::sync::{AtomicPtr, Ordering};
@@ -13,20 +14,11 @@ use crate::sync::{AtomicPtr, Ordering};
 const CHUNK: usize = 1 << 12;
 const CHUNKS: usize = 1 << 16;
 
-type Chunk<T> = [AtomicPtr<T>; CHUNK];
+type Chunk<T> = [NameSlot<T>; CHUNK];
 
 /// See the module's documentation.
 pub struct Names<T> {
     chunks: [AtomicPtr<Chunk<T>>; CHUNKS],
-}
-
-/// Why a name could not be taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Taken {
-    /// Another table has it.
-    InUse,
-    /// The atom's number is beyond the array (2²⁸ atoms).
-    TooMany,
 }
 
 impl<T> Names<T> {
@@ -36,45 +28,30 @@ impl<T> Names<T> {
         Names { chunks: [const { AtomicPtr::new(null_mut()) }; CHUNKS] }
     }
 
-    /// The table of a name, or null. The pointer is good as long as the guard: who releases a
-    /// name gives its table up only after a grace period.
+    /// What a name stands for. The pointer is good as long as the guard: a table is given up only
+    /// a grace period after its name was released.
     #[inline(always)]
-    pub fn get(&self, _guard: &Guard, atom: usize) -> *mut T {
+    pub fn get(&self, _guard: &Guard, atom: usize) -> Meaning<T> {
         match self.chunk(atom) {
-            // Acquire: pairs with the exchange in `claim`; the table is initialised.
-            Some(chunk) => chunk[atom % CHUNK].load(Ordering::Acquire),
-            None => null_mut(),
+            Some(chunk) => chunk[atom % CHUNK].get(),
+            None => Meaning::Nothing,
         }
     }
 
     /// Takes a name for a table.
     pub fn claim(&self, atom: usize, table: *mut T) -> Result<(), Taken> {
-        let slot = &self.chunk_or_new(atom).ok_or(Taken::TooMany)?[atom % CHUNK];
-        // Release: pairs with `get`. Relaxed on failure: nothing is read through the pointer.
-        slot.compare_exchange(null_mut(), table, Ordering::Release, Ordering::Relaxed)
-            .map(|_| ())
-            .map_err(|_| Taken::InUse)
+        self.slot(atom).ok_or(Taken::TooMany)?.claim(table)
     }
 
-    /// Gives a name up, if it is this table's. True if it was.
-    pub fn release(&self, atom: usize, table: *mut T) -> bool {
-        let Some(chunk) = self.chunk(atom) else { return false };
-        // Release: pairs with `get` by way of the next claim, whose exchange continues this release
-        // sequence: who finds the next table of the name sees what became of this one. Relaxed on
-        // failure: nothing is read through the pointer.
-        chunk[atom % CHUNK]
-            .compare_exchange(table, null_mut(), Ordering::Release, Ordering::Relaxed)
-            .is_ok()
+    /// The slot of a name; `None` beyond the end of the array.
+    pub fn slot(&self, atom: usize) -> Option<&NameSlot<T>> {
+        Some(&self.chunk_or_new(atom)?[atom % CHUNK])
     }
 
-    /// Visits the tables of all names.
-    pub fn for_each(&self, mut visit: impl FnMut(*mut T)) {
-        for chunk in 0..CHUNKS {
-            let slots = self.chunk(chunk * CHUNK).map_or(&[][..], |chunk| &chunk[..]);
-            // Acquire: as in `get`.
-            let tables = slots.iter().map(|slot| slot.load(Ordering::Acquire));
-            tables.filter(|table| !table.is_null()).for_each(&mut visit);
-        }
+    /// How many names stand for tables, those that are about to change included.
+    pub fn count(&self) -> usize {
+        let chunks = (0..CHUNKS).filter_map(|chunk| self.chunk(chunk * CHUNK));
+        chunks.flatten().filter(|slot| !matches!(slot.get(), Meaning::Nothing)).count()
     }
 
     #[inline(always)]
@@ -90,8 +67,7 @@ impl<T> Names<T> {
             return Some(chunk);
         }
         let slot = self.chunks.get(atom / CHUNK)?;
-        let fresh: Box<Chunk<T>> =
-            exempt(|| Box::new([const { AtomicPtr::new(null_mut()) }; CHUNK]));
+        let fresh: Box<Chunk<T>> = exempt(|| Box::new([const { NameSlot::new() }; CHUNK]));
         let fresh = Box::into_raw(fresh);
         // Release: pairs with the load in `chunk`. Acquire on failure: pairs with the exchange of
         // the thread that made the chunk first.
@@ -119,17 +95,42 @@ mod tests {
         let (mut a, mut b) = (1u64, 2u64);
         let (a, b) = (&raw mut a, &raw mut b);
         let guard = pin();
-        assert!(NAMES.get(&guard, 5000).is_null());
+        assert_eq!(NAMES.get(&guard, 5000), Meaning::Nothing);
         assert_eq!(NAMES.claim(5000, a), Ok(()));
         assert_eq!(NAMES.claim(5000, b), Err(Taken::InUse));
-        assert_eq!(NAMES.get(&guard, 5000), a);
-        let mut seen = Vec::new();
-        NAMES.for_each(|table| seen.push(table));
-        assert_eq!(seen, [a]);
-        assert!(!NAMES.release(5000, b));
-        assert!(NAMES.release(5000, a));
+        assert_eq!(NAMES.get(&guard, 5000), Meaning::Table(a));
+        assert_eq!(NAMES.count(), 1);
+        let slot = NAMES.slot(5000).unwrap();
+        slot.settle(a, false);
+        assert_eq!(NAMES.count(), 1, "settled without a mark");
+        assert!(slot.mark(a));
+        slot.settle(a, false);
+        assert_eq!(NAMES.count(), 0);
         assert_eq!(NAMES.claim(5000, b), Ok(()));
-        assert!(NAMES.release(5000, b));
         assert_eq!(NAMES.claim(usize::MAX, a), Err(Taken::TooMany));
+    }
+
+    #[test]
+    fn a_name_that_is_about_to_change_means_nothing_yet() {
+        static RENAMED: Names<u64> = Names::new();
+        let (mut a, mut b) = (1u64, 2u64);
+        let (a, b) = (&raw mut a, &raw mut b);
+        let guard = pin();
+        let (old, new) = (RENAMED.slot(1).unwrap(), RENAMED.slot(9000).unwrap());
+        assert!(!old.mark(a));
+        assert_eq!(old.claim(a), Ok(()));
+        assert!(!old.mark(b));
+        assert!(old.mark(a));
+        assert_eq!(new.reserve(a), Ok(()));
+        assert_eq!(RENAMED.get(&guard, 1), Meaning::Changing);
+        assert_eq!(RENAMED.get(&guard, 9000), Meaning::Changing);
+        assert_eq!(RENAMED.claim(9000, b), Err(Taken::Changing));
+        old.settle(a, false);
+        new.settle(a, true);
+        assert_eq!(RENAMED.get(&guard, 1), Meaning::Nothing);
+        assert_eq!(RENAMED.get(&guard, 9000), Meaning::Table(a));
+        assert!(new.mark(a));
+        new.settle(a, true);
+        assert_eq!(RENAMED.get(&guard, 9000), Meaning::Table(a));
     }
 }

@@ -20,7 +20,6 @@
 pub mod ca_tree;
 pub mod group;
 pub mod hash;
-mod probe;
 pub mod skip_list;
 
 use std::cmp::Ordering;
@@ -75,13 +74,6 @@ pub enum Change {
     Put(Word),
     /// Remove the key; nothing happens if it was absent.
     Remove,
-}
-
-impl Change {
-    /// The change that gives a slot this plain word.
-    pub(crate) fn to(word: Word) -> Change {
-        if word.is_empty() { Change::Remove } else { Change::Put(word) }
-    }
 }
 
 /// Where an update has left its key: a hint for an exchange under the same guard.

@@ -127,7 +127,8 @@ impl Shared {
 
     // Participants.
 
-    fn slots(&self) -> impl Iterator<Item = &Slot> {
+    /// The slots that there are, newest first.
+    pub fn slots(&self) -> impl Iterator<Item = &Slot> {
         // Acquire: pairs with the Release that published the slot.
         let mut next: *const Slot = self.slots.load(Ordering::Acquire);
         std::iter::from_fn(move || {

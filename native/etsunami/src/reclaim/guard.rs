@@ -168,6 +168,12 @@ impl Collector {
         self.shared.round()
     }
 
+    /// [`reclaim::drain`](super::drain), for as long as `wait` gives true.
+    #[cfg(all(test, loom))]
+    pub fn drain(&self, wait: impl FnMut() -> bool) -> super::Drained {
+        self.shared.drain(wait)
+    }
+
     /// Bytes that were retired and are not freed yet.
     pub fn pending_bytes(&self) -> usize {
         self.shared.pending_bytes()

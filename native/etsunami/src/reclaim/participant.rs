@@ -221,6 +221,14 @@ impl Participant {
         }
     }
 
+    /// The owner's announcement, if it is pinned. As long as it stays the same the guard may be the
+    /// same.
+    pub fn session(&self) -> Option<u64> {
+        // Acquire: pairs with the Release of the announcement that ends a guard; what was done under
+        // that guard is visible to whoever finds it ended.
+        Some(self.announced.load(Ordering::Acquire)).filter(|&announced| announced != IDLE)
+    }
+
     /// What the last round said about this slot's announcement.
     pub fn permits_advance(&self, epoch: u64) -> bool {
         // Relaxed: the round's heavy barrier stands before, its Acquire fence after the scan.

@@ -29,6 +29,8 @@ variants! {
     ReclaimGrace, // fails: loom_
     ReclaimSteal, // fails: loom_
     ReclaimHold, // fails: loom_retire_before_the_store_that_unlinks
+    DrainWait, // fails: loom_rename_against_a_write_by_the_old_name
+    NameMark, // fails: loom_rename_against_a_write_by_the_old_name
     CounterLoad, // fails: loom_object_that_moves_between_stripes_is_counted_once
     CounterClaim, // fails: loom_size_never_decreases_while_only_inserts_run
     TreeDead, // fails: loom_

@@ -84,10 +84,10 @@ impl ListInsert<'_> {
             }
         }
         self.objects.clear();
-        if generation.is_closed() || !wanted() {
+        let guard = reclaim::pin();
+        if generation.is_closed() || !wanted() || !self.admission.holds(&guard) {
             return Ok(Built::Stopped);
         }
-        let guard = reclaim::pin();
         match bulk.publish(&guard, delta) {
             Ok(()) => Ok(Built::Done),
             Err(mut bulk) => {
@@ -148,10 +148,11 @@ impl ListInsert<'_> {
                 bulk.push(&guard, item.digest, word_of(item.object));
             }
         }
-        if generation.is_closed() {
+        let guard = reclaim::pin();
+        if generation.is_closed() || !self.admission.holds(&guard) {
             return Built::Stopped;
         }
-        if !bulk.publish(&reclaim::pin(), delta) {
+        if !bulk.publish(&guard, delta) {
             return Built::Declined;
         }
         self.objects.clear();

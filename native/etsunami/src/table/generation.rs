@@ -234,7 +234,7 @@ impl Generation {
             let before = current.unwrap_or(Word::EMPTY);
             if before.is_version() {
                 let after = clean(guard, owned, before);
-                let change = if after == before { Change::Keep } else { Change::to(after) };
+                let change = if after == before { Change::Keep } else { plain(after) };
                 return (change, Delta::ZERO, (Err(Undecided(before)), Left { before, after }));
             }
             faults::pass(Point::Decide);
@@ -354,6 +354,11 @@ fn clean(guard: &Guard, owned: &Owned, node: Word) -> Word {
             visible
         }
     }
+}
+
+/// The change that gives a slot this plain word.
+fn plain(word: Word) -> Change {
+    if word.is_empty() { Change::Remove } else { Change::Put(word) }
 }
 
 /// Counters with a stripe for each thread, up to 16, made at once where the options tell of writers

@@ -23,7 +23,7 @@ use crate::term::view::Term;
 use super::groups::{self, Owned};
 
 /// Tag of a group of bag objects.
-pub(crate) use crate::engine::group::GROUP;
+pub(crate) const GROUP: usize = 0b010;
 /// Tag of the key of a deleted object.
 pub(crate) const GHOST: usize = 0b100;
 

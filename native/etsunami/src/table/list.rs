@@ -27,6 +27,21 @@ use super::{Draft, Table, scatter};
 pub struct ListInsert<'t> {
     pub(super) table: &'t Table,
     pub(super) objects: Vec<Item>,
+    pub(super) admission: Admission,
+}
+
+/// Whether the list may still be inserted. It is asked by the thread that publishes the list, which
+/// may be another one than the caller's, and under the guard under which that happens. So a change
+/// that waits for guards comes either before the question or after the publication.
+pub(super) struct Admission(Option<Question>);
+
+type Question = Box<dyn Fn(&Guard) -> bool + Send + Sync>;
+
+impl Admission {
+    /// The answer under a guard.
+    pub(super) fn holds(&self, guard: &Guard) -> bool {
+        self.0.as_ref().is_none_or(|question| question(guard))
+    }
 }
 
 /// An object of the list.
@@ -54,7 +69,13 @@ enum Mode {
 impl<'t> ListInsert<'t> {
     /// An empty list for a table.
     pub fn with_capacity(table: &'t Table, capacity: usize) -> ListInsert<'t> {
-        ListInsert { table, objects: Vec::with_capacity(capacity) }
+        ListInsert { table, objects: Vec::with_capacity(capacity), admission: Admission(None) }
+    }
+
+    /// The list is inserted only if the answer to this is true at that moment. The answer comes from
+    /// any thread, and under its guard.
+    pub fn require(&mut self, question: impl Fn(&Guard) -> bool + Send + Sync + 'static) {
+        self.admission = Admission(Some(Box::new(question)));
     }
 
     /// Makes an object and adds it.
@@ -66,7 +87,7 @@ impl<'t> ListInsert<'t> {
     }
 
     /// Inserts all objects, atomically. `wanted` is asked now and then; if it says no before the
-    /// list is published, nothing is inserted.
+    /// list is published, nothing is inserted. [`Error::Id`] then, and if the list is not admitted.
     pub fn insert(self, wanted: impl Fn() -> bool) -> Result {
         self.run(Mode::Insert, wanted).map(|_| ())
     }
@@ -93,6 +114,7 @@ impl<'t> ListInsert<'t> {
         let target = Target {
             items: std::mem::take(&mut self.objects),
             runs,
+            admission: std::mem::replace(&mut self.admission, Admission(None)),
             kind: self.table.spec.kind,
             keypos: self.table.spec.keypos,
             mode,
@@ -113,6 +135,9 @@ impl<'t> ListInsert<'t> {
             return Err(Error::Id.into());
         }
         let guard = reclaim::pin();
+        if !self.admission.holds(&guard) {
+            return Err(Error::Id.into());
+        }
         let table = self.table;
         let generation = table.generation(&guard)?;
         let Some(item) = self.objects.pop() else { return Ok(true) };
@@ -258,6 +283,7 @@ struct Target {
     items: Vec<Item>,
     /// Where the items of each entry end; empty if each item is an entry.
     runs: Vec<usize>,
+    admission: Admission,
     kind: Kind,
     keypos: usize,
     mode: Mode,
@@ -362,8 +388,8 @@ unsafe impl BatchTarget for Target {
         Placed::Put { word, delta: difference(visible, word) }
     }
 
-    fn is_valid(&self) -> bool {
-        !self.generation.is_closed()
+    fn is_valid(&self, guard: &Guard) -> bool {
+        !self.generation.is_closed() && self.admission.holds(guard)
     }
 
     fn committed(&self, guard: &Guard, delta: Delta) {

@@ -513,9 +513,17 @@ fn behind(hash: &HashTable<Keys>, word: Word, number: u64) -> Cursor {
 }
 
 /// Asks for the object behind a word.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn prefetch(words: &[Word], at: usize) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
     if let Some(word) = words.get(at) {
-        crate::sync::prefetch(std::ptr::without_provenance(word.0 & !7));
+        // SAFETY: a prefetch has no effect but on the cache, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::without_provenance(word.0 & !7)) };
     }
 }
+
+/// Other processors are left to their own devices.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn prefetch(_words: &[Word], _at: usize) {}

@@ -1,9 +1,8 @@
 //! Inserts and deletes of one key.
 
 use crate::engine::{Change, Delta, Word};
-use crate::error::{Result, Stop};
+use crate::error::{Error, Result, Stop};
 use crate::reclaim::Guard;
-use crate::term::layout;
 use crate::term::object::ObjectPtr;
 use crate::term::view::Term;
 
@@ -120,15 +119,15 @@ impl Table {
             None => self.key_of_draft(&draft),
         };
         match self.spec.kind {
-            Kind::Set | Kind::OrderedSet if self.may_overwrite(&draft) => {
-                self.put_over(guard, generation, key, draft)
-            }
-            Kind::Set | Kind::OrderedSet => {
-                if early.digest.is_none() {
-                    generation.prefetch(guard, key.digest);
+            Kind::Set | Kind::OrderedSet => match draft.flat() {
+                Some(words) => self.put_flat(guard, generation, key, draft, words),
+                None => {
+                    if early.digest.is_none() {
+                        generation.prefetch(guard, key.digest);
+                    }
+                    self.put(guard, generation, key, draft.make(key.digest)?)
                 }
-                self.put(guard, generation, key, draft.make(key.digest)?)
-            }
+            },
             Kind::Bag if draft.words() <= MADE_UNDER_LOCK => {
                 self.append_missing(guard, generation, key, draft)
             }
@@ -139,40 +138,30 @@ impl Table {
         }
     }
 
-    /// True for a short draft whose mutable element is the first beside the key, as it mostly is.
-    #[inline(always)]
-    fn may_overwrite(&self, draft: &Draft<'_>) -> bool {
-        let at = usize::from(self.spec.keypos == 1);
-        draft.words() <= COMPARED
-            && (at >= draft.arity() || layout::is_immediate(draft.element(at).root()))
-    }
-
-    /// Replaces or inserts a short object. If only the mutable element of what is stored differs, it
-    /// is changed in place: one atomic store, no allocation.
+    /// Replaces or inserts an object of immediates. If only the mutable element of what is stored
+    /// differs, it is changed in place: one atomic store, no allocation.
     #[inline]
-    fn put_over(
+    fn put_flat(
         &self,
         guard: &Guard,
         generation: &Generation,
         key: Key<'_>,
         draft: Draft<'_>,
+        words: &[u64],
     ) -> Result {
         let key_at = self.spec.keypos - 1;
         let outcome = self.modify(guard, generation, key, |held| {
             if let Held::Object(old) = held
-                && overwrite(old, key_at, &draft)
+                && overwrite(old, key_at, words)
             {
-                return Step::keep(Ok(false));
+                return Step::keep(Ok(()));
             }
             match draft.allocate(key.digest) {
-                Ok(object) => put_step(held, object).with(Ok(true)),
+                Ok(object) => put_step(held, object).map_ok(),
                 Err(error) => Step::keep(Err(error)),
             }
-        });
-        if outcome != Ok(Ok(true)) {
-            draft.discard();
-        }
-        outcome?.map(|_| ()).map_err(Stop::from)
+        })?;
+        outcome.map_err(Stop::from)
     }
 
     pub(super) fn put(
@@ -333,32 +322,19 @@ const MADE_UNDER_LOCK: usize = 128;
 /// How much of somebody else's list insert one call completes before it asks to be called again.
 pub(crate) const HELP_BUDGET: usize = 4096;
 
-/// The most words of a draft that is compared with what is stored, under the lock.
-const COMPARED: usize = 32;
-
-/// Makes a stored object that of a draft, if that takes no more than to change its mutable element.
+/// Makes a stored object one of these immediates, if that takes no more than to change its mutable
+/// element. That is the first beside the key, if all others are immediates.
 #[inline(always)]
-fn overwrite(old: ObjectPtr, key: usize, draft: &Draft<'_>) -> bool {
+fn overwrite(old: ObjectPtr, key: usize, words: &[u64]) -> bool {
+    let at = usize::from(key == 0);
     // SAFETY: the caller holds the key's lock, so the object is stored and nobody else writes it.
-    let elements = unsafe { old.elements() };
-    if elements.len() != draft.arity() {
-        return false;
+    unsafe {
+        let elements = old.elements();
+        let same = |i: usize| i == at || elements.get(i).root() == words[i];
+        elements.len() == words.len()
+            && (0..words.len()).all(same)
+            && (at == words.len() || old.set_in_place(key, at, words[at]))
     }
-    let mut changed = None;
-    for (at, (old, new)) in elements.zip(draft.elements()).enumerate() {
-        let words = (old.root(), new.root());
-        if words.0 == words.1 {
-            if !layout::is_immediate(words.0) && old.block_words() != new.block_words() {
-                return false;
-            }
-        } else if changed.is_none() && layout::is_immediate(words.0 & words.1) {
-            changed = Some((at, words.1));
-        } else {
-            return false;
-        }
-    }
-    // SAFETY: as above.
-    changed.is_none_or(|(at, word)| unsafe { old.set_in_place(key, at, word) })
 }
 
 /// Store `object` in place of what the key holds.
@@ -384,5 +360,9 @@ pub(super) fn remove_step<R>(held: Held, result: R) -> Step<R> {
 impl Step<()> {
     pub(super) fn with<R>(self, result: R) -> Step<R> {
         Step { change: self.change, delta: self.delta, result }
+    }
+
+    fn map_ok(self) -> Step<std::result::Result<(), Error>> {
+        self.with(Ok(()))
     }
 }

@@ -306,7 +306,7 @@ impl<M: Room> Direct<M> {
         Some(())
     }
 
-    /// `block` behind a call: what is nested deeper.
+    /// [`block`](Quick::block) behind a call: what is nested deeper.
     #[inline(never)]
     fn part<'e>(
         &mut self,

@@ -7,7 +7,7 @@ use etsunami::table::options::{Access, Kind, Need, OrderedEngine, Spec, WriteCon
 
 use crate::args::Parsed;
 use crate::atoms::{atoms, boolean};
-use crate::error::{BADARG, Cause};
+use crate::error::{BADARG, Cause, Raise};
 use crate::owner;
 use crate::raw_nif;
 use crate::resource::{self, Handle, Heir};
@@ -22,8 +22,8 @@ fn subject<'e, 'g>(
 ) -> Parsed<'e, Option<&'g Handle>> {
     match resource::table(env, guard, table, Need::Info) {
         Ok(handle) => Ok(Some(handle)),
-        Err(Cause::Id) => Ok(None),
-        Err(cause) => Err(cause.into()),
+        Err(Raise::Error(_, Cause::Id)) => Ok(None),
+        Err(raise) => Err(raise),
     }
 }
 

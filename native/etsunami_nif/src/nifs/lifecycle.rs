@@ -12,7 +12,7 @@ use crate::args::{self, Parsed};
 use crate::atoms::atoms;
 use crate::budget;
 use crate::codec::encode::Role;
-use crate::error::{BADARG, Cause, SYSTEM_LIMIT};
+use crate::error::{BADARG, Cause, Raise, SYSTEM_LIMIT};
 use crate::owner;
 use crate::raw_nif;
 use crate::resource::{self, Handle, Heir, Parts, TABLES};
@@ -143,10 +143,16 @@ raw_nif! {
 raw_nif! {
     /// `rename(Table, Name)`
     fn rename/2(env, &[table, name]) {
-        let guard = pin();
-        let handle = resource::table(env, &guard, table, Need::Write)?;
-        args::atom(env, name)?;
-        owner::rename(env, &guard, handle, name)?;
+        let handle = {
+            let guard = pin();
+            let handle = resource::table(env, &guard, table, Need::Write)?;
+            args::atom(env, name)?;
+            if handle.named {
+                owner::settle_name(env, &guard, name);
+            }
+            handle.keep()
+        };
+        owner::rename(env, &handle, table, name)?;
         Ok(handle.public_id(env))
     }
 }
@@ -170,12 +176,14 @@ raw_nif! {
 raw_nif! {
     /// `setopts(Table, Heir | keep, Access | keep)`
     fn setopts/3(env, &[table, heir, access]) {
-        let guard = pin();
-        let handle = resource::table(env, &guard, table, Need::Write)?;
+        let handle = {
+            let guard = pin();
+            resource::table(env, &guard, table, Need::Write)?.keep()
+        };
         let keep = atoms().keep.word();
         let heir = if heir.word() == keep { None } else { Some(heir_of(env, heir)?) };
         let access = if access.word() == keep { None } else { Some(access_of(access)?) };
-        owner::set_options(env, handle, own_pid(env)?, heir, access)?;
+        owner::set_options(env, &handle, table, own_pid(env)?, heir, access)?;
         Ok(atoms().r#true)
     }
 }
@@ -223,6 +231,7 @@ raw_nif! {
         args::atom(env, name)?;
         match resource::table(env, &guard, name, Need::Info) {
             Ok(handle) => Ok(handle.id(env)),
+            Err(Raise::Again) => Err(Raise::Again),
             Err(_) => Ok(atoms().undefined),
         }
     }

@@ -1,5 +1,6 @@
 //! Inserts and deletes.
 
+use etsunami::error::{Error, Stop};
 use etsunami::reclaim::pin;
 use etsunami::table::options::Need;
 use etsunami::table::{Early, Hit, ListInsert};
@@ -12,7 +13,7 @@ use crate::budget;
 use crate::error::{Cause, Raise};
 use crate::owner;
 use crate::raw::Answer;
-use crate::resource;
+use crate::resource::{self, Admitted, Handle};
 use crate::vm::{Env, VmTerm};
 use crate::{answering_nif, raw_nif};
 
@@ -108,16 +109,37 @@ fn insert_list<'e>(env: Env<'e>, table: VmTerm<'e>, objects: VmTerm<'e>, mode: M
     if normal && count > CHARGED_LIST {
         budget::consume(env, words + count * super::WORDS_PER_OBJECT);
     }
-    let admitted = {
-        let guard = pin();
-        resource::table(env, &guard, table, Need::Write)?.as_ptr()
-    };
-    if admitted != handle.as_ptr() {
+    // A short list is published under the guard under which it was admitted. A long one would hold
+    // back too much for too long, so it is asked again in the moment of its publication.
+    let guard = pin();
+    let admitted = resource::table(env, &guard, table, Need::Write)?;
+    if admitted.as_ptr() != handle.as_ptr() {
         return Err(Cause::Id.into());
     }
-    match mode {
-        Mode::Insert => list.insert(wanted).map(|()| atoms().r#true).map_err(Raise::from),
-        Mode::InsertNew => list.insert_new(wanted).map(boolean).map_err(Raise::from),
+    if !normal {
+        let admitted = Admitted::new(env, admitted, table);
+        drop(guard);
+        list.require(move |guard| admitted.still_holds(guard));
+    }
+    let result = match mode {
+        Mode::Insert => list.insert(wanted).map(|()| atoms().r#true),
+        Mode::InsertNew => list.insert_new(wanted).map(boolean),
+    };
+    result.map_err(|stop| match stop {
+        Stop::Refused(Error::Id) => not_inserted(env, &handle, table),
+        stop => stop.into(),
+    })
+}
+
+/// Why a list was not inserted. If there is no reason any more, a change of the table's name or
+/// access was on its way, which has given way: the call begins again.
+#[cold]
+fn not_inserted(env: Env, handle: &Handle, table: VmTerm) -> Raise<'static> {
+    let guard = pin();
+    match resource::table(env, &guard, table, Need::Write) {
+        Ok(found) if found.as_ptr() == handle.as_ptr() && env.is_current_alive() => Raise::Again,
+        Ok(_) => Cause::Id.into(),
+        Err(raise) => raise,
     }
 }
 

@@ -1,7 +1,7 @@
 //! How the terms of the VM are read and made: one boundary with two implementations.
 //!
 //! - The *interface* uses the public C interface alone ([`crate::vm`]). It works on every release.
-//! - The *layout* reads and writes terms in memory, as the VM lays them out ([`mod@layout`], [`heap`]).
+//! - The *layout* reads and writes terms in memory, as the VM lays them out ([`layout`], [`heap`]).
 //!   It saves a call of the C interface for each term, which is most of what a small term costs.
 //!
 //! The choice is made once, in [`load`], before any NIF can be called. The layout is used if the

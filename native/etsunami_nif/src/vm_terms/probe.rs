@@ -1,4 +1,4 @@
-//! Does the VM lay terms out as [`super::layout`](mod@super::layout) says?
+//! Does the VM lay terms out as [`super::layout`] says?
 //!
 //! Terms that the VM made are looked at, and terms that are made here have to be the same for the VM.
 //! Nothing is read that could be outside of a term: a header is looked at before what it announces.

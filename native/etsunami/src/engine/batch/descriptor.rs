@@ -130,7 +130,7 @@ pub unsafe trait BatchTarget: Send + Sync + 'static {
 
     /// The last question before the batch commits: is the table still there, may its caller still
     /// write?
-    fn is_valid(&self) -> bool;
+    fn is_valid(&self, guard: &Guard) -> bool;
 
     /// The batch has just committed: these are the changes of all its entries.
     fn committed(&self, guard: &Guard, delta: Delta);
@@ -319,7 +319,7 @@ impl<T: BatchTarget> Descriptor<T> {
     /// The linearization point of the batch, unless somebody has aborted it.
     fn commit(&self, delta: Delta, guard: &Guard) {
         faults::pass(Point::Commit);
-        if !self.target.is_valid() {
+        if !self.target.is_valid(guard) {
             self.header.decide(ABORTED);
         } else if self.header.decide(COMMITTED) {
             self.target.committed(guard, delta);
@@ -384,7 +384,7 @@ impl<T: BatchTarget> Descriptor<T> {
                 // SAFETY: as above; the slot gets its visible word.
                 unsafe { displace(word) };
                 let loser = self.dispose(guard, loser, visible, committed);
-                return (Installed::Cleaned(loser), Change::to(visible));
+                return (Installed::Cleaned(loser), plain(visible));
             }
             Settled::Pending => return (Installed::Blocked(word), Change::Keep),
         };
@@ -441,7 +441,7 @@ impl<T: BatchTarget> Descriptor<T> {
                     if current == Some(node.word()) || weakened(Weak::BatchClean) =>
                 {
                     lost = self.dispose(guard, loser, visible, committed);
-                    Change::to(visible)
+                    plain(visible)
                 }
                 _ => Change::Keep,
             };
@@ -474,6 +474,11 @@ impl<T: BatchTarget> Descriptor<T> {
             self.target.retire(guard, loser, survivor);
         }
     }
+}
+
+/// The change that gives a slot this plain word.
+fn plain(word: Word) -> Change {
+    if word.is_empty() { Change::Remove } else { Change::Put(word) }
 }
 
 /// How many entries ahead the next one is announced.

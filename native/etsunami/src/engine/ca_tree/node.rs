@@ -2,10 +2,8 @@
 
 use super::leaf::Leaf;
 use super::route::Route;
-pub(super) use crate::engine::probe::Probe;
 use crate::engine::{Direction, OrderSchema};
 use crate::reclaim::Guard;
-pub(super) use crate::sync::prefetch as prefetch_line;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cmp::Ordering as Order;
 use std::ops::Bound;
@@ -80,10 +78,28 @@ impl<S: OrderSchema> Fence<S> {
     }
 }
 
-impl<S: OrderSchema> Probe<'_, S> {
+/// A key that is searched for, with its prefix.
+pub(super) struct Probe<'k, S: OrderSchema> {
+    pub prefix: u64,
+    pub key: &'k S::Key,
+}
+
+impl<S: OrderSchema> Clone for Probe<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<S: OrderSchema> Copy for Probe<'_, S> {}
+
+impl<'k, S: OrderSchema> Probe<'k, S> {
+    #[inline(always)]
+    pub fn new(schema: &S, key: &'k S::Key) -> Self {
+        Probe { prefix: schema.prefix(key), key }
+    }
+
     /// Compares with a fence.
     #[inline(always)]
-    pub(super) fn compare(&self, schema: &S, fence: &Fence<S>) -> Order {
+    pub fn compare(&self, schema: &S, fence: &Fence<S>) -> Order {
         self.prefix
             .cmp(&fence.prefix)
             .then_with(|| schema.compare_keys(self.key, fence.key(schema)))
@@ -285,4 +301,17 @@ pub(super) const SCANNED: Lines = 0..20;
 #[inline(always)]
 pub(super) fn prefetch(address: *const u8, lines: Lines) {
     lines.for_each(|line| prefetch_line(address.wrapping_add(64 * line)));
+}
+
+/// The same with one line.
+#[inline(always)]
+pub(super) fn prefetch_line(address: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(loom)))]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint; it reads nothing that a program could see, at any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(loom))))]
+    let _ = address;
 }

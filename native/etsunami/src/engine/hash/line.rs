@@ -21,7 +21,7 @@ use super::access::{Access, By};
 use super::geometry::SLOTS;
 use super::head::{Hash, Head};
 use crate::engine::Word;
-use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, prefetch};
+use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 /// A bucket, or an overflow line of one.
 #[repr(C, align(64))]
@@ -112,19 +112,26 @@ impl Line {
     /// Asks for the line itself to be brought into the cache.
     #[inline(always)]
     pub(super) fn prefetch_line(&self) {
-        prefetch(std::ptr::from_ref(self).cast());
+        #[cfg(all(target_arch = "x86_64", not(loom)))]
+        // SAFETY: a prefetch has no effect but on the cache.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(self).cast());
+        }
     }
 
     /// Asks for the object behind one slot. Relaxed: only a hint follows from the word.
-    #[cfg(not(loom))]
+    #[cfg(all(target_arch = "x86_64", not(loom)))]
     #[inline(always)]
     pub(super) fn prefetch_slot(&self, slot: usize) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         let word = self.slots[slot].load(Ordering::Relaxed);
-        prefetch(std::ptr::without_provenance(word & !7));
+        // SAFETY: a prefetch has no effect but on the cache, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::without_provenance(word & !7)) };
     }
 
-    /// To a model the load would be one step more.
-    #[cfg(loom)]
+    /// There is no hint to give here.
+    #[cfg(not(all(target_arch = "x86_64", not(loom))))]
     pub(super) fn prefetch_slot(&self, _slot: usize) {}
 
     /// Puts a word into a bucket that nobody else can reach yet. True if that took a new overflow

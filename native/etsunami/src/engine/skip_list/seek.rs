@@ -3,12 +3,31 @@
 
 use super::node::{Link, Node};
 use super::{Heights, MAX_HEIGHT, SkipList};
-pub(super) use crate::engine::probe::Probe;
 use crate::engine::{OrderSchema, Word};
 use crate::reclaim::Guard;
 use crate::sync::Backoff;
 use crate::sync::weaken::{Weak, weakened};
 use std::cmp::Ordering as Order;
+
+/// A key that is searched for, with its prefix.
+pub(super) struct Probe<'k, S: OrderSchema> {
+    pub prefix: u64,
+    pub key: &'k S::Key,
+}
+
+impl<S: OrderSchema> Clone for Probe<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<S: OrderSchema> Copy for Probe<'_, S> {}
+
+impl<'k, S: OrderSchema> Probe<'k, S> {
+    #[inline(always)]
+    pub fn new(schema: &S, key: &'k S::Key) -> Self {
+        Probe { prefix: schema.prefix(key), key }
+    }
+}
 
 /// Where a node stands, seen from a key.
 pub(super) enum Place {

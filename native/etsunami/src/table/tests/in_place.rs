@@ -103,32 +103,6 @@ fn flat_objects_are_replaced_in_place() {
     }
 }
 
-/// So is an object with blocks, its key's or others, that are the same in both.
-#[test]
-fn objects_with_equal_blocks_are_replaced_in_place() {
-    let tuple = |n| Sample::Tuple(vec![int(n), block()]);
-    for form in unique() {
-        for keypos in [1, 3] {
-            let (table, guard) = (table(form, keypos), pin());
-            let put = |number, other| {
-                let mut samples = vec![tuple(3), int(number), tuple(other)];
-                // The key's position changes, and what may change in place is first beside it.
-                samples.rotate_left(keypos / 2);
-                table.insert(&guard, Object::new(samples).draft()).unwrap();
-                let buffer = key_buffer(&tuple(3));
-                let object = table.find(&guard, key(&table, &buffer)).single().unwrap();
-                let root = object.element(usize::from(keypos == 1)).root();
-                assert_eq!(immediate::small_value(root), number, "{form:?} {keypos}");
-                object
-            };
-            let first = put(5, 1);
-            assert_eq!(put(5, 1), first, "{form:?} {keypos}");
-            assert_eq!(put(6, 1), first, "{form:?} {keypos}");
-            assert_ne!(put(6, 2), first, "{form:?} {keypos}");
-        }
-    }
-}
-
 #[test]
 fn what_is_unusual_is_left_to_the_general_functions() {
     for form in KINDS {

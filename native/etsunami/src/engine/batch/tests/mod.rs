@@ -240,7 +240,7 @@ unsafe impl BatchTarget for List {
         }
     }
 
-    fn is_valid(&self) -> bool {
+    fn is_valid(&self, _guard: &Guard) -> bool {
         (self.valid)()
     }
 

@@ -108,7 +108,7 @@ unsafe impl BatchTarget for Insert {
         Placed::Put { word: word(self.keys[index]), delta }
     }
 
-    fn is_valid(&self) -> bool {
+    fn is_valid(&self, _guard: &Guard) -> bool {
         self.valid
     }
 
