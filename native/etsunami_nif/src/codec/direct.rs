@@ -209,8 +209,16 @@ impl Room for Limited<'_> {
 
     #[inline(always)]
     fn append(&mut self, words: &[u64]) -> Option<usize> {
+        const FEW: usize = 8;
         let at = self.take(words.len())?;
-        self.buffer.fill(at, words);
+        if words.len() > FEW {
+            self.buffer.fill(at, words);
+        } else {
+            // Without the call that a copy is.
+            for (i, &word) in words.iter().enumerate() {
+                self.buffer.set(at + i, word);
+            }
+        }
         Some(at)
     }
 }
