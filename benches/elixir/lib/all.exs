@@ -2,8 +2,8 @@
 
 for name <- ~w(
       attempt pairs cell row machine progress shapes data operations contender plan matrix load
-      latency lifecycle stall weak values kinds hold hold_cases hold_rows memory budgets report
-      chart/svg chart/heat chart/lines chart/dumbbells charts run
+      latency lifecycle stall weak values searches kinds hold hold_cases hold_rows memory budgets
+      report chart/svg chart/heat chart/lines chart/dumbbells charts run
     ) do
   Code.require_file("#{name}.ex", __DIR__)
 end
