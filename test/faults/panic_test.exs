@@ -34,7 +34,7 @@ defmodule Etsunami.Faults.PanicTest do
     case {name, arity} do
       {:all, 0} -> []
       {:held, 0} -> []
-      {:vm_terms, 0} -> []
+      {:library, 0} -> []
       {:codec_cost, 2} -> [:a, 1]
       {:codec_block, 1} -> [3]
       {:codec_hash, 2} -> [:a, 1]

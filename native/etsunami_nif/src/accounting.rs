@@ -114,7 +114,7 @@ raw_nif! {
         let _ = reclaim::flush();
         let mut tables = 0;
         TABLES.for_each(|_| tables += 1);
-        let names = NAMES.count();
+        let names = NAMES.count() as i64;
         let sum = |count: fn(&Stripe) -> &AtomicI64| {
             COUNTS.iter().map(|stripe| count(stripe).load(Ordering::Relaxed)).sum::<i64>()
         };

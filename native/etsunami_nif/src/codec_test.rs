@@ -18,7 +18,6 @@ use crate::codec::key::{Slot, encode_key};
 use crate::error::{BADARG, SYSTEM_LIMIT};
 use crate::raw_nif;
 use crate::vm::{Env, VmTerm};
-use crate::vm_terms::layout;
 
 /// Stores an object whose key is its first element, and frees it after `with` saw it.
 fn stored<'e, T>(
@@ -97,13 +96,6 @@ raw_nif! {
             hash_wide(object.element(0), seed)
         })?;
         Ok(env.make_tuple(&[env.make_uint64(probe), env.make_uint64(kept)]))
-    }
-}
-
-raw_nif! {
-    /// How terms of the VM are read and made: `layout` or `interface`.
-    fn vm_terms/0(env, &[]) {
-        Ok(env.atom(if layout().is_some() { "layout" } else { "interface" }))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::accounting::exempt;
 use crate::sync::prefetch;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
 /// A bag is handed in at this many items: enough to spread the cost of the queue's lock thinly.
 pub(super) const BAG_ITEMS: usize = if cfg!(loom) { 2 } else { 512 };
@@ -12,6 +13,9 @@ pub(super) const BAG_ITEMS: usize = if cfg!(loom) { 2 } else { 512 };
 const AHEAD: usize = 8;
 /// A bag is handed in at this many bytes, so that large objects do not wait for small ones.
 pub(super) const BAG_BYTES: usize = 256 << 10;
+
+/// An item of more bytes is large.
+const LARGE_BYTES: usize = 16 << 10;
 
 /// Something to be freed.
 pub(super) struct Retired {
@@ -61,6 +65,11 @@ impl Bag {
         is_full(self.items.len(), self.bytes)
     }
 
+    /// Whether the items are so large that freeing each of them soon is worth a barrier.
+    pub fn is_of_large_items(&self) -> bool {
+        self.bytes > self.items.len() * LARGE_BYTES
+    }
+
     /// Moves the last `count` items into a bag of their own.
     fn split(&mut self, count: usize) -> Bag {
         let at = self.items.len().saturating_sub(count);
@@ -105,6 +114,8 @@ struct Queued {
     from: usize,
     /// The epoch stamped on the bag after a heavy barrier; none before.
     stamp: Option<u64>,
+    /// When the bag was handed in.
+    since: Instant,
     bag: Bag,
 }
 
@@ -128,7 +139,14 @@ impl Queue {
     pub fn push(&mut self, from: usize, bag: Bag) {
         let serial = self.next_serial;
         self.next_serial += 1;
-        exempt(|| self.bags.push_back(Queued { serial, from, stamp: None, bag }));
+        exempt(|| {
+            self.bags.push_back(Queued { serial, from, stamp: None, since: Instant::now(), bag })
+        });
+    }
+
+    /// When the oldest bag was handed in.
+    pub fn oldest(&self) -> Option<Instant> {
+        self.bags.front().map(|queued| queued.since)
     }
 
     /// All bags handed in so far have serials below this.
@@ -168,6 +186,11 @@ impl Queue {
         let queued = self.bags.remove(at)?;
         exempt(|| self.in_flight.push(queued.serial));
         Some(Ripe { serial: queued.serial, bag: queued.bag })
+    }
+
+    /// Whether large items wait that this thread has handed in.
+    pub fn has_large_from(&self, from: usize) -> bool {
+        self.bags.iter().any(|queued| queued.from == from && queued.bag.is_of_large_items())
     }
 
     /// What was taken out under this serial has been freed.

@@ -35,14 +35,20 @@ use std::time::{Duration, Instant};
 
 /// Beyond this many queued bytes those who retire help to free.
 const PRESSURE_BYTES: usize = 4 << 20;
-/// Beyond this many they yield the processor too, in the hope that a descheduled reader gets it.
-const DISTRESS_BYTES: usize = 64 << 20;
+/// Beyond this many they go on until less waits, for [`RELIEF`] at most.
+const DISTRESS_BYTES: usize = 32 << 20;
+/// How long a thread frees under distress before it goes on with its own work: as long as a call may
+/// occupy a scheduler, less what the call itself takes.
+const RELIEF: Duration = Duration::from_micros(500);
 /// The background thread is woken early when this many bytes wait.
 const ROUSE_BYTES: usize = 1 << 20;
 /// How many items a thread frees per guard while it helps.
 const HELP_ITEMS: usize = 32;
 /// Stealing, stamping and two advances take three rounds; one more for what came meanwhile.
 const ROUNDS: usize = 4;
+/// How many rounds a thread runs to free what it has just retired, if that is large. Two or three are
+/// enough where no other thread is pinned.
+const LARGE_ROUNDS: usize = 12;
 /// How long [`Shared::flush`] tries.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 
@@ -203,10 +209,56 @@ impl Shared {
             return ripe.map(|ripe| self.free(ripe)).is_some();
         }
         self.free_ripe(HELP_ITEMS);
-        if self.queued_bytes.load(Ordering::Relaxed) > DISTRESS_BYTES {
-            thread::yield_now();
+        if self.is_distressed() {
+            self.relieve();
         }
         true
+    }
+
+    /// Has the large items ripen that this thread has just handed in, and frees them here if no other
+    /// thread is pinned. What the background thread frees of the VM's memory becomes free only when
+    /// the scheduler that allocated it looks for such memory, and a busy one seldom does.
+    pub fn free_large(&self, thread: usize) {
+        for _ in 0..LARGE_ROUNDS {
+            // Acquire: pairs with the Release of the advance.
+            let epoch = self.epoch.load(Ordering::Acquire);
+            let ripe = || lock(&self.queue).take_ripe_from(thread, epoch);
+            while let Some(ripe) = ripe() {
+                self.free(ripe);
+            }
+            if !lock(&self.queue).has_large_from(thread) {
+                return;
+            }
+            match self.round() {
+                Round::Advanced => {}
+                Round::Stuck | Round::Busy => thread::yield_now(),
+                Round::Lost => return,
+            }
+        }
+    }
+
+    fn is_distressed(&self) -> bool {
+        self.queued_bytes.load(Ordering::Relaxed) > DISTRESS_BYTES
+    }
+
+    /// Runs rounds and frees, as long as too much waits and the time allows. The processor is given
+    /// away in between, to a thread that is pinned and does not run.
+    #[cold]
+    fn relieve(&self) {
+        let begun = Instant::now();
+        while self.is_distressed() && begun.elapsed() < RELIEF {
+            if self.round() == Round::Lost {
+                return;
+            }
+            if !self.free_ripe(HELP_ITEMS) {
+                thread::yield_now();
+            }
+        }
+    }
+
+    /// How long the oldest garbage in the queue has waited.
+    pub fn oldest(&self) -> Option<Duration> {
+        lock(&self.queue).oldest().map(|since| since.elapsed())
     }
 
     /// Items that were retired and are not freed yet.

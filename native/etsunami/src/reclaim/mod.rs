@@ -34,10 +34,11 @@
 //! # Costs
 //!
 //! A guard costs about one nanosecond where the system knows `membarrier`, five elsewhere
-//! ([`mode`]). Retiring costs a few stores. A thread that stays pinned holds back all freeing:
-//! the memory that waits is bounded only by what is retired meanwhile. When more than 4 MiB wait,
-//! those who retire try to advance with each bag, and free a few items of anybody's whenever they
-//! drop their last guard.
+//! ([`mode`]). Retiring costs a few stores. Bytes are counted with what an item holds elsewhere (a
+//! binary of the VM). When more than 4 MiB wait, threads that retire try to advance with each bag, and
+//! free a few items of any thread whenever they drop their last guard. When more than 32 MiB wait, they
+//! keep freeing for up to half a millisecond. A thread that stays pinned holds back all freeing; then
+//! what waits is bounded by what the others retire in calls of that length.
 //!
 //! # Not guaranteed
 //!
@@ -88,6 +89,11 @@ pub fn pending_bytes() -> usize {
 /// Items that were retired and are not freed yet.
 pub fn pending_items() -> usize {
     global::collector().pending_items()
+}
+
+/// How long the oldest garbage that was handed in has waited to be freed.
+pub fn oldest_pending() -> Option<std::time::Duration> {
+    global::collector().shared().oldest()
 }
 
 /// Hands in this thread's garbage and waits, for some seconds at most, until everything that was

@@ -2,7 +2,7 @@
 //!
 //! # Who may access what
 //!
-//! - `depth`, `help`, `helping`, `held`, `memo`: the owner only.
+//! - `depth`, `help`, `large`, `helping`, `held`, `memo`: the owner only.
 //! - `announced`: written by the owner, read by rounds of the collector.
 //! - `bag`: the owner, while pinned; a thief that has moved `stealing` to [`TAKING`].
 //! - `items`, `bytes`: the size of `bag`, written by whoever may access it, read by anybody.
@@ -47,6 +47,8 @@ pub(super) struct Participant {
     depth: Cell<u32>,
     /// The owner has been asked to help with freeing when it unpins.
     help: Cell<bool>,
+    /// What the owner has handed in is large, and is to be freed by the owner itself if possible.
+    large: Cell<bool>,
     /// The owner is helping.
     helping: Cell<bool>,
     /// The bag is kept until the owner's last guard ends.
@@ -66,7 +68,7 @@ pub(super) struct Participant {
 }
 
 // Why threads may share a slot:
-// - the fields that are not atomic are accessed as the module documentation says: `depth`, `help`,
+// - the fields that are not atomic are accessed as the module documentation says: `depth`, `help`, `large`,
 //   `helping`, `held` and `memo` by the owner, `bag` under the biased lock, `next`, `index` and
 //   `shared` do not change after publication;
 // - ownership passes from thread to thread through `claimed` (Release and Acquire).
@@ -82,6 +84,7 @@ impl Participant {
             announced: AtomicU64::new(IDLE),
             depth: Cell::new(0),
             help: Cell::new(false),
+            large: Cell::new(false),
             helping: Cell::new(false),
             held: Cell::new(false),
             memo: Memo::default(),
@@ -215,6 +218,9 @@ impl Participant {
         self.help.set(false);
         // A destructor may pin, retire and unpin: it does not get here again.
         if !self.helping.replace(true) {
+            if self.large.replace(false) {
+                self.shared().free_large(self.index);
+            }
             let more = self.shared().help(self.index);
             self.helping.set(false);
             self.help.set(more);
@@ -285,6 +291,9 @@ impl Participant {
             std::mem::replace(bag, next)
         });
         let shared = self.shared();
+        if bag.is_of_large_items() {
+            self.large.set(true);
+        }
         shared.submit(self.index, bag);
         self.help.set(true);
         if shared.is_round_due() {

@@ -37,8 +37,9 @@ pub(crate) struct Generation {
 /// The most objects of a generation that are freed by whatever thread does it.
 const DROP_AT_ONCE: u64 = 256;
 
-/// About what an empty generation takes, for back-pressure.
-const GENERATION_BYTES: usize = 512;
+/// What a generation counts at least, for back-pressure: as much as makes reclamation begin at once,
+/// because what its objects hold in the VM is not known without visiting them all.
+const GENERATION_BYTES: usize = 256 << 10;
 
 impl Swapped for Generation {
     fn bytes(&self) -> usize {

@@ -64,7 +64,8 @@ unsafe impl Member for Objects {
 /// It was stored, new readers cannot find it any more, and it is retired once.
 #[inline]
 unsafe fn retire(guard: &Guard, object: ObjectPtr) {
-    let bytes = object.words() * 8;
+    // SAFETY: still live: it is retired here.
+    let bytes = unsafe { object.footprint() };
     let pointer = std::ptr::with_exposed_provenance_mut(object.addr());
     // SAFETY: by contract; `free_raw` takes an object's address and neither pins nor locks.
     unsafe { guard.retire(pointer, ObjectPtr::free_raw, bytes) };

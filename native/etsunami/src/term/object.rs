@@ -37,9 +37,9 @@ use std::ptr::NonNull;
 use super::equal::equal;
 use super::hash::{self, hash_contents};
 use super::host::host;
-use super::layout::{self, Kind, MAX_WORDS};
+use super::layout::{self, Foreign, Kind, MAX_WORDS};
 use super::stack::Stack;
-use super::view::{Block, Roots, Term};
+use super::view::{Block, ForeignView, Roots, Term};
 use crate::sync::weaken::{Weak, weakened, weakened_once};
 use crate::sync::word;
 
@@ -389,6 +389,26 @@ impl ObjectPtr {
         Ok(ObjectPtr(first))
     }
 
+    /// The bytes that freeing the object may give back: its own, and what it holds in the VM.
+    ///
+    /// # Safety
+    /// The object lives.
+    #[inline]
+    pub unsafe fn footprint(self) -> usize {
+        let words = self.words();
+        // Without blocks nothing is held.
+        let mut bytes = 8 * words;
+        if words > 1 + self.arity() {
+            // SAFETY: alive by the caller's promise.
+            for element in unsafe { self.elements() } {
+                if may_have_keepers(element) {
+                    bytes += held_bytes(element);
+                }
+            }
+        }
+        bytes
+    }
+
     /// Frees the object and releases its keepers.
     ///
     /// # Safety
@@ -477,9 +497,9 @@ pub(super) unsafe fn copy_term(term: Term, root: NonNull<u64>, block: NonNull<u6
     words.len()
 }
 
-/// Calls `visit` with every keeper in a term that [`may_have_keepers`].
+/// Calls `visit` with every foreign block that has a keeper in a term that [`may_have_keepers`].
 #[inline(never)]
-fn each_keeper(term: Term, visit: fn(u64)) {
+fn each_keeper(term: Term, visit: &mut dyn FnMut(ForeignView)) {
     let root = term.root();
     let mut runs: Stack<Roots, 12> = Stack::new();
     keepers_of(term.block(root), visit, &mut runs);
@@ -498,23 +518,44 @@ fn each_keeper(term: Term, visit: fn(u64)) {
 }
 
 /// The block's own keeper, or its elements onto the stack.
-fn keepers_of<'a>(block: Block<'a>, visit: fn(u64), runs: &mut Stack<Roots<'a>, 12>) {
+fn keepers_of<'a>(
+    block: Block<'a>,
+    visit: &mut dyn FnMut(ForeignView),
+    runs: &mut Stack<Roots<'a>, 12>,
+) {
     let count = layout::count(block.head());
     match block.kind {
         Kind::Tuple => runs.push(block.roots(0, count)),
         Kind::List => runs.push(block.roots(0, count + 1)),
         Kind::Map => runs.push(block.roots(0, 2 * count)),
         Kind::Shaped => runs.push(block.map().values()),
-        Kind::Foreign if block.foreign().keeper != 0 => visit(block.foreign().keeper),
+        Kind::Foreign if block.foreign().keeper != 0 => visit(block.foreign()),
         _ => (),
     }
+}
+
+/// About what a fun or an unknown term takes in an environment that it shares with others.
+const FOREIGN_BYTES: usize = 384;
+
+/// The bytes that a term holds in the VM: a binary all of its own, other terms a share of their
+/// environment.
+#[cold]
+fn held_bytes(term: Term) -> usize {
+    let mut bytes = 0;
+    each_keeper(term, &mut |foreign| {
+        bytes += match foreign.what {
+            Foreign::Binary => foreign.hash as usize,
+            _ => FOREIGN_BYTES,
+        };
+    });
+    bytes
 }
 
 /// Counts one more holder for each keeper in the term.
 #[inline]
 pub fn retain(term: Term) {
     if may_have_keepers(term) {
-        each_keeper(term, host().foreign_retain);
+        each_keeper(term, &mut |foreign| (host().foreign_retain)(foreign.keeper));
     }
 }
 
@@ -530,7 +571,7 @@ fn may_have_keepers(term: Term) -> bool {
 #[inline]
 pub fn release(term: Term) {
     if may_have_keepers(term) {
-        each_keeper(term, host().foreign_release);
+        each_keeper(term, &mut |foreign| (host().foreign_release)(foreign.keeper));
     }
 }
 

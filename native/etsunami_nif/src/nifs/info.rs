@@ -10,8 +10,9 @@ use crate::atoms::{atoms, boolean};
 use crate::error::{BADARG, Cause, Raise};
 use crate::owner;
 use crate::raw_nif;
-use crate::resource::{self, Handle, Heir};
+use crate::resource::{self, Handle, Heir, TABLES};
 use crate::vm::{Env, VmTerm};
+use crate::vm_terms::layout;
 
 /// The table of an `info` call; `None` (then: `undefined`) if there is none, an error if the
 /// argument could not be one.
@@ -186,13 +187,38 @@ raw_nif! {
     fn stats/1(env, &[table]) {
         let guard = pin();
         let Some(handle) = subject(env, &guard, table)? else { return Ok(atoms().undefined) };
-        let pending = ("pending_bytes", reclaim::pending_bytes() as u64);
         let figures = handle.table.statistics(&guard);
         let pairs: Vec<_> = figures
             .into_iter()
-            .chain([pending])
+            .chain(garbage())
             .map(|(name, value)| env.make_tuple(&[env.atom(name), env.make_uint64(value)]))
             .collect();
+        Ok(env.make_list(&pairs))
+    }
+}
+
+/// What waits to be freed, of all tables.
+fn garbage() -> [(&'static str, u64); 3] {
+    let age = reclaim::oldest_pending().map_or(0, |age| age.as_micros() as u64);
+    [
+        ("pending_bytes", reclaim::pending_bytes() as u64),
+        ("pending_items", reclaim::pending_items() as u64),
+        ("pending_age_us", age),
+    ]
+}
+
+raw_nif! {
+    /// `library()`: figures of the library as a whole, as pairs.
+    fn library/0(env, _argv) {
+        let pair = |name, value| env.make_tuple(&[env.atom(name), value]);
+        let mut pairs: Vec<_> =
+            garbage().into_iter().map(|(name, value)| pair(name, env.make_uint64(value))).collect();
+        pairs.push(pair("reclamation_stalled", boolean(reclaim::is_stalled())));
+        let mut tables = 0;
+        TABLES.for_each(|_| tables += 1);
+        pairs.push(pair("tables", env.make_uint64(tables)));
+        let access = if layout().is_some() { "layout" } else { "interface" };
+        pairs.push(pair("vm_terms", env.atom(access)));
         Ok(env.make_list(&pairs))
     }
 }

@@ -233,6 +233,10 @@ impl Orphan {
     }
 }
 
+/// What a whole group counts at least: as much as makes reclamation begin at once, because what its
+/// members hold elsewhere is not known without visiting them all.
+const GROUP_BYTES: usize = 256 << 10;
+
 /// Roughly what freeing a view gives back.
 unsafe fn bytes_of(view: *mut View, dying: &Dying) -> usize {
     // SAFETY: the callers pass a live view, and what dies with it is alive.
@@ -240,8 +244,8 @@ unsafe fn bytes_of(view: *mut View, dying: &Dying) -> usize {
         unsafe { ((*view).state, dying.parts.iter().map(|part| part.bytes()).sum::<usize>()) };
     let group = match dying.group {
         None => 0,
-        Some(0) => state.len() * MEMBER_BYTES + state.words * 8,
-        Some(_) => state.len() * MEMBER_BYTES,
+        Some(0) => (state.len() * MEMBER_BYTES + state.words * 8).max(GROUP_BYTES),
+        Some(_) => (state.len() * MEMBER_BYTES).max(GROUP_BYTES),
     };
     size_of::<View>() + parts + group
 }
