@@ -31,8 +31,7 @@ fn equal_blocks(a: Term, x: u64, b: Term, y: u64) -> bool {
         Kind::Bits => p.head() == q.head() && same_words(p.words(), q.words()),
         Kind::Float => equal_floats(p, q),
         Kind::Integer | Kind::External => p.words() == q.words(),
-        Kind::Foreign if p.is_irregular() => p.head() == q.head() && equal_foreign(a, p, b, q),
-        Kind::Foreign => same_words(p.words(), q.words()),
+        Kind::Foreign => equal_foreign(a, p, b, q),
         Kind::Tuple | Kind::List | Kind::Map | Kind::Shaped => equal_compounds(a, p, b, q),
     }
 }
@@ -70,11 +69,13 @@ fn equal_binaries(a: Term, b: Term) -> bool {
     }
 }
 
+/// References of this node have two forms, and are shown in one.
 fn equal_foreign(a: Term, p: Block, b: Term, q: Block) -> bool {
-    if p.foreign().what == layout::Foreign::Binary {
+    let (x, y) = (p.foreign(), q.foreign());
+    if x.what == layout::Foreign::Binary {
         return equal_binaries(a, b);
     }
-    p.foreign().hash == q.foreign().hash && (host().foreign_equal)(a, b)
+    x.what == y.what && x.hash == y.hash && (host().foreign_equal)(a, b)
 }
 
 /// (What stands in place of the count of a shaped map is its shape.)

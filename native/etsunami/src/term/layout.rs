@@ -180,11 +180,13 @@ pub fn block_words(header: u64) -> usize {
     ((header >> 32) & 0x1fff_ffff) as usize
 }
 
-/// The block of a local reference, of the words of the VM's term.
+/// The block of a local reference, of the words of the VM's term. It is irregular, because the VM has
+/// other forms of references that may be equal to it: an alias of a dead process that was read from a
+/// file is an ordinary reference.
 #[inline(always)]
 pub fn local_reference_block(words: [u64; 3]) -> [u64; 4] {
     let [head, first, second] = words;
-    [header(Foreign::LocalReference as usize, 4), head, first, second]
+    [header(Foreign::LocalReference as usize, 4) | IRREGULAR, head, first, second]
 }
 
 /// The tags of immediates, as OTP 25 to 29 lays them out on 64 bits.

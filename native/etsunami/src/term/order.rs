@@ -383,13 +383,14 @@ fn compare_exotic(a: Term, b: Term, mode: Mode) -> Ordering {
         }
         return (host().foreign_compare)(a, b);
     }
-    let same = || p[1] == q[1] && (host().foreign_equal)(a, b);
+    let hash = |term: Term| term.block(term.root()).foreign().hash;
+    let same = || hash(a) == hash(b) && (host().foreign_equal)(a, b);
     match mode {
         Mode::Same if same() => Ordering::Equal,
         Mode::Same => Ordering::Less,
         Mode::Value => (host().foreign_compare)(a, b),
         Mode::Exact => match (host().foreign_compare)(a, b) {
-            Ordering::Equal if !same() => p[1].cmp(&q[1]),
+            Ordering::Equal if !same() => hash(a).cmp(&hash(b)),
             order => order,
         },
     }

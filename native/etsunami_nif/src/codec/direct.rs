@@ -13,8 +13,7 @@ use std::mem::MaybeUninit;
 
 use etsunami::term::buffer::{Buffer, pack};
 use etsunami::term::layout::{
-    Kind, NEGATIVE, TREE, block_ref, header, immediate, is_immediate, local_reference_block,
-    shaped_header,
+    Kind, NEGATIVE, TREE, block_ref, header, immediate, is_immediate, shaped_header,
 };
 use etsunami::term::shape::Shape;
 
@@ -260,10 +259,6 @@ impl<M: Room> Direct<M> {
             self.room.append(digits).map(|_| ())
         } else if let Some(map) = reader.large_map(term) {
             self.large_map(way, at, map, depth)
-        } else if let Some(words) = reader.local_reference(term) {
-            let block = self.room.append(&local_reference_block(words))?;
-            self.room.set(at, block_ref(Kind::Foreign, block - at));
-            Some(())
         } else {
             let bytes = reader.binary(env, term)?;
             self.binary(at, bytes, role)

@@ -475,7 +475,7 @@ impl<'e, 'b, R: Reader> Encoder<'e, 'b, R> {
             self.binary(at, term, bytes, role)
         } else if let Some(words) = reader.local_reference(term) {
             self.buffer.local_reference(at, words)?;
-            REGULAR
+            IRREGULAR
         } else if let Some(map) = reader.large_map(term) {
             self.large_map(at, term, map, role)
         } else if let Some(pairs) = env.map_size(term) {
@@ -672,7 +672,7 @@ impl<'e, 'b, R: Reader> Encoder<'e, 'b, R> {
     }
 
     fn foreign(&mut self, at: usize, what: Foreign, term: VmTerm<'e>) -> Result<Step, Failure> {
-        let hash = foreign::hash(term);
+        let hash = foreign::hash(self.env, what, term);
         let Kept { word, keeper } = match self.keep {
             Keep::Borrow => Kept { word: term.word(), keeper: 0 },
             Keep::Retain => self.retain(what, term),

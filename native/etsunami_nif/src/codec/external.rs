@@ -1,5 +1,5 @@
 //! The pieces of the external term format that the C interface has no other access to: the limbs of
-//! big integers, bit strings, atom text.
+//! big integers, bit strings, atom text, the numbers of references.
 //!
 //! Only what the VM itself has just written is parsed here, so a tag that is not expected means
 //! "another type of term", not an error.
@@ -10,6 +10,7 @@ pub const VERSION: u8 = 131;
 const SMALL_BIG: u8 = 110;
 const LARGE_BIG: u8 = 111;
 const BIT_BINARY: u8 = 77;
+const NEWER_REFERENCE: u8 = 90;
 const ATOM_LATIN1: u8 = 100;
 const SMALL_ATOM_LATIN1: u8 = 115;
 const ATOM_UTF8: u8 = 118;
@@ -55,6 +56,19 @@ pub fn write_big_integer(negative: bool, limbs: &[u64], to: &mut Vec<u8>) {
     }
     to.push(u8::from(negative));
     to.extend(limbs.iter().flat_map(|limb| limb.to_le_bytes()));
+}
+
+/// The hash of a reference by its numbers: that of the block of a local reference.
+pub fn reference_hash(external: &[u8]) -> Option<u64> {
+    let [VERSION, NEWER_REFERENCE, rest @ ..] = external else { return None };
+    let (count, rest) = rest.split_first_chunk()?;
+    let numbers = rest.len().checked_sub(4 * usize::from(u16::from_be_bytes(*count)))?;
+    let mut numbers = rest[numbers..]
+        .chunks_exact(4)
+        .map(|number| number.iter().fold(0, |sum: u64, &byte| sum << 8 | u64::from(byte)));
+    let mut next = || numbers.next().unwrap_or(0);
+    let (first, second, third) = (next(), next(), next());
+    Some((first << 32 | u64::from(u32::MAX)) ^ (third << 32 | second))
 }
 
 /// The length in bits and the bytes of a bit string that does not end at a byte. The VM writes

@@ -34,8 +34,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use etsunami::term::layout::Foreign;
 
-use crate::vm::{OwnEnv, VmTerm};
-use crate::vm_terms::held_binary;
+use super::external;
+use crate::vm::{Env, OwnEnv, VmTerm};
+use crate::vm_terms::{held_binary, layout};
 
 const STRIPES: usize = 16;
 /// References have a fixed size of a few words.
@@ -160,8 +161,18 @@ pub fn keep_binary<'k>(term: VmTerm) -> (&'k [u8], u64, u64) {
 }
 
 /// The hash of a foreign term. The salt keeps closures with colliding hashes from being prepared.
-pub fn hash(term: VmTerm) -> u64 {
+///
+/// Where references of this node stand as their words, others are hashed by the same numbers, because
+/// they may be equal to one of those.
+pub fn hash(env: Env, what: Foreign, term: VmTerm) -> u64 {
     static SALT: OnceLock<u64> = OnceLock::new();
+    if what == Foreign::Reference
+        && layout().is_some()
+        && let Some(hash) =
+            env.to_external(term).and_then(|term| external::reference_hash(term.bytes()))
+    {
+        return hash;
+    }
     term.internal_hash(*SALT.get_or_init(|| RandomState::new().hash_one(0)))
 }
 
