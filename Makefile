@@ -16,6 +16,7 @@ demo: setup
 # Everything that must hold before a change is merged.
 test: setup
 	@ci/fmt.sh
+	@ci/tidy.sh
 	@ci/clippy.sh
 	@ci/rust-test.sh
 	@ci/loom.sh
@@ -31,6 +32,7 @@ test: setup
 fmt:
 	@cargo fmt --all
 	@cargo fmt --all --manifest-path benches/Cargo.toml
+	@cargo fmt --all --manifest-path ci/tidy/Cargo.toml
 	@mix format
 
 # All interleavings, also those of the deliberately weakened protocols.
