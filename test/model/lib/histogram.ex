@@ -28,7 +28,8 @@ defmodule Etsunami.Model.Histogram do
     %{
       {:fun2ms, 1} =>
         "a macro that has done its work when a program runs; it has tests of its own",
-      {:explain, 2} => "has no counterpart in :ets"
+      {:explain, 2} => "has no counterpart in :ets",
+      {:info, 0} => "has no counterpart in :ets"
     }
   end
 
