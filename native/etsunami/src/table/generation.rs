@@ -37,13 +37,17 @@ pub(crate) struct Generation {
 /// The most objects of a generation that are freed by whatever thread does it.
 const DROP_AT_ONCE: u64 = 256;
 
-/// What a generation counts at least, for back-pressure: as much as makes reclamation begin at once,
-/// because what its objects hold in the VM is not known without visiting them all.
-const GENERATION_BYTES: usize = 256 << 10;
+/// About what an empty generation takes, for back-pressure.
+const EMPTY_BYTES: usize = 512;
+
+/// What one with objects counts at least: as much as makes reclamation begin at once, because what its
+/// objects hold in the VM is not known without visiting them all.
+const FILLED_BYTES: usize = 256 << 10;
 
 impl Swapped for Generation {
     fn bytes(&self) -> usize {
-        GENERATION_BYTES + self.counters().words() as usize * 8
+        let least = if self.counters().objects() == 0 { EMPTY_BYTES } else { FILLED_BYTES };
+        least + self.counters().words() as usize * 8
     }
 
     fn give_up(generation: Arc<Generation>) {
