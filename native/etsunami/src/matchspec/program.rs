@@ -85,10 +85,10 @@ pub(super) enum Constant {
 /// A register, by its number. The first of them hold what the head has stored.
 pub(super) type Register = u32;
 
-/// Where an instruction goes on, as an index into [`Parts::code`].
+/// The target of a jump, as an index into [`Parts::code`].
 pub(super) type Target = u32;
 
-/// A guard that goes on here has failed.
+/// The jump target of a guard that has failed.
 pub(super) const FAIL: Target = Target::MAX;
 
 /// What an instruction reads.
@@ -130,7 +130,7 @@ impl From<Var> for Operand {
 /// One instruction of a guard or a body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Op {
-    /// Goes on at `to` if a condition is as `sense` says.
+    /// Jumps to `to` if the condition equals `sense`.
     If { condition: Condition, sense: bool, to: Target },
     /// Copies a value.
     Move { from: Operand, to: Register },
@@ -142,7 +142,7 @@ pub(super) enum Op {
     CallThree { function: Function, to: Register },
     /// The disjunction of two booleans, or their conjunction.
     Join { any: bool, of: [Operand; 2], to: Register },
-    /// Goes on at `to` if the register holds `decisive`; else it must hold the other boolean.
+    /// Jumps to `to` if the register holds `decisive`; else it must hold the other boolean.
     Decide { decisive: bool, of: Register, to: Target },
     /// Builds a compound from these nodes; its leaves are in `to` and the registers behind.
     Build { nodes: Span, to: Register },
